@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: Apache-2.0
+# One Makefile. `make help` lists the targets. Sources are found by wildcard: a file added to a
+# directory is part of that directory's program; main.c of each is left out of the unit tests.
+SHELL := /bin/bash
+.DEFAULT_GOAL := all
+CC ?= gcc
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+CLANG ?= clang
+PREFIX ?= /usr/local
+SANITIZE ?=
+B := build$(if $(SANITIZE),/sanitize)
+VERSION := 0.1
+
+PACKAGES := libbpf libelf libzstd zlib libprotobuf-c libxxhash libsystemd libseccomp libcap-ng jansson
+have_deps := $(shell pkg-config --exists $(PACKAGES) 2>/dev/null && echo yes)
+
+WARN := -Wall -Wextra -Wshadow -Wpointer-arith -Wstrict-prototypes -Wmissing-prototypes \
+	-Wvla -Wformat=2 -Wno-unused-parameter -Wno-missing-field-initializers
+CFLAGS ?= -O2 -g
+ALL_CFLAGS := -std=gnu11 $(WARN) $(WERROR) -D_GNU_SOURCE -DVERSION='"$(VERSION)"' -fno-common \
+	-fstack-protector-strong -iquote . -iquote $(B)/gen $(CFLAGS)
+ifneq ($(SANITIZE),)
+ALL_CFLAGS += -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer -DSANITIZE=1
+LDFLAGS += -fsanitize=address,undefined
+else
+ALL_CFLAGS += -D_FORTIFY_SOURCE=2 -fPIE
+LDFLAGS += -pie -Wl,-z,relro,-z,now
+endif
+
+common_src := $(wildcard common/*.c)
+protos := $(filter-out common/profile.proto,$(wildcard common/*.proto)) # profile.proto: documentation
+symbolizer_src := $(wildcard symbolizer/*.c)
+daemon_src := $(wildcard daemon/*.c)
+cli_src := $(wildcard cli/*.c)
+unit_src := $(wildcard tests/*.c)
+
+objects = $(patsubst %.c,$(B)/%.o,$(1))
+gen_src := $(patsubst common/%.proto,$(B)/gen/common/%.pb-c.c,$(protos))
+common_obj := $(call objects,$(common_src)) $(gen_src:.c=.o)
+skeleton := $(B)/gen/bpf/sampler.skel.h
+skeletons := $(skeleton) $(wildcard $(B)/gen/bpf/scheduler.skel.h)
+
+common_libs := -lprotobuf-c -lzstd -lz -lxxhash
+symbolizer_libs := -lelf -lseccomp -liberty -llzma $(common_libs)
+daemon_libs := -lbpf -lelf -lsystemd -lseccomp -lcap-ng $(common_libs)
+cli_libs := -ljansson -lm $(common_libs)
+unit_libs := -lcunit -ldw $(sort $(symbolizer_libs) $(daemon_libs) $(cli_libs))
+
+.SECONDARY:
+.DELETE_ON_ERROR:
+.PHONY: all help
+all: $(B)/probe $(B)/probed $(B)/probe-symbolizer
+
+help:
+	@printf '%s\n' \
+	'make            build the programs in build/' \
+	'make deps       install the packages needed (Debian 12, as root)' \
+	'make demo       deps, build, record 10 s of PID=… or of a sample workload' \
+	'make check      deps, build, all tests' \
+	'make bench      cost and accuracy, beside perf' \
+	'make install    DESTDIR= PREFIX=/usr/local' \
+	'make format     run clang-format' \
+	'SANITIZE=1      build with ASan and UBSan (in build/sanitize)'
+
+$(B)/probe: $(call objects,$(cli_src)) $(common_obj)
+	$(CC) $(LDFLAGS) -o $@ $^ $(cli_libs)
+$(B)/probed: $(call objects,$(daemon_src)) $(common_obj)
+	$(CC) $(LDFLAGS) -o $@ $^ $(daemon_libs)
+$(B)/probe-symbolizer: $(call objects,$(symbolizer_src)) $(common_obj)
+	$(CC) $(LDFLAGS) -o $@ $^ $(symbolizer_libs)
+
+without_main = $(filter-out %/main.o,$(1))
+$(B)/unit: $(call objects,$(unit_src)) $(call without_main,$(call objects,$(cli_src) $(daemon_src) \
+		$(symbolizer_src))) $(common_obj)
+	$(CC) $(LDFLAGS) -o $@ $^ $(unit_libs)
+
+# Generated sources come before anything that may include them.
+$(call objects,$(common_src) $(symbolizer_src) $(daemon_src) $(cli_src) $(unit_src)): | $(gen_src)
+$(call objects,$(daemon_src) $(unit_src)): | $(skeleton)
+
+$(B)/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+$(B)/gen/%.o: $(B)/gen/%.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -w -MMD -MP -c -o $@ $<
+$(B)/gen/common/%.pb-c.c: common/%.proto
+	@mkdir -p $(@D)
+	protoc-c -Icommon --c_out=$(@D) $<
+
+# The BPF object: CO-RE, no vmlinux.h (bpf/kernel.h names the members used).
+BPF_CFLAGS := -target bpf -mcpu=v3 -O2 -g -std=gnu11 -Wall -Wextra -Wno-unused-parameter $(WERROR) \
+	-iquote . -D__TARGET_ARCH_x86 -idirafter /usr/include/$(shell $(CC) -print-multiarch)
+$(B)/bpf/%.bpf.o: bpf/%.bpf.c
+	@mkdir -p $(@D)
+	$(CLANG) $(BPF_CFLAGS) -MMD -MP -c -o $@ $<
+	llvm-strip -g $@
+$(B)/gen/bpf/%.skel.h: $(B)/bpf/%.bpf.o
+	@mkdir -p $(@D)
+	bpftool gen skeleton $< name $*_bpf > $@.part && mv $@.part $@
+
+include tests/tests.mk
+include packaging/packaging.mk
+
+-include $(shell find $(B) -name '*.d' 2>/dev/null)

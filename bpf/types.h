@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* What the BPF programs and the engine share: maps' values, events of the ring, counters.
+ * Fixed widths, explicit padding; only <linux/types.h>.
+ *
+ * Memory that the engine writes while programs run is in mmapable arrays, never behind a bpf() call
+ * on a hash: the kernel silently skips a perf_event program on a CPU that is inside one. */
+#pragma once
+
+#include <linux/types.h>
+
+#define TYPES_ASSERT_SIZE(type, bytes) _Static_assert(sizeof(type) == (bytes), #type)
+
+enum {
+	SESSIONS_MAX = 64,	  /* recordings at once: a session is a bit of a u64 */
+	CPUS_MAX = 256,		  /* rows of counters */
+	FILTER_MAX = 16384,	  /* processes taken at once */
+	THREADS_MAX = 4096,	  /* threads taken by `-t` at once */
+	SPACES_MAX = 16384,	  /* address spaces known at once */
+	MAPPINGS_MAX = 128 << 10, /* executable mappings of all spaces */
+	SEEN_MAX = 16384,     /* slots of the direct-mapped cache of stack hashes; a power of 2 */
+	RING_BYTES = 4 << 20, /* the event ring */
+	USER_FRAMES_MAX = 1024,
+	KERNEL_FRAMES_MAX = 127,
+	COMM_BYTES = 16,
+};
+
+/* One frame: an address *in an object*, so that profiles survive the target's exit, exec and
+ * dlclose, and equal code in many processes is one frame. */
+enum frame_kind {
+	FRAME_NONE,
+	FRAME_FILE,   /* object: the engine's number of the mapped file; address: its file offset */
+	FRAME_KERNEL, /* address - _stext, wrapping: modules and BPF programs lie elsewhere */
+	FRAME_RAW,    /* a user address outside every known mapping; object: the space's number */
+};
+enum frame_flags {
+	FRAME_BY_POINTER = 1 << 0, /* found by following the frame pointer, not by a table */
+	FRAME_EXACT = 1 << 1, /* address is the instruction itself: leaf, or under a signal frame;
+			       * all others are return addresses and are looked up at address - 1 */
+};
+struct frame {
+	__u64 address;
+	__u32 object;
+	__u16 kind;  /* enum frame_kind */
+	__u16 flags; /* enum frame_flags */
+};
+TYPES_ASSERT_SIZE(struct frame, 16);
+
+/* Why a walk ended. Kept with the stack, counted in the profile by name (stacks_end_name()). */
+enum walk_end {
+	WALK_ROOT,	   /* whole: return address undefined, or zero at the outermost frame */
+	WALK_DEPTH,	   /* USER_FRAMES_MAX reached */
+	WALK_BAD_PAGE,	   /* the stack could not be read */
+	WALK_NO_MAPPING,   /* the next address lies in no known executable mapping */
+	WALK_NO_ROW,	   /* no unwind row, and the frame pointer leads nowhere */
+	WALK_NO_PROGRESS,  /* the stack pointer did not rise */
+	WALK_UNSUPPORTED,  /* a rule that the tables do not express */
+	WALK_NO_REGISTERS, /* the thread has no user registers (kernel thread) */
+	WALK_32BIT,	   /* a 32-bit process */
+	WALK_BUDGET,	   /* more steps than a walk may take */
+	WALK_ENDS,
+};
+
+/* ---- events of the ring, in order of reservation: a stack comes before the samples that name it
+ */
+enum event_kind {
+	EVENT_STACK = 1,
+	EVENT_SAMPLE,
+	EVENT_FORK,
+	EVENT_EXEC,
+	EVENT_EXIT,
+};
+struct event {
+	__u32 kind;  /* enum event_kind */
+	__u32 bytes; /* of the whole event */
+};
+
+/* A stack body, sent when its hash is not in the cache of those sent: again after it fell out of
+ * there, so a reader keeps the first. hash covers frames, end and seed; check is independent. */
+struct stack_event {
+	struct event event;
+	__u64 hash;
+	__u32 check;
+	__u16 n_frames;
+	__u8 end; /* enum walk_end; WALK_ROOT for kernel stacks */
+	__u8 kernel;
+	struct frame frames[]; /* leaf first */
+};
+TYPES_ASSERT_SIZE(struct stack_event, 24);
+
+struct sample_event {
+	struct event event;
+	__u64 time_ns;	     /* CLOCK_MONOTONIC */
+	__u64 user_hash;     /* 0: none (kernel thread, -K) */
+	__u64 kernel_hash;   /* 0: none (sampled in user mode, -U) */
+	__u64 start_time_ns; /* of the thread: tid and this name it for ever */
+	__u32 user_check;
+	__u32 kernel_check;
+	__u32 tgid;
+	__u32 tid;
+	__u32 space; /* number of the address space, 0: not known */
+	__u16 session;
+	__u16 cpu;
+	char comm[COMM_BYTES]; /* of the thread; may hold any byte */
+};
+TYPES_ASSERT_SIZE(struct sample_event, 80);
+
+/* fork (a new process, not a new thread), exec and exit (of the last thread) of a taken process. */
+struct life_event {
+	struct event event;
+	__u64 time_ns;
+	__u64 sessions; /* bits of those that take the process */
+	__u32 tgid;
+	__u32 parent;	 /* fork: the parent's tgid */
+	__u32 space;	 /* the space it had; fork: inherits */
+	__u32 exit_code; /* exit: as wait(2) has it */
+	__u64 start_time_ns;
+	char comm[COMM_BYTES];
+};
+TYPES_ASSERT_SIZE(struct life_event, 64);
+
+/* ---- maps */
+
+/* filter: hash tgid → struct filter. The broker's alone; BPF changes it at fork, exec and exit. */
+struct filter {
+	__u64 take;    /* sessions that sample this process */
+	__u64 held;    /* sessions that took it until an exec: samples are counted, not taken, until
+			* the    broker has judged the new image */
+	__u64 keep;    /* sessions whose client may profile any process: an exec needs no new
+			* judgement.    The start of CMD is such an exec: `on_exec` becomes `take` there.
+			*/
+	__u64 on_exec; /* sessions that take it from its next exec on (CMD) */
+	__u64 children; /* sessions that take what it forks, too */
+	__u64 threads;	/* sessions that take only threads in `threads` (-t) */
+	__u32 space;	/* slot in `spaces`; 0: not known */
+	__u32 pad;
+};
+TYPES_ASSERT_SIZE(struct filter, 56);
+
+/* everything: array of one u64, sessions that take every process but the idle one (-a). The
+ * broker's alone, as the filter. threads: hash tid → u64 of sessions (-t), the broker's alone. */
+
+/* sessions: mmapable array by session number. Written by the engine before the events start. */
+enum session_flags {
+	SESSION_USER = 1 << 0,	 /* user stacks (off: -K) */
+	SESSION_KERNEL = 1 << 1, /* kernel stacks (off: -U) */
+};
+struct session_config {
+	__u32 flags; /* engine: USER, KERNEL */
+	__u32 pad;
+	__u64 pad2[3];
+};
+TYPES_ASSERT_SIZE(struct session_config, 32);
+
+/* spaces: mmapable array by slot. The engine writes mappings elsewhere first, then flips `range` in
+ * one store; memory that a walk under way may still read is reused only after 100 ms. */
+struct space {
+	__u64 range; /* first mapping << 32 | number of mappings; sorted by start */
+};
+struct mapping {
+	__u64 start; /* executable bytes [start, end) of the process */
+	__u64 end;
+	__u64 offset; /* file offset of start */
+	__u32 object; /* the engine's number, never 0 */
+	__u32 table;  /* unwind rows of the object, 0: none yet */
+};
+TYPES_ASSERT_SIZE(struct mapping, 32);
+
+/* counters: mmapable array of CPUS_MAX rows, one a CPU, each written by its CPU alone. */
+enum counter {
+	COUNTER_RING_FULL_SAMPLE, /* samples the ring had no room for */
+	COUNTER_RING_FULL_STACK,  /* samples whose stack body the ring had no room for */
+	COUNTER_RING_FULL_LIFE,	  /* fork, exec, exit events likewise */
+	COUNTER_FILTER_FULL,	  /* forked children that did not fit in the filter */
+	COUNTER_BUSY,		  /* the walk's scratch memory was in use: nested programs */
+	COUNTER_NO_KERNEL_STACK,  /* bpf_get_stack failed */
+	COUNTERS,
+};
+struct cpu_counters {
+	__u64 counter[16];
+	__u64 walk_end[16]; /* by enum walk_end, user walks */
+	__u64 pad[32];
+};
+TYPES_ASSERT_SIZE(struct cpu_counters, 512);
+
+/* ticks: mmapable array [session * CPUS_MAX + cpu]: what became of each run of the program. Events'
+ * firings (count / period) - runs = firings the kernel did not deliver. */
+struct ticks {
+	__u64 runs;
+	__u64 elsewhere; /* not a process of this session, or idle */
+	__u64 held;	 /* between an exec and its judgement */
+	__u64 sampled;	 /* samples put into the ring */
+	__u64 lost;	 /* wanted, but lost: named in cpu_counters and below */
+	__u64 lost_ring;
+	__u64 lost_busy;
+	__u64 pad;
+};
+TYPES_ASSERT_SIZE(struct ticks, 64);

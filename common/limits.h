@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Every limit on what comes from outside, with its reason. */
+#pragma once
+
+/* Frames of one user stack. Deeper walks keep the leaf-most under one `[truncated]` root. */
+#define LIMIT_FRAMES 1024
+/* Bytes of one name (symbol, path, comm) in a profile of ours: longer ones are cut, which no
+ * person reads to the end anyway; template names of 4 KiB exist. */
+#define LIMIT_NAME_BYTES 4096
+/* One frame of the client protocol: a profile chunk fits, a client cannot make us hold more. */
+#define LIMIT_WIRE_BYTES (1 << 20)
+/* One packet between broker, engine and workers (SOCK_SEQPACKET). */
+#define LIMIT_PACKET_BYTES (64 << 10)
+/* File descriptors in one packet; the kernel's own limit is 253 (SCM_MAX_FD). */
+#define LIMIT_PACKET_FDS 128
+/* Targets named in one request. */
+#define LIMIT_TARGETS 1024
+/* Bytes of a profile that is read, unpacked: a gzip bomb ends here. */
+#define LIMIT_PROFILE_BYTES (4ull << 30)
+/* Sample types of a profile that is read; ours have 6, Go's heap profiles 4. */
+#define LIMIT_PROFILE_TYPES 64

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The contract between the engine and a worker (probe-symbolizer): packets of common/packet.h. The
+ * engine asks one thing at a time; the worker answers with one or more packets, the last one
+ * marked. Everything from a worker is untrusted until checked: it has parsed a target's bytes. */
+#pragma once
+
+#include <stdint.h>
+
+enum worker_op {
+	/* object; fd 0: the mapped file. → struct worker_opened */
+	WORKER_OPEN = 1,
+	/* object, offsets (u64, file offsets; bit 63 clear) → records, see worker_name */
+	WORKER_NAMES,
+	/* fd 0: /proc/kallsyms; value: _stext. → struct worker_opened. Its object number is 0. */
+	WORKER_OPEN_KERNEL,
+	/* the vdso has no file: fd 0 is a pipe or file with its bytes */
+	WORKER_OPEN_VDSO,
+	/* object: forget it */
+	WORKER_CLOSE,
+	/* object → unwind rows (struct worker_table …): see symbolizer/cfi.h */
+	WORKER_TABLE,
+};
+
+struct worker_request {
+	uint32_t op;	 /* enum worker_op */
+	uint32_t object; /* the engine's number; chosen by it */
+	uint64_t value;
+	uint32_t n; /* WORKER_NAMES: addresses that follow, at most 4,096 */
+	uint32_t pad;
+	uint64_t addresses[];
+};
+
+struct worker_reply {
+	uint32_t op; /* of the request */
+	uint32_t object;
+	int32_t code;  /* 0 or negative errno: words in msg, remembered for the object */
+	uint32_t last; /* 1: the last packet of this answer */
+	uint32_t n;    /* records in this packet */
+	uint32_t pad;
+	uint8_t records[];
+};
+
+enum {
+	WORKER_SEGMENTS = 16,
+	WORKER_BUILD_ID = 32
+};
+
+struct worker_segment {
+	uint64_t vaddr, memory_bytes, offset, file_bytes; /* executable PT_LOADs, ascending */
+};
+/* Record of WORKER_OPEN, WORKER_OPEN_KERNEL. */
+struct worker_opened {
+	uint32_t n_segments;
+	uint32_t n_build_id;
+	uint32_t n_symbols;
+	uint32_t is_32bit;
+	struct worker_segment segments[WORKER_SEGMENTS];
+	uint8_t build_id[WORKER_BUILD_ID];
+	char note[160]; /* why symbols are missing, or "" */
+};
+
+/* Record of WORKER_NAMES, one an address in the order asked, each padded to 8 bytes:
+ * this header, then n_lines times (struct worker_line, name, system_name, file: the bytes counted
+ * there, no NULs). n_lines 0: nothing known. Innermost inline first, as in pprof. */
+struct worker_name {
+	uint32_t bytes; /* of the whole record with padding */
+	uint32_t n_lines;
+	uint64_t vaddr; /* ELF address of the frame; kernel: the offset as asked */
+};
+struct worker_line {
+	uint32_t line;	     /* 0: not known */
+	uint32_t start_line; /* of the function; 0: not known */
+	uint16_t n_name;
+	uint16_t n_system_name; /* mangled; 0: the same as name */
+	uint16_t n_file;	/* 0: not known */
+	uint16_t n_module;	/* kernel: module's name; else 0 */
+};

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The broker: the only process with capabilities. It opens events, programs, maps and mapped files
+ * for the engine, judges targets, parses nothing that a target wrote, and keeps no copy of what it
+ * passed on. This header is the whole contract between the two: one request packet, one reply
+ * packet (struct broker_reply first), in order. The engine's side is asker.h.
+ *
+ * The filter map is the broker's alone: the engine gets no fd of it, so an engine taken over can
+ * add no target. */
+#pragma once
+
+#include <stdint.h>
+#include "bpf/types.h"
+
+enum broker_op {
+	/* → 1 reply with fds in the order of enum broker_load_fd. Once in a broker's life. */
+	BROKER_LOAD = 1,
+	/* session, period_ns, cpu set → one event fd and one link fd a CPU, events disabled. CPUs
+	 * that cannot have an event are missing in the reply's cpus. Repeated with `first_cpu`
+	 * while `more`. */
+	BROKER_EVENTS,
+	/* session, pid, flags (+ 1 fd: pidfd; none: opened here) → takes the process.
+	 * Reply: 1 fd, /proc/PID/maps opened (engine parses), absent for a kernel thread. */
+	BROKER_TAKE,
+	/* session, tid of a taken process: this thread too (-t) */
+	BROKER_TAKE_THREAD,
+	/* session: everything (-a); judged: root and group probe only */
+	BROKER_TAKE_ALL,
+	/* pid, space: the slot its walks use from now on (also after an exec) */
+	BROKER_SPACE,
+	/* session ends: its bit leaves every entry */
+	BROKER_DROP,
+	/* pid of a taken process (or any, with a session that takes all) → fd of /proc/PID/maps */
+	BROKER_MAPS,
+	/* pid, start, end, dev, inode → fd of the mapped file, read-only, a regular file, identity
+	 * compared with the mapping. Reply -ENOENT gone, -ESTALE another file, -EACCES not
+	 * executable. */
+	BROKER_MAPPED_FILE,
+	/* → fd of /proc/kallsyms, opened with the right to see addresses; reply.value: _stext */
+	BROKER_KALLSYMS,
+	/* → fd of a packet socket to a new worker (probe-symbolizer); reply.value: its pid */
+	BROKER_WORKER,
+};
+
+enum broker_load_fd {
+	LOAD_RING,     /* events, BPF_MAP_TYPE_RINGBUF */
+	LOAD_SESSIONS, /* struct session_config[SESSIONS_MAX] */
+	LOAD_SPACES,   /* struct space[SPACES_MAX] */
+	LOAD_MAPPINGS, /* struct mapping[MAPPINGS_MAX] */
+	LOAD_COUNTERS, /* struct cpu_counters[CPUS_MAX] */
+	LOAD_TICKS,    /* struct ticks[SESSIONS_MAX * CPUS_MAX] */
+	LOAD_LIFE,     /* link of fork … kept open while anything records */
+	LOAD_LIFE_EXEC,
+	LOAD_LIFE_EXIT,
+	LOAD_FDS,
+};
+
+enum broker_take_flags {
+	TAKE_CHILDREN = 1 << 0, /* and what it forks later */
+	TAKE_ON_EXEC = 1 << 1,	/* from its next exec on */
+	TAKE_THREADS = 1 << 2,	/* only threads named by BROKER_TAKE_THREAD */
+};
+
+struct broker_request {
+	uint32_t op; /* enum broker_op */
+	uint32_t session;
+	uint32_t pid;
+	uint32_t tid;
+	uint32_t flags;
+	uint32_t space;
+	uint64_t period_ns;
+	uint32_t first_cpu;
+	uint32_t pad;
+	uint64_t cpus[CPUS_MAX / 64]; /* BROKER_EVENTS: wanted, a bit a CPU */
+	uint64_t start, end;	      /* BROKER_MAPPED_FILE */
+	uint64_t dev, inode;
+};
+
+struct broker_reply {
+	int32_t code;	/* 0 or negative errno */
+	int32_t status; /* enum err_status when code < 0 and words are there */
+	uint64_t value;
+	uint32_t more; /* BROKER_EVENTS: ask again with this first_cpu; 0: done */
+	uint32_t pad;
+	uint64_t cpus[CPUS_MAX /
+		      64]; /* BROKER_EVENTS: CPUs whose fds are in this reply, ascending */
+	char msg[320];	   /* words for people, or "" */
+	char hint[320];
+};
+
+/* Serves the engine on `socket` until it closes, then ends every worker that is left. `program_dir`
+ * is where probe-symbolizer lies. Runs as the process; returns its exit status. */
+int broker_run(int socket, const char *program_dir);

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The BPF programs as the broker holds them: loading, attaching, events, and the filter, which only
+ * the broker may write. Used by broker.c; in tests also directly. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "daemon/broker.h"
+
+struct err;
+struct programs;
+
+/* Opens, loads and attaches (fork, exec, exit); reads _stext. Words name a missing capability, BTF
+ * or BPF, with `perf record -p PID -g …` as what still works. */
+int programs_load(struct programs **programs, struct err *err);
+void programs_free(struct programs *programs);
+
+/* Borrowed fds in the order of enum broker_load_fd. */
+void programs_fds(const struct programs *programs, int fds[LOAD_FDS]);
+uint64_t programs_stext(const struct programs *programs);
+
+/* One cpu-clock event on `cpu`, disabled, with the sampler linked to it with cookie = session. New
+ * fds. -ENODEV: this CPU is off line. */
+int programs_open_event(struct programs *programs, uint32_t session, uint64_t period_ns, int cpu,
+			int *event, int *link, struct err *err);
+
+/* Filter. `flags`: enum broker_take_flags; all sessions here belong to clients that may profile any
+ * process (struct filter, keep). -ENOSPC: FILTER_MAX reached. */
+int programs_take(struct programs *programs, uint32_t session, uint32_t tgid, uint32_t flags,
+		  struct err *err);
+int programs_take_thread(struct programs *programs, uint32_t session, uint32_t tid,
+			 struct err *err);
+int programs_take_all(struct programs *programs, uint32_t session, struct err *err);
+/* 0, or -ENOENT: the process is not taken (any more). With a session that takes all, an entry is
+ * made. */
+int programs_set_space(struct programs *programs, uint32_t tgid, uint32_t space);
+/* Takes the session's bit out of everything; entries without sessions go. */
+int programs_drop(struct programs *programs, uint32_t session);
+/* Whether any session takes it, or one takes all. */
+bool programs_takes(struct programs *programs, uint32_t tgid);
