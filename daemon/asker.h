@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The engine's side of broker.h: one synchronous question a function. The broker answers within
+ * milliseconds (its own time limit for files that hang is 2 s). Every function returns 0 or a negative
+ * errno with the broker's words; fds in outputs are new and the caller's. */
+#pragma once
+
+#include <stdint.h>
+#include "daemon/broker.h"
+
+struct err;
+struct asker;
+
+/* Takes the socket. */
+struct asker *asker_new(int socket_take);
+void asker_free(struct asker *asker);
+/* For the event loop: readable or hung up outside a question means that the broker is gone. */
+int asker_fd(const struct asker *asker);
+
+int asker_load(struct asker *asker, int fds[LOAD_FDS], struct err *err);
+/* CPUs wanted as a set of CPUS_MAX bits. Fills events[] and links[] by CPU, -1 where none; the number
+ * of events opened is the result (0 or more), negative errno on failure. */
+int asker_events(struct asker *asker, uint32_t session, uint64_t period_ns,
+		 const uint64_t cpus[CPUS_MAX / 64], int events[CPUS_MAX], int links[CPUS_MAX],
+		 struct err *err);
+/* pidfd: -1 or borrowed. *maps_fd: -1 for a kernel thread. */
+int asker_take(struct asker *asker, uint32_t session, uint32_t pid, int pidfd, uint32_t flags,
+	       int *maps_fd, struct err *err);
+int asker_take_thread(struct asker *asker, uint32_t session, uint32_t tid, struct err *err);
+int asker_take_all(struct asker *asker, uint32_t session, struct err *err);
+int asker_space(struct asker *asker, uint32_t pid, uint32_t space, struct err *err);
+int asker_drop(struct asker *asker, uint32_t session, struct err *err);
+int asker_maps(struct asker *asker, uint32_t pid, int *maps_fd, struct err *err);
+int asker_mapped_file(struct asker *asker, uint32_t pid, uint64_t start, uint64_t end, uint64_t dev,
+		      uint64_t inode, int *fd, struct err *err);
+int asker_kallsyms(struct asker *asker, uint64_t *stext, int *fd, struct err *err);
+int asker_worker(struct asker *asker, int *socket, int *pid, struct err *err);
