@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The engine's side of broker.h: one synchronous question a function. The broker answers within
- * milliseconds (its own time limit for files that hang is 2 s). Every function returns 0 or a negative
- * errno with the broker's words; fds in outputs are new and the caller's. */
+ * milliseconds (its own time limit for files that hang is 2 s). Every function returns 0 or a
+ * negative errno with the broker's words; fds in outputs are new and the caller's. */
 #pragma once
 
 #include <stdint.h>
@@ -17,8 +17,8 @@ void asker_free(struct asker *asker);
 int asker_fd(const struct asker *asker);
 
 int asker_load(struct asker *asker, int fds[LOAD_FDS], struct err *err);
-/* CPUs wanted as a set of CPUS_MAX bits. Fills events[] and links[] by CPU, -1 where none; the number
- * of events opened is the result (0 or more), negative errno on failure. */
+/* CPUs wanted as a set of CPUS_MAX bits. Fills events[] and links[] by CPU, -1 where none; the
+ * number of events opened is the result (0 or more), negative errno on failure. */
 int asker_events(struct asker *asker, uint32_t session, uint64_t period_ns,
 		 const uint64_t cpus[CPUS_MAX / 64], int events[CPUS_MAX], int links[CPUS_MAX],
 		 struct err *err);
