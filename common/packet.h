@@ -1,21 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Bounded messages with file descriptors between our own processes (broker, engine, workers):
  * SOCK_SEQPACKET, one packet a message, at most LIMIT_PACKET_BYTES and LIMIT_PACKET_FDS.
- * Fds travel with MSG_CMSG_CLOEXEC; a packet that was cut or brings more fds than expected is
- * -EPROTO, and its fds are closed. */
+ * Fds arrive close-on-exec; a packet that was cut or brings more fds than fit is -EPROTO, and its
+ * fds are closed. */
 #pragma once
 
 #include <stddef.h>
 #include <stdint.h>
+#include "common/limits.h"
 
 struct packet {
 	size_t bytes;
 	int n_fds;
-	int fds[128];		/* owned: packet_deinit() closes those not taken */
-	uint8_t data[64 << 10]; /* aligned for any struct */
-} __attribute__((aligned(16)));
+	int fds[LIMIT_PACKET_FDS]; /* owned: packet_clear() closes those not taken; -1: taken */
+	uint8_t data[LIMIT_PACKET_BYTES] __attribute__((aligned(16))); /* for any struct */
+};
 
-/* A packet is 64 KiB: heap or static, not stack. */
+/* A packet is 64 KiB: heap or static, not stack. NULL: no memory. */
 struct packet *packet_new(void);
 void packet_free(struct packet *packet);
 /* Closes the fds still held and empties it. */
@@ -25,9 +26,9 @@ int packet_take_fd(struct packet *packet, int i);
 
 /* A connected pair, close-on-exec, with send buffers that hold a full packet. */
 int packet_pair(int fds[2]);
-/* Sends; the fds stay the caller's. Blocks unless the socket does not. -EAGAIN, -EPIPE … (no
- * SIGPIPE). */
+/* Sends 1 to LIMIT_PACKET_BYTES bytes; the fds stay the caller's. Blocks unless the socket does
+ * not. -EMSGSIZE: too much of either; -EAGAIN, -EPIPE … (no SIGPIPE). */
 int packet_send(int socket, const void *data, size_t bytes, const int *fds, int n_fds);
-/* Receives one packet into `packet` (cleared first). 0; -ECONNRESET at the end of the stream;
- * -EPROTO; -EAGAIN where the socket does not block. */
+/* Receives one packet into `packet` (cleared first). 0; -ECONNRESET at the end of the stream (an
+ * empty packet counts as one); -EPROTO; -EAGAIN where the socket does not block. */
 int packet_receive(int socket, struct packet *packet);
