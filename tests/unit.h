@@ -4,7 +4,7 @@
  *	SUITE(cursor, {"reads numbers", reads_numbers}, {"stays failed", stays_failed})
  *
  * `build/unit` runs all suites, `build/unit cursor pprof` those named, `build/unit -l` lists them.
-*/
+ */
 #pragma once
 
 #include <CUnit/CUnit.h>
@@ -18,10 +18,10 @@ struct unit_suite {
 void unit_add(struct unit_suite *suite);
 
 #define SUITE(stem, ...)                                                                           \
-	static CU_TestInfo stem##_tests[] = {__VA_ARGS__, CU_TEST_INFO_NULL};                      \
-	static struct unit_suite stem##_suite = {.name = #stem, .tests = stem##_tests};            \
-	__attribute__((constructor)) static void stem##_add(void)                                  \
+	static CU_TestInfo suite_tests_##stem[] = {__VA_ARGS__, CU_TEST_INFO_NULL};                \
+	static struct unit_suite suite_info_##stem = {.name = #stem, .tests = suite_tests_##stem}; \
+	__attribute__((constructor)) static void suite_register_##stem(void)                       \
 	{                                                                                          \
-		unit_add(&stem##_suite);                                                           \
+		unit_add(&suite_info_##stem);                                                      \
 	}                                                                                          \
 	_Static_assert(1, "takes the semicolon")
