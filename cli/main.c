@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-int main(void)
+#include "cli/commands.h"
+
+#include <locale.h>
+
+int main(int argc, char **argv)
 {
-	return 1;
+	setlocale(LC_CTYPE, "");
+	return commands_main(argc, argv);
 }

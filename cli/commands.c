@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/commands.h"
+
+#include "cli/errors.h"
+#include "cli/nearest.h"
+#include "cli/options.h"
+#include "common/err.h"
+
+#include <errno.h>
+#include <string.h>
+
+static int help_command(const struct command_globals *globals, int argc, char **argv,
+			struct err *err);
+static int version_command(const struct command_globals *globals, int argc, char **argv,
+			   struct err *err);
+
+const struct command commands[] = {
+	{"help", "this list, or the options of a command", help_command},
+	{"version", "the version of this program", version_command},
+	{NULL},
+};
+
+const struct command *commands_find(const char *name, struct err *err)
+{
+	const struct command *found = NULL;
+	int n = 0;
+	for (const struct command *c = commands; c->name; c++) {
+		if (!strcmp(c->name, name))
+			return c;
+		if (!strncmp(c->name, name, strlen(name))) {
+			found = c;
+			n++;
+		}
+	}
+	if (n == 1 && *name)
+		return found;
+	if (n > 1) {
+		err_set(err, -EINVAL, ERR_USAGE, "\"%s\" begins more than one command", name);
+		err_hint(err, "`probe help` lists them");
+		return NULL;
+	}
+	err_set(err, -EINVAL, ERR_USAGE, "no command \"%s\"", name);
+	struct nearest nearest = nearest_init(name);
+	for (const struct command *c = commands; c->name; c++)
+		nearest_try(&nearest, c->name);
+	if (nearest.best)
+		err_hint(err, "did you mean `probe %s`?", nearest.best);
+	err_hint(err, "`probe help` lists the commands");
+	return NULL;
+}
+
+void commands_help(FILE *out)
+{
+	fputs("usage: probe [--socket PATH] COMMAND [OPTIONS] [DURATION | [--] CMD...]\n\n", out);
+	for (const struct command *c = commands; c->name; c++)
+		fprintf(out, "  %-12s %s\n", c->name, c->help);
+	fputs("\n`probe COMMAND --help` lists the options of a command.\n", out);
+}
+
+static int help_command(const struct command_globals *globals, int argc, char **argv,
+			struct err *err)
+{
+	if (argc < 2 || argv[1][0] == '-') {
+		commands_help(stdout);
+		return 0;
+	}
+	const struct command *command = commands_find(argv[1], err);
+	if (!command)
+		return -EINVAL;
+	char *args[] = {(char *)command->name, "--help", NULL};
+	return command->run(globals, 2, args, err);
+}
+
+static int version_command(const struct command_globals *globals, int argc, char **argv,
+			   struct err *err)
+{
+	puts("probe " VERSION);
+	return 0;
+}
+
+/* Globals and the command's place in argv; 0 done (help, version), negative errno with words. */
+static int find_command(struct command_globals *globals, int argc, char **argv, struct err *err)
+{
+	static const struct option options_of_probe[] = {
+		{"socket", 0, "PATH", "the socket of the daemon"},
+		{"version", 'V', NULL, "the version of this program"},
+		{NULL},
+	};
+	struct options options = options_init(NULL, options_of_probe, argc, argv);
+	int got;
+	while ((got = options_next(&options, err)) > 0) {
+		if (got == OPTIONS_WORD)
+			return options.at - 1;
+		if (got == OPTIONS_HELP) {
+			commands_help(stdout);
+			return 0;
+		}
+		if (!strcmp(options.option->name, "version")) {
+			puts("probe " VERSION);
+			return 0;
+		}
+		if (!strcmp(options.option->name, "socket"))
+			globals->socket = options.value;
+	}
+	if (got < 0)
+		return got;
+	commands_help(stderr);
+	return err_set(err, -EINVAL, ERR_USAGE, "no command given");
+}
+
+/* Results that could not be written (a full disk behind `>`) are a failure too. */
+static int finish_stdout(int status)
+{
+	if (!fflush(stdout) && !ferror(stdout))
+		return status;
+	struct err err = {0};
+	err_set(&err, -EIO, ERR_FAILED, "cannot write to the standard output: %s", strerror(errno));
+	return errors_print(&err, false);
+}
+
+int commands_main(int argc, char **argv)
+{
+	struct command_globals globals = {0};
+	struct err err = {0};
+	int at = find_command(&globals, argc, argv, &err);
+	if (at == 0)
+		return finish_stdout(0);
+	const struct command *command = at > 0 ? commands_find(argv[at], &err) : NULL;
+	if (!command)
+		return errors_print(&err, errors_want_json(argc, argv));
+	int status = command->run(&globals, argc - at, argv + at, &err);
+	if (status >= 0)
+		return finish_stdout(status);
+	fflush(stdout);
+	if (!err_is_set(&err))
+		err_set(&err, status, ERR_FAILED, "%s: %s", command->name, strerror(-status));
+	return errors_print(&err, errors_want_json(argc, argv));
+}
