@@ -13,9 +13,6 @@ SANITIZE ?=
 B := build$(if $(SANITIZE),/sanitize)
 VERSION := 0.1
 
-PACKAGES := libbpf libelf libzstd zlib libprotobuf-c libxxhash libsystemd libseccomp libcap-ng jansson
-have_deps := $(shell pkg-config --exists $(PACKAGES) 2>/dev/null && echo yes)
-
 WARN := -Wall -Wextra -Wshadow -Wpointer-arith -Wstrict-prototypes -Wmissing-prototypes \
 	-Wvla -Wformat=2 -Wno-unused-parameter -Wno-missing-field-initializers
 CFLAGS ?= -O2 -g
@@ -91,7 +88,7 @@ $(B)/gen/common/%.pb-c.c: common/%.proto
 	protoc-c -Icommon --c_out=$(@D) $<
 
 # The BPF object: CO-RE, no vmlinux.h (bpf/kernel.h names the members used).
-BPF_CFLAGS := -target bpf -mcpu=v3 -O2 -g -std=gnu11 -Wall -Wextra -Wno-unused-parameter $(WERROR) \
+BPF_CFLAGS = -target bpf -mcpu=v3 -O2 -g -std=gnu11 -Wall -Wextra -Wno-unused-parameter $(WERROR) \
 	-iquote . -D__TARGET_ARCH_x86 -idirafter /usr/include/$(shell $(CC) -print-multiarch)
 $(B)/bpf/%.bpf.o: bpf/%.bpf.c
 	@mkdir -p $(@D)

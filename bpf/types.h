@@ -126,7 +126,8 @@ struct filter {
 	__u64 held;    /* sessions that took it until an exec: samples are counted, not taken, until
 			* the    broker has judged the new image */
 	__u64 keep;    /* sessions whose client may profile any process: an exec needs no new
-			* judgement.    The start of CMD is such an exec: `on_exec` becomes `take` there.
+			* judgement.    The start of CMD is such an exec: `on_exec` becomes `take`
+			* there.
 			*/
 	__u64 on_exec; /* sessions that take it from its next exec on (CMD) */
 	__u64 children; /* sessions that take what it forks, too */

@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: Apache-2.0
+# What is checked without running anything. One stamp a file, so that it is done in parallel and only
+# where something changed: an object depends on all its headers, and the stamps on the object.
+# clang-tidy leaves the unit tests out: it does not know that CUnit's _FATAL asserts do not return.
+.PHONY: lint lint-format lint-rules
+ours_src := $(common_src) $(symbolizer_src) $(daemon_src) $(cli_src) $(unit_src)
+ours := $(wildcard */*.c */*.h tests/*/*.c tests/*/*.h)
+scripts := $(wildcard tests/lint/* packaging/install-deps packaging/demo .ci/run tests/e2e/*.py tests/bench/*.py)
+
+lint: lint-format lint-rules $(patsubst %.c,$(B)/lint/%.clang,$(ours_src)) \
+		$(patsubst %.c,$(B)/lint/%.tidy,$(filter-out tests/%,$(ours_src)))
+
+lint-format:
+	@clang-format --dry-run -Werror $(ours)
+
+lint-rules: $(call objects,$(common_src) $(symbolizer_src) $(daemon_src) $(cli_src))
+	@tests/lint/floors $(ours)
+	@tests/lint/names $^
+	@tests/lint/spdx $(ours) $(scripts)
+
+$(B)/lint/%.clang: %.c $(B)/%.o
+	@mkdir -p $(@D)
+	@$(CLANG) $(filter-out -Werror,$(ALL_CFLAGS)) -Werror -fsyntax-only $<
+	@touch $@
+
+$(B)/lint/%.tidy: %.c $(B)/%.o .clang-tidy
+	@mkdir -p $(@D)
+	@clang-tidy --quiet $< -- $(ALL_CFLAGS) 2>$@.log || { cat $@.log >&2; exit 1; }
+	@touch $@
