@@ -1,24 +1,30 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Frames between client and engine on a stream socket: u32 length (little endian), then that many
  * bytes, one protobuf `Message` of common/protocol.proto, at most LIMIT_WIRE_BYTES. Fds ride on the
- * first byte of the frame that names them. The reader takes any cut of the stream; the writer
- * queues, bounded, and never blocks. */
+ * first bytes of the frame that names them, WIRE_CALL_FDS a byte. The reader takes any cut of the
+ * stream; the writer queues, bounded, and never blocks. */
 #pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+/* The kernel passes at most this many in one call (SCM_MAX_FD). */
+enum {
+	WIRE_CALL_FDS = 253
+};
+
 struct wire;
 
-/* Takes the (non-blocking) socket. `max_queue_bytes`: more waiting than this makes wire_send fail.
- */
+/* Takes the socket (no call here ever blocks on it). `max_queue_bytes`: more waiting than this
+ * makes wire_send fail. NULL: out of memory, and the socket is closed. */
 struct wire *wire_new(int socket_take, size_t max_queue_bytes);
 void wire_free(struct wire *wire);
 int wire_fd(const struct wire *wire);
 
-/* Queues one frame and tries to write; the fds are duplicated. -ENOBUFS: the peer reads too slowly;
- * -EPIPE: it is gone. */
+/* Queues one frame and tries to write; the fds are duplicated. -ENOBUFS: the peer reads too slowly
+ * (nothing was queued; a single frame is always taken when none waits); -EMSGSIZE: beyond
+ * LIMIT_WIRE_BYTES or LIMIT_TARGETS fds; -EPIPE: it is gone, and every later call says so too. */
 int wire_send(struct wire *wire, const void *frame, size_t bytes, const int *fds, int n_fds);
 size_t wire_queued(const struct wire *wire);
 /* Writes what it can; 0 done or more to come (wire_queued()), negative errno: the peer is gone. */
@@ -29,8 +35,10 @@ enum wire_result {
 	WIRE_AGAIN,	/* nothing whole yet */
 	WIRE_END,	/* the peer closed between frames */
 };
-/* Reads what is there and gives one frame. Negative errno: -EPROTO (length beyond the limit, too
- * many fds, end inside a frame) or the socket's error: close it. */
+/* Reads what is there and gives one frame. Negative errno: -EPROTO (length beyond the limit, more
+ * than LIMIT_TARGETS fds, end inside a frame) or the socket's error: close it. A failed or ended
+ * stream stays so. Frames that arrived before the peer closed are still given. */
 int wire_receive(struct wire *wire, const uint8_t **frame, size_t *bytes);
-/* Takes the oldest fd that came with the frames read so far, -1: none. */
+/* Takes the next fd, in the sender's order, of the frame given last; -1: no more. The next
+ * wire_receive() closes those not taken, so that no frame gets another one's. */
 int wire_take_fd(struct wire *wire);
