@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Unpacks compressed parts of ELF files into memory of a size settled before: a bomb cannot grow.
+ */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* A compressed section (gABI "Section Compression"; `type`: ELFCOMPRESS_ZLIB, _ZSTD). Exactly
+ * `room` bytes must come out: -ENOEXEC else. -EOPNOTSUPP: another type. */
+int inflate_section(uint32_t type, const uint8_t *packed, uint64_t bytes, uint8_t *out,
+		    uint64_t room);
