@@ -4,8 +4,9 @@
  * stack or label set has one number, 0 is "none" (string 0 is ""), and equal ones are one. Rows
  * that are equal in stack and labels are added up.
  *
- * Arrays are public for reading; only the profile_add_…() functions write. Source: profile.proto of
- * pprof; DESIGN §3. */
+ * Arrays are public for reading; only the profile_add_…() functions write, and what they are given
+ * must not point into the same profile's arrays (they move). Source: profile.proto of pprof;
+ * DESIGN §3. */
 #pragma once
 
 #include <stdbool.h>
@@ -13,7 +14,7 @@
 #include <stdint.h>
 
 struct err;
-struct _Probe__Info; /* common/info.proto */
+struct Probe__Info; /* common/info.proto */
 
 struct profile_type {
 	uint32_t type, unit; /* strings: "cpu", "nanoseconds" */
@@ -79,7 +80,9 @@ struct profile {
 	uint32_t drop_frames, keep_frames, doc_url; /* strings */
 	struct profile_type period_type;
 	int64_t period, time_ns, duration_ns;
-	struct _Probe__Info *info;   /* owned; NULL: not known (a file of another profiler) */
+	/* Owned, all of it of malloc (as protobuf-c unpacks); NULL: not known (another profiler's).
+	 */
+	struct Probe__Info *info;
 	struct profile_index *index; /* private to profile.c */
 };
 
@@ -101,7 +104,9 @@ struct profile *profile_new_ours(void);
 void profile_free(struct profile *profile);
 
 uint32_t profile_add_string(struct profile *profile, const char *text, size_t bytes);
+/* Before the first row; not interned: a foreign file may have two of one name. */
 uint32_t profile_add_type(struct profile *profile, const char *type, const char *unit);
+/* One a file, build ID and segment; the has_… of a known one become true where these are. */
 uint32_t profile_add_mapping(struct profile *profile, const struct profile_mapping *mapping);
 uint32_t profile_add_function(struct profile *profile, const struct profile_function *function);
 /* `lines`: n of them, innermost first; first_line and n_lines of `location` are set here. */
@@ -115,6 +120,9 @@ uint32_t profile_add_labels(struct profile *profile, const struct profile_label 
 void profile_add_row(struct profile *profile, uint32_t stack, uint32_t labels,
 		     const int64_t *values);
 
+/* A comment (a string) it has not got. */
+void profile_add_comment(struct profile *profile, uint32_t string);
+
 static inline const char *profile_string(const struct profile *profile, uint32_t string)
 {
 	return profile->text.at + profile->strings.at[string];
@@ -123,9 +131,10 @@ static inline const char *profile_function_name(const struct profile *profile, u
 {
 	return profile_string(profile, profile->functions.at[function].name);
 }
-/* Type number of NAME ("cpu"; also its alias: `inuse_space`), -1: none. */
+/* Type number of NAME ("cpu"), the first; -1: none. */
 int profile_find_type(const struct profile *profile, const char *name);
 
-/* Adds `from` (unchanged) to `into`: rows, info counters, durations. -EINVAL with words when sample
- * types or period types differ. An empty new profile takes those of `from`. */
+/* Adds `from` (another profile, unchanged) to `into`: rows, info (profile_info.h), durations,
+ * comments it has not got. -EINVAL with words, and nothing changed, when sample types or period
+ * types differ. A new profile without types takes those of `from`. */
 int profile_merge(struct profile *into, const struct profile *from, struct err *err);
