@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The engine's side of broker.h: one synchronous question a function. The broker answers within
  * milliseconds (its own time limit for files that hang is 2 s). Every function returns 0 or a
- * negative errno with the broker's words; fds in outputs are new and the caller's. */
+ * negative errno with the broker's words, where it has some; -ECONNRESET and -EPIPE: it is gone.
+ * Fds in outputs are new and the caller's. */
 #pragma once
 
 #include <stdint.h>
@@ -10,7 +11,7 @@
 struct err;
 struct asker;
 
-/* Takes the socket. */
+/* Takes the socket. NULL: no memory, and the socket is closed. */
 struct asker *asker_new(int socket_take);
 void asker_free(struct asker *asker);
 /* For the event loop: readable or hung up outside a question means that the broker is gone. */
@@ -22,15 +23,20 @@ int asker_load(struct asker *asker, int fds[LOAD_FDS], struct err *err);
 int asker_events(struct asker *asker, uint32_t session, uint64_t period_ns,
 		 const uint64_t cpus[CPUS_MAX / 64], int events[CPUS_MAX], int links[CPUS_MAX],
 		 struct err *err);
-/* pidfd: -1 or borrowed. *maps_fd: -1 for a kernel thread. */
+/* pidfd: -1 or borrowed. *maps_fd: -1 for a kernel thread. -ESRCH: gone. */
 int asker_take(struct asker *asker, uint32_t session, uint32_t pid, int pidfd, uint32_t flags,
 	       int *maps_fd, struct err *err);
 int asker_take_thread(struct asker *asker, uint32_t session, uint32_t tid, struct err *err);
 int asker_take_all(struct asker *asker, uint32_t session, struct err *err);
+/* -ENOENT: the process is not taken (any more). */
 int asker_space(struct asker *asker, uint32_t pid, uint32_t space, struct err *err);
 int asker_drop(struct asker *asker, uint32_t session, struct err *err);
+/* *maps_fd: -1 for a kernel thread. -ENOENT: not taken; -ESRCH: gone. */
 int asker_maps(struct asker *asker, uint32_t pid, int *maps_fd, struct err *err);
+/* start, end: exactly as /proc/PID/maps has them; dev: makedev() of that line. The object's
+ * identity is what fstat() says of *fd. Codes: see BROKER_MAPPED_FILE. */
 int asker_mapped_file(struct asker *asker, uint32_t pid, uint64_t start, uint64_t end, uint64_t dev,
 		      uint64_t inode, int *fd, struct err *err);
 int asker_kallsyms(struct asker *asker, uint64_t *stext, int *fd, struct err *err);
+/* *socket: packets of common/worker.h. -EAGAIN: WORKERS_MAX are alive. */
 int asker_worker(struct asker *asker, int *socket, int *pid, struct err *err);

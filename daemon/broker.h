@@ -14,12 +14,13 @@
 enum broker_op {
 	/* → 1 reply with fds in the order of enum broker_load_fd. Once in a broker's life. */
 	BROKER_LOAD = 1,
-	/* session, period_ns, cpu set → one event fd and one link fd a CPU, events disabled. CPUs
-	 * that cannot have an event are missing in the reply's cpus. Repeated with `first_cpu`
-	 * while `more`. */
+	/* session, period_ns, cpu set → one event fd and one link fd a CPU, in turn, events
+	 * disabled. CPUs that are off line are missing in the reply's cpus. Repeated with
+	 * `first_cpu` while `more`. */
 	BROKER_EVENTS,
 	/* session, pid, flags (+ 1 fd: pidfd; none: opened here) → takes the process.
-	 * Reply: 1 fd, /proc/PID/maps opened (engine parses), absent for a kernel thread. */
+	 * Reply: 1 fd, /proc/PID/maps opened (engine parses), absent for a kernel thread. -ESRCH:
+	 * it is gone, or is a thread. */
 	BROKER_TAKE,
 	/* session, tid of a taken process: this thread too (-t) */
 	BROKER_TAKE_THREAD,
@@ -29,15 +30,18 @@ enum broker_op {
 	BROKER_SPACE,
 	/* session ends: its bit leaves every entry */
 	BROKER_DROP,
-	/* pid of a taken process (or any, with a session that takes all) → fd of /proc/PID/maps */
+	/* pid of a taken process (or any, with a session that takes all) → fd of /proc/PID/maps,
+	 * absent for a kernel thread */
 	BROKER_MAPS,
-	/* pid, start, end, dev, inode → fd of the mapped file, read-only, a regular file, identity
-	 * compared with the mapping. Reply -ENOENT gone, -ESTALE another file, -EACCES not
-	 * executable. */
+	/* pid, start, end, dev (as makedev() has it), inode → fd of the mapped file, read-only, a
+	 * regular file, identity compared with the mapping. Reply -ENOENT gone or not a file,
+	 * -ESTALE another file, -EACCES not executable, -ETIMEDOUT its file system hangs: ask for
+	 * no more files of this process. */
 	BROKER_MAPPED_FILE,
 	/* → fd of /proc/kallsyms, opened with the right to see addresses; reply.value: _stext */
 	BROKER_KALLSYMS,
-	/* → fd of a packet socket to a new worker (probe-symbolizer); reply.value: its pid */
+	/* → fd of a packet socket to a new worker (probe-symbolizer); reply.value: its pid.
+	 * -EAGAIN: WORKERS_MAX are alive. */
 	BROKER_WORKER,
 };
 
@@ -76,7 +80,7 @@ struct broker_request {
 };
 
 struct broker_reply {
-	int32_t code;	/* 0 or negative errno */
+	int32_t code;	/* 0 or negative errno; -EPROTO: no request of ours looks like that */
 	int32_t status; /* enum err_status when code < 0 and words are there */
 	uint64_t value;
 	uint32_t more; /* BROKER_EVENTS: ask again with this first_cpu; 0: done */
@@ -87,6 +91,15 @@ struct broker_reply {
 	char hint[320];
 };
 
-/* Serves the engine on `socket` until it closes, then ends every worker that is left. `program_dir`
- * is where probe-symbolizer lies. Runs as the process; returns its exit status. */
-int broker_run(int socket, const char *program_dir);
+enum {
+	/* One names an object in tens of milliseconds; more than the CPUs of most hosts would only
+	 * give a broken engine processes to fork. */
+	WORKERS_MAX = 8,
+	/* The kernel's own lower bound of a cpu-clock event. */
+	PERIOD_MIN_NS = 10000,
+};
+
+/* Serves the engine on `socket` until it closes, then ends every worker that is left. `program` is
+ * probe-symbolizer, opened (-1: not there). Both borrowed. Runs as the process: ignores SIGCHLD.
+ * Returns its exit status. */
+int broker_run(int socket, int program);

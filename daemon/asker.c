@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/asker.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/err.h"
+#include "common/guard.h"
+#include "common/packet.h"
+
+struct asker {
+	int socket;
+	struct packet *packet; /* the reply to the last request, with the fds not taken yet */
+};
+
+struct asker *asker_new(int socket_take)
+{
+	struct packet *packet = packet_new();
+	struct asker *asker = malloc(sizeof(*asker));
+	if (!packet || !asker) {
+		packet_free(packet);
+		free(asker);
+		close(socket_take);
+		return NULL;
+	}
+	asker->socket = socket_take;
+	asker->packet = packet;
+	return asker;
+}
+
+void asker_free(struct asker *asker)
+{
+	if (!asker)
+		return;
+	close(asker->socket);
+	packet_free(asker->packet);
+	free(asker);
+}
+
+int asker_fd(const struct asker *asker)
+{
+	return asker->socket;
+}
+
+/* The reply in the packet; every good reply has come through ask(). */
+static const struct broker_reply *reply_of(const struct asker *asker)
+{
+	return (const struct broker_reply *)asker->packet->data;
+}
+
+/* Sends and waits. `fd` -1: none goes along. */
+static int ask(struct asker *asker, const struct broker_request *request, int fd, struct err *err)
+{
+	int code = packet_send(asker->socket, request, sizeof(*request), &fd, fd >= 0 ? 1 : 0);
+	if (!code)
+		code = packet_receive(asker->socket, asker->packet);
+	if (!code && asker->packet->bytes != sizeof(struct broker_reply))
+		code = -EPROTO;
+	if (code)
+		return err_set(err, code, ERR_FAILED, "the broker ended");
+	const struct broker_reply *reply = reply_of(asker);
+	if (reply->code >= 0)
+		return 0;
+	if (reply->status && reply->msg[0]) {
+		err_set(err, reply->code, reply->status, "%.*s", (int)sizeof(reply->msg) - 1,
+			reply->msg);
+		if (reply->hint[0])
+			err_hint(err, "%.*s", (int)sizeof(reply->hint) - 1, reply->hint);
+	}
+	return reply->code;
+}
+
+/* As ask(), for replies with one fd; where it is `optional`, -1 stands for none. */
+static int ask_fd(struct asker *asker, const struct broker_request *request, int fd, bool optional,
+		  int *out, struct err *err)
+{
+	int code = ask(asker, request, fd, err);
+	if (code)
+		return code;
+	int got = packet_take_fd(asker->packet, 0);
+	if (got < 0 && !optional)
+		return err_set(err, -EPROTO, ERR_FAILED, "the broker's reply lacks a file");
+	*out = got;
+	return 0;
+}
+
+int asker_load(struct asker *asker, int fds[LOAD_FDS], struct err *err)
+{
+	int code = ask(asker, &(struct broker_request){.op = BROKER_LOAD}, -1, err);
+	if (code)
+		return code;
+	if (asker->packet->n_fds != LOAD_FDS)
+		return err_set(err, -EPROTO, ERR_FAILED, "the broker's reply lacks a file");
+	for (int i = 0; i < LOAD_FDS; i++)
+		fds[i] = packet_take_fd(asker->packet, i);
+	return 0;
+}
+
+/* Moves the events of one reply to the caller's arrays and counts them. */
+static int take_events(struct asker *asker, int events[CPUS_MAX], int links[CPUS_MAX], int *n)
+{
+	const struct broker_reply *reply = reply_of(asker);
+	int fd = 0;
+	for (int cpu = 0; cpu < CPUS_MAX; cpu++) {
+		if (!(reply->cpus[cpu / 64] >> cpu % 64 & 1))
+			continue;
+		if (fd + 2 > asker->packet->n_fds || events[cpu] >= 0)
+			return -EPROTO;
+		events[cpu] = packet_take_fd(asker->packet, fd++);
+		links[cpu] = packet_take_fd(asker->packet, fd++);
+		++*n;
+	}
+	return 0;
+}
+
+int asker_events(struct asker *asker, uint32_t session, uint64_t period_ns,
+		 const uint64_t cpus[CPUS_MAX / 64], int events[CPUS_MAX], int links[CPUS_MAX],
+		 struct err *err)
+{
+	struct broker_request request = {
+		.op = BROKER_EVENTS, .session = session, .period_ns = period_ns};
+	memcpy(request.cpus, cpus, sizeof(request.cpus));
+	for (int cpu = 0; cpu < CPUS_MAX; cpu++)
+		events[cpu] = links[cpu] = -1;
+	int n = 0, code;
+	do {
+		uint32_t first = request.first_cpu;
+		code = ask(asker, &request, -1, err);
+		if (code)
+			break;
+		code = take_events(asker, events, links, &n);
+		request.first_cpu = reply_of(asker)->more;
+		if (request.first_cpu && request.first_cpu <= first)
+			code = -EPROTO; /* must rise, or this would not end */
+	} while (!code && request.first_cpu);
+	if (!code)
+		return n;
+	for (int cpu = 0; cpu < CPUS_MAX; cpu++) {
+		if (events[cpu] < 0)
+			continue;
+		close(events[cpu]);
+		close(links[cpu]);
+		events[cpu] = links[cpu] = -1;
+	}
+	return err_set(err, code, ERR_FAILED, "the broker's reply makes no sense");
+}
+
+int asker_take(struct asker *asker, uint32_t session, uint32_t pid, int pidfd, uint32_t flags,
+	       int *maps_fd, struct err *err)
+{
+	struct broker_request request = {
+		.op = BROKER_TAKE, .session = session, .pid = pid, .flags = flags};
+	return ask_fd(asker, &request, pidfd, true, maps_fd, err);
+}
+
+int asker_take_thread(struct asker *asker, uint32_t session, uint32_t tid, struct err *err)
+{
+	struct broker_request request = {.op = BROKER_TAKE_THREAD, .session = session, .tid = tid};
+	return ask(asker, &request, -1, err);
+}
+
+int asker_take_all(struct asker *asker, uint32_t session, struct err *err)
+{
+	struct broker_request request = {.op = BROKER_TAKE_ALL, .session = session};
+	return ask(asker, &request, -1, err);
+}
+
+int asker_space(struct asker *asker, uint32_t pid, uint32_t space, struct err *err)
+{
+	struct broker_request request = {.op = BROKER_SPACE, .pid = pid, .space = space};
+	return ask(asker, &request, -1, err);
+}
+
+int asker_drop(struct asker *asker, uint32_t session, struct err *err)
+{
+	struct broker_request request = {.op = BROKER_DROP, .session = session};
+	return ask(asker, &request, -1, err);
+}
+
+int asker_maps(struct asker *asker, uint32_t pid, int *maps_fd, struct err *err)
+{
+	struct broker_request request = {.op = BROKER_MAPS, .pid = pid};
+	return ask_fd(asker, &request, -1, true, maps_fd, err);
+}
+
+int asker_mapped_file(struct asker *asker, uint32_t pid, uint64_t start, uint64_t end, uint64_t dev,
+		      uint64_t inode, int *fd, struct err *err)
+{
+	struct broker_request request = {.op = BROKER_MAPPED_FILE,
+					 .pid = pid,
+					 .start = start,
+					 .end = end,
+					 .dev = dev,
+					 .inode = inode};
+	return ask_fd(asker, &request, -1, false, fd, err);
+}
+
+int asker_kallsyms(struct asker *asker, uint64_t *stext, int *fd, struct err *err)
+{
+	struct broker_request request = {.op = BROKER_KALLSYMS};
+	int code = ask_fd(asker, &request, -1, false, fd, err);
+	if (!code)
+		*stext = reply_of(asker)->value;
+	return code;
+}
+
+int asker_worker(struct asker *asker, int *socket, int *pid, struct err *err)
+{
+	struct broker_request request = {.op = BROKER_WORKER};
+	int code = ask_fd(asker, &request, -1, false, socket, err);
+	if (!code)
+		*pid = reply_of(asker)->value;
+	return code;
+}
