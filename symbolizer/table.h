@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The unwind rows of an ELF file. */
+#pragma once
+
+#include "symbolizer/cfi.h"
+
+struct elf;
+struct err;
+
+/* Reads .eh_frame and .debug_frame (Go has only that for its own code) and compiles both; where a
+ * file without section headers has PT_GNU_EH_FRAME, that shows where .eh_frame begins. Codes of
+ * cfi_compile(), and of elf_read(). */
+int table_build(const struct elf *elf, struct cfi_table *table, struct err *err);
