@@ -1,12 +1,133 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-#include <linux/bpf.h>
-#include <bpf/bpf_helpers.h>
-#include "bpf/types.h"
+/* The sampler: one run a firing of a session's event on a CPU, and what keeps the filter true. Each
+ * run ends in exactly one of elsewhere, held, sampled and lost (struct ticks). */
+#include <asm/errno.h>
+#include <stdbool.h>
+#include "bpf/life.h"
+#include "bpf/walk.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
-SEC("perf_event")
-int sampler_tick(void *ctx)
+static __always_inline bool sampler_send(struct sample_event *from, __u64 flags)
 {
+	from->event.kind = EVENT_SAMPLE;
+	from->event.bytes = sizeof(*from);
+	return !bpf_ringbuf_output(&ring, from, sizeof(*from), flags);
+}
+
+/* Both stacks and the sample; false: the ring was full, which is counted. */
+static __always_inline bool sampler_sample(struct bpf_perf_event_data *ctx, struct scratch *s,
+					   struct session_config *config, __u32 session,
+					   __u32 space)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	__u64 pid_tgid = bpf_get_current_pid_tgid();
+	struct sample_event sample = {
+		.time_ns = bpf_ktime_get_ns(),
+		.start_time_ns = task->start_time,
+		.tgid = pid_tgid >> 32,
+		.tid = pid_tgid,
+		.space = space,
+		.session = session,
+		.cpu = bpf_get_smp_processor_id(),
+	};
+	bpf_get_current_comm(sample.comm, sizeof(sample.comm));
+	if ((config->flags & SESSION_KERNEL) && !registers_user_mode(&ctx->regs) &&
+	    stacks_kernel(s, ctx) &&
+	    !stacks_send(s, WALK_ROOT, config->salt, &sample.kernel_hash, &sample.kernel_check)) {
+		count(COUNTER_RING_FULL_STACK);
+		return false;
+	}
+	if (config->flags & SESSION_USER) {
+		__u32 end = walk_user(s, ctx, task, space);
+		count_walk_end(end);
+		if (end != WALK_NO_REGISTERS &&
+		    !stacks_send(s, end, config->salt, &sample.user_hash, &sample.user_check)) {
+			count(COUNTER_RING_FULL_STACK);
+			return false;
+		}
+	}
+	if (!sampler_send(&sample, count_ring_flags())) {
+		count(COUNTER_RING_FULL_SAMPLE);
+		return false;
+	}
+	return true;
+}
+
+SEC("perf_event")
+int sampler_tick(struct bpf_perf_event_data *ctx)
+{
+	__u64 session = bpf_get_attach_cookie(ctx);
+	struct ticks *row = count_ticks(session);
+	if (!row)
+		return 0;
+	row->runs++;
+	__u32 space, key = session;
+	struct session_config *config = bpf_map_lookup_elem(&sessions, &key);
+	enum filter_verdict verdict = filter_judge(session & (SESSIONS_MAX - 1), &space);
+	if (verdict == FILTER_ELSEWHERE || !config) {
+		row->elsewhere++;
+		return 0;
+	}
+	if (verdict == FILTER_HELD) {
+		row->held++;
+		return 0;
+	}
+	struct scratch *s = stacks_take();
+	if (!s) {
+		count(COUNTER_BUSY);
+		row->lost++;
+		row->lost_busy++;
+		return 0;
+	}
+	bool sent = sampler_sample(ctx, s, config, session, space);
+	stacks_release(s);
+	if (sent) {
+		row->sampled++;
+	} else {
+		row->lost++;
+		row->lost_ring++;
+	}
 	return 0;
+}
+
+SEC("tp_btf/sched_process_fork")
+int BPF_PROG(sampler_fork, struct task_struct *parent, struct task_struct *child)
+{
+	life_fork(parent, child);
+	return 0;
+}
+
+SEC("tp_btf/sched_process_exec")
+int BPF_PROG(sampler_exec, struct task_struct *task, int old_tid)
+{
+	life_exec(task, old_tid);
+	return 0;
+}
+
+SEC("tp_btf/sched_process_exit")
+int BPF_PROG(sampler_exit, struct task_struct *task)
+{
+	life_exit(task);
+	return 0;
+}
+
+/* Run by the broker (BPF_PROG_TEST_RUN) for each change of the filter. */
+SEC("syscall")
+int sampler_filter(struct filter_change *change)
+{
+	__u64 bit = 1ull << (change->session & (SESSIONS_MAX - 1));
+	switch (change->op) {
+	case FILTER_OP_TAKE:
+		return filter_take(change, bit);
+	case FILTER_OP_TAKE_THREAD:
+		return filter_take_thread(change->id, bit);
+	case FILTER_OP_SPACE:
+		return filter_set_space(change);
+	case FILTER_OP_DROP:
+		return filter_drop(change->id, bit);
+	case FILTER_OP_DROP_THREAD:
+		return filter_drop_thread(change->id, bit);
+	}
+	return -EINVAL;
 }

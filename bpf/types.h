@@ -45,12 +45,14 @@ struct frame {
 };
 TYPES_ASSERT_SIZE(struct frame, 16);
 
-/* Why a walk ended. Kept with the stack, counted in the profile by name (stacks_end_name()). */
+/* Why a walk ended. Kept with the stack, counted in the profile by name (counters_end_name()). */
 enum walk_end {
 	WALK_ROOT,	   /* whole: return address undefined, or zero at the outermost frame */
 	WALK_DEPTH,	   /* USER_FRAMES_MAX reached */
 	WALK_BAD_PAGE,	   /* the stack could not be read */
-	WALK_NO_MAPPING,   /* the next address lies in no known executable mapping */
+	WALK_NO_MAPPING,   /* the next address lies in no known executable mapping: nonsense, or
+			    * code mapped after the mappings were read (as a FRAME_RAW of a known
+			    * space may be) */
 	WALK_NO_ROW,	   /* no unwind row, and the frame pointer leads nowhere */
 	WALK_NO_PROGRESS,  /* the stack pointer did not rise */
 	WALK_UNSUPPORTED,  /* a rule that the tables do not express */
@@ -124,11 +126,9 @@ TYPES_ASSERT_SIZE(struct life_event, 64);
 struct filter {
 	__u64 take;    /* sessions that sample this process */
 	__u64 held;    /* sessions that took it until an exec: samples are counted, not taken, until
-			* the    broker has judged the new image */
+			* the broker has judged the new image */
 	__u64 keep;    /* sessions whose client may profile any process: an exec needs no new
-			* judgement.    The start of CMD is such an exec: `on_exec` becomes `take`
-			* there.
-			*/
+			* judgement. The start of CMD is such an exec: `on_exec` becomes `take` */
 	__u64 on_exec; /* sessions that take it from its next exec on (CMD) */
 	__u64 children; /* sessions that take what it forks, too */
 	__u64 threads;	/* sessions that take only threads in `threads` (-t) */
@@ -136,6 +136,30 @@ struct filter {
 	__u32 pad;
 };
 TYPES_ASSERT_SIZE(struct filter, 56);
+
+/* One change of the filter, made by a BPF program in place, so that it meets fork, exec and exit
+ * half-way nowhere. */
+enum filter_op {
+	FILTER_OP_TAKE = 1,    /* id: tgid, flags */
+	FILTER_OP_TAKE_THREAD, /* id: tid */
+	FILTER_OP_SPACE,       /* id: tgid, space; of a session that takes all: makes an entry */
+	FILTER_OP_DROP,	       /* id: tgid; says 1 when the session's bit was there */
+	FILTER_OP_DROP_THREAD, /* id: tid */
+};
+enum filter_flags { /* the values of enum broker_take_flags */
+	FILTER_CHILDREN = 1 << 0,
+	FILTER_ON_EXEC = 1 << 1,
+	FILTER_THREADS = 1 << 2,
+};
+struct filter_change {
+	__u32 op; /* enum filter_op */
+	__u32 session;
+	__u32 id;
+	__u32 flags;
+	__u32 space;
+	__u32 pad;
+};
+TYPES_ASSERT_SIZE(struct filter_change, 24);
 
 /* everything: array of one u64, sessions that take every process but the idle one (-a). The
  * broker's alone, as the filter. threads: hash tid → u64 of sessions (-t), the broker's alone. */
@@ -146,9 +170,11 @@ enum session_flags {
 	SESSION_KERNEL = 1 << 1, /* kernel stacks (off: -U) */
 };
 struct session_config {
-	__u32 flags; /* engine: USER, KERNEL */
+	__u32 flags; /* enum session_flags */
 	__u32 pad;
-	__u64 pad2[3];
+	__u64 salt; /* goes into the hashes of this session's stacks. A reader that forgets the
+		     * bodies it got gives its next session another salt, so that they come again */
+	__u64 pad2[2];
 };
 TYPES_ASSERT_SIZE(struct session_config, 32);
 

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Fork, exec and exit: the filter follows them at once, in the kernel, so that nothing of a child
+ * is missed and nothing of a new image is sampled before it was judged; the engine is told. */
+#pragma once
+
+#include "bpf/count.h"
+#include "bpf/filter.h"
+
+/* Wakes the engine: an exec waits for its judgement, and all need new mappings. */
+static __always_inline void life_send(enum event_kind kind, struct task_struct *task,
+				      __u64 for_sessions, __u32 parent, __u32 space,
+				      __u32 exit_code)
+{
+	struct life_event *event = bpf_ringbuf_reserve(&ring, sizeof(*event), 0);
+	if (!event) {
+		count(COUNTER_RING_FULL_LIFE);
+		return;
+	}
+	event->event.kind = kind;
+	event->event.bytes = sizeof(*event);
+	event->time_ns = bpf_ktime_get_ns();
+	event->sessions = for_sessions;
+	event->tgid = task->tgid;
+	event->parent = parent;
+	event->space = space;
+	event->exit_code = exit_code;
+	event->start_time_ns = task->start_time;
+	bpf_probe_read_kernel(event->comm, sizeof(event->comm), task->comm);
+	bpf_ringbuf_submit(event, BPF_RB_FORCE_WAKEUP);
+}
+
+static __always_inline void life_fork(struct task_struct *parent, struct task_struct *child)
+{
+	__u32 parent_tgid = parent->tgid, tgid = child->tgid;
+	if (tgid == parent_tgid)
+		return; /* a thread */
+	__u64 every = filter_everything();
+	struct filter *entry = bpf_map_lookup_elem(&filter, &parent_tgid);
+	struct filter inherited = {};
+	if (entry) {
+		/* -t names threads of one process: nothing of it is for a child. */
+		__u64 bits = entry->children & ~entry->threads;
+		inherited.take = entry->take & bits;
+		inherited.held = entry->held & bits;
+		inherited.keep = entry->keep & bits;
+		inherited.on_exec = entry->on_exec & bits;
+		inherited.children = bits;
+		inherited.space = entry->space;
+	}
+	__u64 bits = inherited.take | inherited.held | inherited.on_exec;
+	if (!bits && !every)
+		return;
+	if ((bits || inherited.space) && bpf_map_update_elem(&filter, &tgid, &inherited, BPF_ANY))
+		count(COUNTER_FILTER_FULL);
+	life_send(EVENT_FORK, child, bits | every, parent_tgid, inherited.space, 0);
+}
+
+static __always_inline void life_exec(struct task_struct *task, __u32 old_tid)
+{
+	__u32 tid = task->pid, tgid = task->tgid, space = 0;
+	__u64 bits = filter_everything();
+	struct filter *entry = bpf_map_lookup_elem(&filter, &tgid);
+	if (entry) {
+		/* A session that may not keep it holds it, until it was judged anew. */
+		__u64 held = (entry->take | entry->on_exec) & ~entry->keep;
+		__u64 take = entry->on_exec & entry->keep;
+		space = entry->space;
+		entry->space = 0;
+		__sync_fetch_and_or(&entry->held, held);
+		__sync_fetch_and_and(&entry->take, ~held);
+		__sync_fetch_and_or(&entry->take, take);
+		entry->on_exec = 0;
+		bits |= entry->take | entry->held;
+	}
+	if (old_tid != tid) { /* the thread that called exec became the leader */
+		__u64 *named = bpf_map_lookup_elem(&threads, &old_tid);
+		if (named) {
+			bpf_map_update_elem(&threads, &tid, named, BPF_ANY);
+			bpf_map_delete_elem(&threads, &old_tid);
+		}
+	}
+	if (bits)
+		life_send(EVENT_EXEC, task, bits, 0, space, 0);
+}
+
+/* As wait(2) will have it. */
+static __always_inline __u32 life_exit_code(struct task_struct *task)
+{
+	struct signal_struct *signal = task->signal;
+	return signal->flags & KERNEL_SIGNAL_GROUP_EXIT ? signal->group_exit_code
+							: task->group_leader->exit_code;
+}
+
+static __always_inline void life_exit(struct task_struct *task)
+{
+	__u32 tid = task->pid, tgid = task->tgid;
+	bpf_map_delete_elem(&threads, &tid); /* tids are used again */
+	/* Every thread takes itself out of `live` before it comes here. Two last threads may both
+	 * see 0: who deletes the entry tells. */
+	if (task->signal->live.counter)
+		return;
+	__u64 bits = filter_everything();
+	__u32 space = 0;
+	struct filter *entry = bpf_map_lookup_elem(&filter, &tgid);
+	if (entry) {
+		bits |= entry->take | entry->held;
+		space = entry->space;
+		if (bpf_map_delete_elem(&filter, &tgid))
+			return;
+	}
+	if (bits)
+		life_send(EVENT_EXIT, task, bits, 0, space, life_exit_code(task));
+}

@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/programs.h"
+
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <linux/perf_event.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/syscall.h>
+
+#include "common/err.h"
+#include "common/guard.h"
+#include "bpf/sampler.skel.h"
+
+_Static_assert((int)TAKE_CHILDREN == FILTER_CHILDREN && (int)TAKE_ON_EXEC == FILTER_ON_EXEC &&
+		       (int)TAKE_THREADS == FILTER_THREADS,
+	       "the flags of a request are those of the filter");
+
+struct programs {
+	struct sampler_bpf *skeleton;
+	struct bpf_link *fork, *exec, *exit;
+	uint64_t stext;
+	uint64_t taking_all; /* sessions */
+};
+
+/* The last line of libbpf's that says something, for our own words: libbpf prints to nowhere. */
+static __thread char programs_log[200];
+
+static int on_log(enum libbpf_print_level level, const char *format, va_list args)
+{
+	if (level != LIBBPF_WARN)
+		return 0;
+	char line[sizeof(programs_log)];
+	vsnprintf(line, sizeof(line), format, args);
+	line[strcspn(line, "\n")] = '\0';
+	/* What libbpf advises on any EPERM misleads. */
+	if (line[0] && !strstr(line, "RLIMIT_MEMLOCK"))
+		memcpy(programs_log, line, sizeof(line));
+	return 0;
+}
+
+static int hint(struct err *err, int code)
+{
+	err_hint(err, "what works without BPF: perf record -p PID -g -F 99 sleep 30");
+	return code;
+}
+
+/* `code` as words. EACCES is what the verifier says; perf_event_open's is handled there. */
+static int failed(struct err *err, int code, const char *what)
+{
+	if (code == -EPERM)
+		err_set(err, code, ERR_PERMISSION,
+			"%s: not permitted: CAP_BPF and CAP_PERFMON (or root) are needed", what);
+	else if (code == -ENOSYS)
+		err_set(err, code, ERR_FAILED, "%s: this kernel has no BPF", what);
+	else
+		err_set(err, code, ERR_FAILED, "%s: %s%s%s%s", what, strerror(-code),
+			programs_log[0] ? " (" : "", programs_log, programs_log[0] ? ")" : "");
+	return hint(err, code);
+}
+
+/* 0: not shown to us. */
+static uint64_t read_stext(void)
+{
+	FILE *file guard_file = fopen("/proc/kallsyms", "re");
+	char line[256];
+	while (file && fgets(line, sizeof(line), file)) {
+		uint64_t address;
+		char name[64];
+		if (sscanf(line, "%" SCNx64 " %*c %63s", &address, name) == 2 &&
+		    !strcmp(name, "_stext"))
+			return address;
+	}
+	return 0;
+}
+
+static int attach(struct bpf_program *program, struct bpf_link **link)
+{
+	*link = bpf_program__attach(program);
+	if (*link)
+		return 0;
+	return -errno;
+}
+
+static int load(struct programs *p, struct err *err)
+{
+	p->skeleton = sampler_bpf__open();
+	if (!p->skeleton)
+		return failed(err, -errno, "opening the BPF programs");
+	uint64_t seed = 0;
+	if (getrandom(&seed, sizeof(seed), 0) != sizeof(seed))
+		return failed(err, -EIO, "getrandom");
+	p->stext = read_stext();
+	p->skeleton->rodata->stext = p->stext;
+	p->skeleton->rodata->hash_seed = seed;
+	int r = sampler_bpf__load(p->skeleton);
+	if (r)
+		return failed(err, r, "loading the BPF programs");
+	r = attach(p->skeleton->progs.sampler_fork, &p->fork);
+	r = r ? r : attach(p->skeleton->progs.sampler_exec, &p->exec);
+	r = r ? r : attach(p->skeleton->progs.sampler_exit, &p->exit);
+	return r ? failed(err, r, "attaching the BPF programs") : 0;
+}
+
+int programs_load(struct programs **programs, struct err *err)
+{
+	libbpf_set_print(on_log);
+	programs_log[0] = '\0';
+	if (access("/sys/kernel/btf/vmlinux", R_OK)) {
+		err_set(err, -ENOTSUP, ERR_FAILED,
+			"this kernel has no BTF (/sys/kernel/btf/vmlinux), which the BPF programs "
+			"need");
+		return hint(err, -ENOTSUP);
+	}
+	struct programs *p = calloc(1, sizeof(*p));
+	if (!p)
+		return -ENOMEM;
+	int r = load(p, err);
+	if (r) {
+		programs_free(p);
+		return r;
+	}
+	*programs = p;
+	return 0;
+}
+
+void programs_free(struct programs *programs)
+{
+	if (!programs)
+		return;
+	bpf_link__destroy(programs->fork);
+	bpf_link__destroy(programs->exec);
+	bpf_link__destroy(programs->exit);
+	sampler_bpf__destroy(programs->skeleton);
+	free(programs);
+}
+
+void programs_fds(const struct programs *programs, int fds[LOAD_FDS])
+{
+	struct sampler_bpf *s = programs->skeleton;
+	fds[LOAD_RING] = bpf_map__fd(s->maps.ring);
+	fds[LOAD_SESSIONS] = bpf_map__fd(s->maps.sessions);
+	fds[LOAD_SPACES] = bpf_map__fd(s->maps.spaces);
+	fds[LOAD_MAPPINGS] = bpf_map__fd(s->maps.mappings);
+	fds[LOAD_COUNTERS] = bpf_map__fd(s->maps.counters);
+	fds[LOAD_TICKS] = bpf_map__fd(s->maps.ticks);
+	fds[LOAD_LIFE] = bpf_link__fd(programs->fork);
+	fds[LOAD_LIFE_EXEC] = bpf_link__fd(programs->exec);
+	fds[LOAD_LIFE_EXIT] = bpf_link__fd(programs->exit);
+}
+
+uint64_t programs_stext(const struct programs *programs)
+{
+	return programs->stext;
+}
+
+int programs_open_event(struct programs *programs, uint32_t session, uint64_t period_ns, int cpu,
+			int *event, int *link, struct err *err)
+{
+	struct perf_event_attr attr = {
+		.size = sizeof(attr),
+		.type = PERF_TYPE_SOFTWARE,
+		.config = PERF_COUNT_SW_CPU_CLOCK,
+		.sample_period = period_ns,
+		.disabled = 1,
+	};
+	int event_fd guard_fd =
+		(int)syscall(SYS_perf_event_open, &attr, -1, cpu, -1, PERF_FLAG_FD_CLOEXEC);
+	if (event_fd < 0) {
+		int code = -errno;
+		if (code == -ENODEV)
+			return code;
+		if (code != -EPERM && code != -EACCES)
+			return failed(err, code, "perf_event_open");
+		err_set(err, code, ERR_PERMISSION,
+			"perf_event_open: not permitted: CAP_PERFMON is needed, and CAP_SYS_ADMIN "
+			"where kernel.perf_event_paranoid is above 2");
+		return hint(err, code);
+	}
+	LIBBPF_OPTS(bpf_link_create_opts, opts, .perf_event.bpf_cookie = session);
+	int link_fd = bpf_link_create(bpf_program__fd(programs->skeleton->progs.sampler_tick),
+				      event_fd, BPF_PERF_EVENT, &opts);
+	if (link_fd < 0)
+		return failed(err, link_fd, "attaching the sampler");
+	*event = steal_fd(event_fd);
+	*link = link_fd;
+	return 0;
+}
+
+/* Has the kernel change the filter; returns what the program said. */
+static int change(struct programs *programs, struct filter_change what)
+{
+	LIBBPF_OPTS(bpf_test_run_opts, opts, .ctx_in = &what, .ctx_size_in = sizeof(what));
+	int r = bpf_prog_test_run_opts(bpf_program__fd(programs->skeleton->progs.sampler_filter),
+				       &opts);
+	return r ? r : (int)opts.retval;
+}
+
+/* Not to be taken: its number may become another's, and no exit comes to remove the entry. */
+static bool has_exited(uint32_t tgid)
+{
+	int pidfd guard_fd = (int)syscall(SYS_pidfd_open, tgid, 0);
+	if (pidfd < 0)
+		return errno == ESRCH || errno == EINVAL;
+	struct pollfd poll_fd = {.fd = pidfd, .events = POLLIN};
+	return poll(&poll_fd, 1, 0) == 1;
+}
+
+int programs_take(struct programs *programs, uint32_t session, uint32_t tgid, uint32_t flags,
+		  struct err *err)
+{
+	int r = change(programs, (struct filter_change){.op = FILTER_OP_TAKE,
+							.session = session,
+							.id = tgid,
+							.flags = flags});
+	if (r == -ENOSPC)
+		return err_set(err, r, ERR_FAILED, "more than %d processes at once", FILTER_MAX);
+	if (r)
+		return failed(err, r, "taking a process");
+	if (!has_exited(tgid))
+		return 0;
+	change(programs,
+	       (struct filter_change){.op = FILTER_OP_DROP, .session = session, .id = tgid});
+	return err_set(err, -ESRCH, ERR_NO_PROCESS, "no process with PID %" PRIu32, tgid);
+}
+
+int programs_take_thread(struct programs *programs, uint32_t session, uint32_t tid, struct err *err)
+{
+	int r = change(
+		programs,
+		(struct filter_change){.op = FILTER_OP_TAKE_THREAD, .session = session, .id = tid});
+	if (r == -ENOSPC)
+		return err_set(err, r, ERR_FAILED, "more than %d threads at once", THREADS_MAX);
+	return r ? failed(err, r, "taking a thread") : 0;
+}
+
+static int write_everything(struct programs *programs, uint64_t bits)
+{
+	uint32_t zero = 0;
+	int r = bpf_map_update_elem(bpf_map__fd(programs->skeleton->maps.everything), &zero, &bits,
+				    BPF_ANY);
+	if (!r)
+		programs->taking_all = bits;
+	return r;
+}
+
+int programs_take_all(struct programs *programs, uint32_t session, struct err *err)
+{
+	if (session >= SESSIONS_MAX)
+		return -EINVAL;
+	int r = write_everything(programs, programs->taking_all | 1ull << session);
+	return r ? failed(err, r, "taking all processes") : 0;
+}
+
+int programs_set_space(struct programs *programs, uint32_t tgid, uint32_t space)
+{
+	return change(programs,
+		      (struct filter_change){.op = FILTER_OP_SPACE, .id = tgid, .space = space});
+}
+
+/* Applies `op` to every key; > 0: some had the session's bit. */
+static int drop_pass(struct programs *programs, const struct bpf_map *map, uint32_t *keys,
+		     size_t max, struct filter_change what)
+{
+	size_t n = 0;
+	while (n < max &&
+	       !bpf_map_get_next_key(bpf_map__fd(map), n ? &keys[n - 1] : NULL, &keys[n]))
+		n++;
+	int found = 0;
+	for (size_t i = 0; i < n; i++) {
+		what.id = keys[i];
+		int r = change(programs, what);
+		if (r < 0)
+			return r;
+		found += r;
+	}
+	return found;
+}
+
+/* Until a pass finds none: a fork can put a child where the pass has already been, but only one
+ * whose parent had the bit still. */
+static int drop_each(struct programs *programs, const struct bpf_map *map,
+		     struct filter_change what)
+{
+	size_t max = bpf_map__max_entries(map);
+	uint32_t *keys guard_mem = calloc(max, sizeof(*keys));
+	if (!keys)
+		return -ENOMEM;
+	int r = 1;
+	for (int pass = 0; r > 0 && pass < 1000; pass++)
+		r = drop_pass(programs, map, keys, max, what);
+	return r > 0 ? -EBUSY : r;
+}
+
+int programs_drop(struct programs *programs, uint32_t session)
+{
+	if (session >= SESSIONS_MAX)
+		return -EINVAL;
+	int r = write_everything(programs, programs->taking_all & ~(1ull << session));
+	if (r)
+		return r;
+	r = drop_each(programs, programs->skeleton->maps.filter,
+		      (struct filter_change){.op = FILTER_OP_DROP, .session = session});
+	if (r)
+		return r;
+	return drop_each(programs, programs->skeleton->maps.threads,
+			 (struct filter_change){.op = FILTER_OP_DROP_THREAD, .session = session});
+}
+
+bool programs_takes(struct programs *programs, uint32_t tgid)
+{
+	struct filter entry;
+	if (programs->taking_all)
+		return true;
+	return !bpf_map_lookup_elem(bpf_map__fd(programs->skeleton->maps.filter), &tgid, &entry) &&
+	       (entry.take | entry.held | entry.on_exec);
+}

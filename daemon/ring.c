@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/ring.h"
+
+#include <errno.h>
+#include <linux/bpf.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "common/err.h"
+#include "common/guard.h"
+
+/* The layout is the kernel's (Documentation/bpf/ringbuf.rst): a page that we write, a page that the
+ * kernel writes, the data twice so that no record is cut. */
+struct ring {
+	unsigned long *consumed; /* position, ours */
+	const unsigned long *produced;
+	const uint8_t *data;
+	size_t page;
+	uint64_t invalid;
+};
+
+enum {
+	RING_SHARED_BYTES = 2 * RING_BYTES,
+};
+
+int ring_open(struct ring **ring, int fd, struct err *err)
+{
+	struct ring *r = calloc(1, sizeof(*r));
+	if (!r)
+		return -ENOMEM;
+	r->page = (size_t)sysconf(_SC_PAGESIZE);
+	void *ours = mmap(NULL, r->page, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	void *theirs = ours == MAP_FAILED ? MAP_FAILED
+					  : mmap(NULL, r->page + RING_SHARED_BYTES, PROT_READ,
+						 MAP_SHARED, fd, (off_t)r->page);
+	if (theirs == MAP_FAILED) {
+		int code = -errno;
+		if (ours != MAP_FAILED)
+			munmap(ours, r->page);
+		free(r);
+		return err_set(err, code, ERR_FAILED, "mapping the event ring: %s",
+			       strerror(-code));
+	}
+	r->consumed = ours;
+	r->produced = theirs;
+	r->data = (const uint8_t *)theirs + r->page;
+	*ring = r;
+	return 0;
+}
+
+void ring_close(struct ring *ring)
+{
+	if (!ring)
+		return;
+	munmap(ring->consumed, ring->page);
+	munmap((void *)ring->produced, ring->page + RING_SHARED_BYTES);
+	free(ring);
+}
+
+static bool stack_is_valid(const struct stack_event *stack)
+{
+	if (stack->n_frames > USER_FRAMES_MAX || stack->end >= WALK_ENDS || stack->kernel > 1 ||
+	    stack->event.bytes != sizeof(*stack) + stack->n_frames * sizeof(struct frame))
+		return false;
+	for (unsigned i = 0; i < stack->n_frames; i++)
+		if (stack->frames[i].kind == FRAME_NONE || stack->frames[i].kind > FRAME_RAW)
+			return false;
+	return true;
+}
+
+uint32_t ring_check(const void *event, size_t bytes)
+{
+	const struct event *head = event;
+	if (bytes < sizeof(*head) || head->bytes != bytes)
+		return 0;
+	bool valid = false;
+	switch (head->kind) {
+	case EVENT_STACK:
+		valid = bytes >= sizeof(struct stack_event) && stack_is_valid(event);
+		break;
+	case EVENT_SAMPLE: {
+		const struct sample_event *sample = event;
+		valid = bytes == sizeof(*sample) && sample->session < SESSIONS_MAX &&
+			sample->cpu < CPUS_MAX && sample->space < SPACES_MAX;
+		break;
+	}
+	case EVENT_FORK:
+	case EVENT_EXEC:
+	case EVENT_EXIT: {
+		const struct life_event *life = event;
+		valid = bytes == sizeof(*life) && life->space < SPACES_MAX;
+		break;
+	}
+	default:
+		break;
+	}
+	return valid ? head->kind : 0;
+}
+
+static void dispatch(struct ring *ring, const struct ring_handlers *to, const void *event,
+		     size_t bytes)
+{
+	switch (ring_check(event, bytes)) {
+	case EVENT_STACK:
+		if (to->on_stack)
+			to->on_stack(to->data, event);
+		break;
+	case EVENT_SAMPLE:
+		if (to->on_sample)
+			to->on_sample(to->data, event);
+		break;
+	case EVENT_FORK:
+	case EVENT_EXEC:
+	case EVENT_EXIT:
+		if (to->on_life)
+			to->on_life(to->data, event);
+		break;
+	default:
+		ring->invalid++;
+	}
+}
+
+size_t ring_drain(struct ring *ring, const struct ring_handlers *handlers, size_t max)
+{
+	size_t n = 0;
+	unsigned long at = *ring->consumed;
+	unsigned long end = __atomic_load_n(ring->produced, __ATOMIC_ACQUIRE);
+	while (n < max && at < end) {
+		const uint8_t *record = ring->data + (at & (RING_BYTES - 1));
+		uint32_t length = __atomic_load_n((const uint32_t *)record, __ATOMIC_ACQUIRE);
+		if (length & BPF_RINGBUF_BUSY_BIT)
+			break; /* reserved, being written */
+		size_t bytes = length & ~BPF_RINGBUF_DISCARD_BIT;
+		if (bytes > RING_BYTES - BPF_RINGBUF_HDR_SZ)
+			break;
+		if (!(length & BPF_RINGBUF_DISCARD_BIT))
+			dispatch(ring, handlers, record + BPF_RINGBUF_HDR_SZ, bytes);
+		at += (BPF_RINGBUF_HDR_SZ + bytes + 7) & ~7ul;
+		__atomic_store_n(ring->consumed, at, __ATOMIC_RELEASE);
+		n++;
+	}
+	return n;
+}
+
+uint64_t ring_invalid(const struct ring *ring)
+{
+	return ring->invalid;
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The sampler in one process, for tests: loads, opens events on all CPUs, collects what comes. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include "bpf/types.h"
+#include "daemon/counters.h"
+#include "daemon/programs.h"
+#include "daemon/ring.h"
+
+enum {
+	SAMPLING_STACKS = 20000,
+	SAMPLING_SAMPLES = 200000,
+	SAMPLING_LIVES = 4096,
+};
+
+struct sampling {
+	struct programs *programs;
+	int fds[LOAD_FDS];
+	struct ring *ring;
+	struct counters *counters;
+	struct session_config *sessions;
+	struct space *spaces;
+	struct mapping *mappings;
+	int events[SESSIONS_MAX][CPUS_MAX], links[SESSIONS_MAX][CPUS_MAX]; /* + 1; 0: none */
+	uint64_t period_ns[SESSIONS_MAX];
+	struct stack_event **stacks;
+	struct sample_event *samples;
+	struct life_event *lives;
+	size_t n_stacks, n_samples, n_lives;
+};
+
+/* NULL after a failed assertion. */
+struct sampling *sampling_new(void);
+void sampling_free(struct sampling *s);
+/* Enables the session on all CPUs. False after a failed assertion. */
+bool sampling_start(struct sampling *s, uint32_t session, uint64_t period_ns, uint32_t flags);
+/* Disables the events; returns their firings, each CPU's rounded down. */
+uint64_t sampling_pause(struct sampling *s, uint32_t session);
+void sampling_stop(struct sampling *s, uint32_t session);
+void sampling_drain(struct sampling *s);
+/* Drains until there are so many samples (lives); waits as long as it takes. */
+void sampling_wait_samples(struct sampling *s, size_t n);
+void sampling_wait_lives(struct sampling *s, size_t n);
+void sampling_forget(struct sampling *s);
+const struct stack_event *sampling_stack(const struct sampling *s, uint64_t hash, uint32_t check);
+/* Reads /proc/PID/maps into space number `space`: object = 1 + line of the file. */
+void sampling_map(struct sampling *s, pid_t pid, uint32_t space);
+
+/* A child that runs `f` until sampling_end(). */
+pid_t sampling_child(void (*f)(void));
+void sampling_end(pid_t pid);
+/* Uses the CPU for ever. */
+void sampling_spin(void);
