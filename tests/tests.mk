@@ -3,7 +3,7 @@
 include tests/lint/lint.mk
 include tests/targets/targets.mk
 include $(wildcard tests/fuzz/fuzz.mk tests/bench/bench.mk)
-.PHONY: check check-run check-build unit
+.PHONY: check check-run check-build unit e2e
 
 check: deps
 	+@$(MAKE) --no-print-directory WERROR=-Werror check-run
@@ -14,6 +14,7 @@ check-run:
 	+@$(MAKE) --no-print-directory $(parallel) check-build
 	+@$(MAKE) --no-print-directory unit
 	+@$(MAKE) --no-print-directory SANITIZE=1 unit
+	+@$(MAKE) --no-print-directory e2e
 
 check-build: all targets lint $(B)/unit sanitized
 
@@ -23,3 +24,7 @@ sanitized:
 
 unit: $(B)/unit
 	$(B)/unit
+
+# E2E: arguments for pytest, e.g. make e2e E2E="-k redis".
+e2e: all targets
+	tests/e2e/run $(E2E)

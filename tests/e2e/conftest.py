@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What holds for every end-to-end test: nothing is left behind."""
+import os
+import tempfile
+import time
+from pathlib import Path
+
+import pytest
+
+import probe
+
+
+def left_in(directory):
+    return {p.name for p in Path(directory).iterdir() if p.name.startswith(("probe", ".probe"))}
+
+
+@pytest.fixture(autouse=True)
+def nothing_left(request):
+    """After each test: no process of ours, no BPF object, no temporary file that was not there before.
+    What is going away is given two seconds."""
+    if "keeps_running" in request.keywords:
+        yield
+        return
+    temporary = tempfile.gettempdir()
+    processes, objects, files = set(probe.our_processes()), probe.bpf_objects(), left_in(temporary)
+    yield
+    end = time.monotonic() + 2
+    while True:
+        left = {pid: name for pid, name in probe.our_processes().items() if pid not in processes}
+        bpf = probe.bpf_objects() - objects
+        new = left_in(temporary) - files
+        if not left and not bpf and not new:
+            return
+        if time.monotonic() > end:
+            break
+        time.sleep(0.1)
+    for pid in left:
+        os.kill(pid, 9)
+    pytest.fail(f"left behind: processes {left}, BPF objects {sorted(bpf)}, files {sorted(new)}")
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "keeps_running: this test's own fixtures outlive it")
+
+
+def pytest_sessionstart(session):
+    for name in probe.PROGRAMS:
+        if not (probe.BUILD / name).exists():
+            pytest.exit(f"{probe.BUILD / name} is not built", returncode=2)
