@@ -7,13 +7,16 @@
 #include <stdint.h>
 
 enum worker_op {
-	/* object; fd 0: the mapped file. → struct worker_opened */
+	/* object; fd 0: the mapped file. → struct worker_opened. An object opened again is
+	 * replaced. */
 	WORKER_OPEN = 1,
-	/* object, offsets (u64, file offsets; bit 63 clear) → records, see worker_name */
+	/* object, addresses: file offsets of the instructions meant (the engine has taken 1 from
+	 * return addresses); kernel: offsets from _stext → records, see worker_name */
 	WORKER_NAMES,
 	/* fd 0: /proc/kallsyms; value: _stext. → struct worker_opened. Its object number is 0. */
 	WORKER_OPEN_KERNEL,
-	/* the vdso has no file: fd 0 is a pipe or file with its bytes */
+	/* object; the vdso has no file: fd 0 is a pipe or file with its bytes, at most 1 MiB, read
+	 * to its end → struct worker_opened */
 	WORKER_OPEN_VDSO,
 	/* object: forget it */
 	WORKER_CLOSE,
@@ -25,7 +28,7 @@ struct worker_request {
 	uint32_t op;	 /* enum worker_op */
 	uint32_t object; /* the engine's number; chosen by it */
 	uint64_t value;
-	uint32_t n; /* WORKER_NAMES: addresses that follow, at most 4,096 */
+	uint32_t n; /* WORKER_NAMES: addresses that follow, at most WORKER_ADDRESSES */
 	uint32_t pad;
 	uint64_t addresses[];
 };
@@ -33,7 +36,7 @@ struct worker_request {
 struct worker_reply {
 	uint32_t op; /* of the request */
 	uint32_t object;
-	int32_t code;  /* 0 or negative errno: words in msg, remembered for the object */
+	int32_t code;  /* 0; or negative errno, then the rest of the packet are words, UTF-8 */
 	uint32_t last; /* 1: the last packet of this answer */
 	uint32_t n;    /* records in this packet */
 	uint32_t pad;
@@ -42,7 +45,10 @@ struct worker_reply {
 
 enum {
 	WORKER_SEGMENTS = 16,
-	WORKER_BUILD_ID = 32
+	WORKER_BUILD_ID = 32,
+	WORKER_ADDRESSES = 4096,   /* in one request */
+	WORKER_OBJECTS = 64 << 10, /* numbers of objects are below it */
+	WORKER_SECONDS = 10,	   /* of one request; then the worker ends */
 };
 
 struct worker_segment {
@@ -60,12 +66,14 @@ struct worker_opened {
 };
 
 /* Record of WORKER_NAMES, one an address in the order asked, each padded to 8 bytes:
- * this header, then n_lines times (struct worker_line, name, system_name, file: the bytes counted
- * there, no NULs). n_lines 0: nothing known. Innermost inline first, as in pprof. */
+ * this header, then n_lines times (struct worker_line, name, system_name, file, module: the bytes
+ * counted there, no NULs; each at most LIMIT_NAME_BYTES; name is not empty). n_lines 0: nothing
+ * known. Innermost inline first, as in pprof. */
 struct worker_name {
 	uint32_t bytes; /* of the whole record with padding */
 	uint32_t n_lines;
-	uint64_t vaddr; /* ELF address of the frame; kernel: the offset as asked */
+	uint64_t vaddr; /* ELF address; the offset as asked where there is none, and for the kernel
+			 */
 };
 struct worker_line {
 	uint32_t line;	     /* 0: not known */

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/err.h"
@@ -318,12 +317,13 @@ static int elf_new(int fd, uint8_t *memory, uint64_t bytes, struct elf **out, st
 int elf_open(int fd_take, struct elf **out, struct err *err)
 {
 	guard_fd int fd = fd_take;
-	struct stat status;
-	if (fd < 0 || fstat(fd, &status))
+	if (fd < 0)
 		return -EBADF;
-	if (!S_ISREG(status.st_mode))
+	/* No fstat(): glibc makes it a call that takes a path, which the sandbox refuses. */
+	off_t bytes = lseek(fd, 0, SEEK_END);
+	if (bytes < 0)
 		return broken(err, "not a regular file");
-	return elf_new(steal_fd(fd), NULL, (uint64_t)status.st_size, out, err);
+	return elf_new(steal_fd(fd), NULL, (uint64_t)bytes, out, err);
 }
 
 int elf_open_memory(uint8_t *memory_take, uint64_t bytes, struct elf **out, struct err *err)

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One object of the engine in a worker: a mapped file with its index of names, the vdso, or the
+ * kernel. What goes wrong with its names is a note; what goes wrong with the file is an error. */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/guard.h"
+
+struct elf;
+struct err;
+struct object;
+struct worker_opened;
+
+/* Takes the fd, also when it fails. Codes of elf_open(). */
+int object_open(int fd_take, struct object **object, struct err *err);
+/* Reads the vdso's bytes from the fd (borrowed), a pipe or a file. */
+int object_open_vdso(int fd, struct object **object, struct err *err);
+/* `stext`: the address that kernel frames are relative to. The fd is borrowed. Codes of
+ * kallsyms_new(). */
+int object_open_kernel(int fd, uint64_t stext, struct object **object, struct err *err);
+void object_close(struct object *object);
+GUARD_DEFINE(object, struct object *, object_close)
+#define guard_object guard(guard_object)
+
+/* NULL for the kernel. */
+const struct elf *object_elf(const struct object *object);
+void object_describe(const struct object *object, struct worker_opened *opened);
+
+enum {
+	/* the longest record object_name() writes */
+	OBJECT_RECORD_BYTES = 16 << 10,
+};
+/* Writes the record of one address (struct worker_name …) into `record`, which is aligned to 8 and
+ * has OBJECT_RECORD_BYTES; returns its bytes. */
+size_t object_name(const struct object *object, uint64_t address, void *record);

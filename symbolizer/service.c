@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "symbolizer/service.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/err.h"
+#include "common/packet.h"
+#include "symbolizer/object.h"
+#include "symbolizer/reply.h"
+
+struct service {
+	struct object **objects; /* by the engine's number */
+	uint32_t n_objects;
+	struct packet *packet;
+	struct reply reply;
+};
+
+static void service_free(struct service *service)
+{
+	for (uint32_t i = 0; i < service->n_objects; i++)
+		object_close(service->objects[i]);
+	free(service->objects);
+	packet_free(service->packet);
+	free(service);
+}
+GUARD_DEFINE(service, struct service *, service_free)
+
+/* The place of an object's number, or NULL: too large, no memory. */
+static struct object **place(struct service *service, uint32_t number)
+{
+	if (number >= WORKER_OBJECTS)
+		return NULL;
+	if (number >= service->n_objects) {
+		uint32_t n = (number + 64) & ~63u;
+		void *grown = realloc(service->objects, n * sizeof(struct object *));
+		if (!grown)
+			return NULL;
+		service->objects = grown;
+		memset(service->objects + service->n_objects, 0,
+		       (n - service->n_objects) * sizeof(struct object *));
+		service->n_objects = n;
+	}
+	return &service->objects[number];
+}
+
+static int open_object(struct service *service, const struct worker_request *request,
+		       struct object **object, struct err *err)
+{
+	guard_fd int fd = packet_take_fd(service->packet, 0);
+	if (fd < 0)
+		return err_set(err, -EBADF, ERR_FAILED, "no file came with the request");
+	switch (request->op) {
+	case WORKER_OPEN:
+		return object_open(steal_fd(fd), object, err);
+	case WORKER_OPEN_VDSO:
+		return object_open_vdso(fd, object, err);
+	default:
+		return object_open_kernel(fd, request->value, object, err);
+	}
+}
+
+static int answer_open(struct service *service, const struct worker_request *request)
+{
+	struct reply *reply = &service->reply;
+	struct err err = {};
+	struct object **slot = place(service, request->object);
+	if (!slot)
+		return reply_fail(reply, -ENOSPC, "too many objects");
+	object_close(*slot);
+	*slot = NULL;
+	int code = open_object(service, request, slot, &err);
+	if (code)
+		return reply_fail(reply, code, *err.msg ? err.msg : strerror(-code));
+	struct worker_opened *opened = reply_room(reply, sizeof(*opened));
+	object_describe(*slot, opened);
+	reply_add(reply, sizeof(*opened));
+	return reply_end(reply);
+}
+
+static int answer_names(struct service *service, const struct worker_request *request,
+			const struct object *object)
+{
+	for (uint32_t i = 0; i < request->n; i++) {
+		void *record = reply_room(&service->reply, OBJECT_RECORD_BYTES);
+		reply_add(&service->reply, object_name(object, request->addresses[i], record));
+	}
+	return reply_end(&service->reply);
+}
+
+static int answer(struct service *service, const struct worker_request *request)
+{
+	uint32_t number = request->object;
+	struct object *object = number < service->n_objects ? service->objects[number] : NULL;
+	switch (request->op) {
+	case WORKER_OPEN:
+	case WORKER_OPEN_KERNEL:
+	case WORKER_OPEN_VDSO:
+		return answer_open(service, request);
+	case WORKER_NAMES:
+		if (!object)
+			return reply_fail(&service->reply, -ENOENT, "the object is not open");
+		return answer_names(service, request, object);
+	case WORKER_CLOSE:
+		object_close(object);
+		if (object)
+			service->objects[number] = NULL;
+		return reply_end(&service->reply);
+	default:
+		return reply_fail(&service->reply, -ENOSYS, "unknown request");
+	}
+}
+
+int service_run(int socket)
+{
+	struct service *service guard(guard_service) = calloc(1, sizeof(*service));
+	if (!service || !(service->packet = packet_new()))
+		return -ENOMEM;
+	for (;;) {
+		int code = packet_receive(socket, service->packet);
+		if (code == -ECONNRESET)
+			return 0;
+		if (code)
+			return code;
+		const struct worker_request *request = (const void *)service->packet->data;
+		size_t bytes = service->packet->bytes;
+		if (bytes < sizeof(*request) || request->n > WORKER_ADDRESSES ||
+		    bytes != sizeof(*request) + request->n * sizeof(uint64_t))
+			return -EPROTO;
+		alarm(WORKER_SECONDS);
+		reply_begin(&service->reply, socket, request);
+		code = answer(service, request);
+		alarm(0);
+		if (code)
+			return code;
+	}
+}
