@@ -55,7 +55,7 @@ struct unwind_rule {
 		      * a place like any other */
 	__u8 base;   /* register */
 	__u8 signal; /* augmentation 'S': the caller was interrupted, its pc is exact */
-	__u8 pad;
+	__u8 pad[3];
 };
 _Static_assert(sizeof(struct unwind_row) == 8, "struct unwind_row");
 _Static_assert(sizeof(struct unwind_rule) == 32, "struct unwind_rule");

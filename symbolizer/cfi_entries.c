@@ -60,7 +60,7 @@ static void cie_augmentation(struct cfi_cie *cie, const struct cfi_section *sect
 			cie->encoding = cursor_u8(data);
 		} else if (letter == 'P') {
 			uint8_t encoding = cursor_u8(data) & 0x7f;
-			cfi_encoded(data, encoding & 0x0f, vaddr_in(section, data));
+			cfi_run_encoded(data, encoding & 0x0f, vaddr_in(section, data));
 		} else if (letter == 'S') {
 			cie->signal = true;
 		} else if (letter != 'B') {
@@ -164,8 +164,8 @@ static int add_fde(struct cfi_entries *entries, const struct entry *e, struct cf
 	const struct cfi_cie *cie = &entries->cies[number];
 	struct cfi_fde fde = {.cie = (uint32_t)number};
 	struct cursor c = e->body;
-	fde.vaddr = cfi_encoded(&c, cie->encoding, vaddr_in(e->section, &c));
-	fde.n = cfi_encoded(&c, cie->encoding & 0x0f, 0);
+	fde.vaddr = cfi_run_encoded(&c, cie->encoding, vaddr_in(e->section, &c));
+	fde.n = cfi_run_encoded(&c, cie->encoding & 0x0f, 0);
 	if (cie->augmented)
 		cursor_skip(&c, cursor_uleb128(&c));
 	fde.program = offset_in(e->section, &c);

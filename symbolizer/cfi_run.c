@@ -14,7 +14,7 @@ struct runner {
 	struct cfi_state remembered[CFI_REMEMBER_MAX];
 };
 
-uint64_t cfi_encoded(struct cursor *c, uint8_t encoding, uint64_t vaddr)
+uint64_t cfi_run_encoded(struct cursor *c, uint8_t encoding, uint64_t vaddr)
 {
 	uint64_t value = 0;
 	switch (encoding & 0x0f) {
@@ -145,7 +145,7 @@ static int move_instruction(struct runner *r, uint8_t op, struct cursor *c)
 	switch (op) {
 	case DW_CFA_set_loc: {
 		uint64_t here = r->run->vaddr + (uint64_t)(c->at - r->first);
-		uint64_t to = cfi_encoded(c, r->run->cie->encoding, here);
+		uint64_t to = cfi_run_encoded(c, r->run->cie->encoding, here);
 		return c->failed ? 0 : move_to(r, to);
 	}
 	case DW_CFA_advance_loc1:

@@ -79,4 +79,4 @@ struct cfi_run {
 int cfi_run(struct cfi_run *run, uint64_t *broken_at);
 
 /* An encoded address (DW_EH_PE_*) at `vaddr`; omitted or odd encodings fail the cursor. */
-uint64_t cfi_encoded(struct cursor *c, uint8_t encoding, uint64_t vaddr);
+uint64_t cfi_run_encoded(struct cursor *c, uint8_t encoding, uint64_t vaddr);

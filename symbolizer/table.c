@@ -43,7 +43,7 @@ static int read_by_header(const struct elf *elf, struct elf_bytes *bytes, uint64
 		struct cursor c = cursor_new(start.data, 12);
 		uint32_t head = cursor_u32(&c);
 		uint8_t encoding = head >> 8 & 0xff;
-		*vaddr = cfi_encoded(&c, encoding, header->p_vaddr + 4);
+		*vaddr = cfi_run_encoded(&c, encoding, header->p_vaddr + 4);
 		if ((head & 0xff) != 1 || c.failed)
 			return -ENOEXEC;
 		for (uint32_t k = 0; k < elf->n_segments; k++) {

@@ -2,7 +2,7 @@
 # The tests: `make check` runs all of them.
 include tests/lint/lint.mk
 include tests/targets/targets.mk
-include $(wildcard tests/fuzz/fuzz.mk tests/bench/bench.mk)
+include $(wildcard tests/agree/agree.mk tests/fuzz/fuzz.mk tests/bench/bench.mk)
 .PHONY: check check-run check-build unit e2e
 
 check: deps
@@ -14,6 +14,7 @@ check-run:
 	+@$(MAKE) --no-print-directory $(parallel) check-build
 	+@$(MAKE) --no-print-directory unit
 	+@$(MAKE) --no-print-directory SANITIZE=1 unit
+	+@$(MAKE) --no-print-directory agree-short
 	+@$(MAKE) --no-print-directory e2e
 
 check-build: all targets lint $(B)/unit sanitized

@@ -1,0 +1,16 @@
+# SPDX-License-Identifier: Apache-2.0
+# Unwind rows against libdw: of a few programs (part of `make check`), or of all of this system.
+.PHONY: agree agree-short
+agree_short := $(wildcard /lib/x86_64-linux-gnu/libc.so.6 /lib64/ld-linux-x86-64.so.2 /usr/bin/redis-server \
+	/usr/bin/python3 /usr/lib/x86_64-linux-gnu/libcrypto.so.3 /usr/bin/node)
+
+$(B)/agree: $(call objects,tests/agree/agree.c) $(call without_main,$(call objects,$(symbolizer_src))) \
+		$(common_obj)
+	$(CC) $(LDFLAGS) -o $@ $^ -ldw $(symbolizer_libs)
+
+agree-short: $(B)/agree
+	$(B)/agree $(agree_short) $(B)/agree
+
+agree: $(B)/agree
+	find /usr/bin /usr/sbin /usr/lib /usr/libexec -type f -size +3k -print0 | \
+		xargs -0 -n 100000 $(B)/agree
