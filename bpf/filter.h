@@ -65,7 +65,10 @@ static __always_inline int filter_take(const struct filter_change *change, __u64
 	struct filter *entry = filter_entry(change->id);
 	if (!entry)
 		return -ENOSPC;
-	__sync_fetch_and_or(&entry->keep, bit);
+	if (change->flags & FILTER_HOLD)
+		__sync_fetch_and_and(&entry->keep, ~bit);
+	else
+		__sync_fetch_and_or(&entry->keep, bit);
 	if (change->flags & FILTER_CHILDREN)
 		__sync_fetch_and_or(&entry->children, bit);
 	if (change->flags & FILTER_THREADS)
@@ -74,6 +77,7 @@ static __always_inline int filter_take(const struct filter_change *change, __u64
 		__sync_fetch_and_or(&entry->on_exec, bit);
 	else
 		__sync_fetch_and_or(&entry->take, bit);
+	__sync_fetch_and_and(&entry->held, ~bit);
 	return 0;
 }
 

@@ -128,7 +128,8 @@ struct filter {
 	__u64 held;    /* sessions that took it until an exec: samples are counted, not taken, until
 			* the broker has judged the new image */
 	__u64 keep;    /* sessions whose client may profile any process: an exec needs no new
-			* judgement. The start of CMD is such an exec: `on_exec` becomes `take` */
+			* judgement. The start of CMD is such an exec: `on_exec` becomes
+			* `take` there */
 	__u64 on_exec; /* sessions that take it from its next exec on (CMD) */
 	__u64 children; /* sessions that take what it forks, too */
 	__u64 threads;	/* sessions that take only threads in `threads` (-t) */
@@ -150,6 +151,7 @@ enum filter_flags { /* the values of enum broker_take_flags */
 	FILTER_CHILDREN = 1 << 0,
 	FILTER_ON_EXEC = 1 << 1,
 	FILTER_THREADS = 1 << 2,
+	FILTER_HOLD = 1 << 3,
 };
 struct filter_change {
 	__u32 op; /* enum filter_op */

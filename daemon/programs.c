@@ -16,7 +16,7 @@
 #include "bpf/sampler.skel.h"
 
 _Static_assert((int)TAKE_CHILDREN == FILTER_CHILDREN && (int)TAKE_ON_EXEC == FILTER_ON_EXEC &&
-		       (int)TAKE_THREADS == FILTER_THREADS,
+		       (int)TAKE_THREADS == FILTER_THREADS && (int)TAKE_HOLD == FILTER_HOLD,
 	       "the flags of a request are those of the filter");
 
 struct programs {

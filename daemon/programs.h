@@ -24,8 +24,9 @@ uint64_t programs_stext(const struct programs *programs);
 int programs_open_event(struct programs *programs, uint32_t session, uint64_t period_ns, int cpu,
 			int *event, int *link, struct err *err);
 
-/* Filter. `flags`: enum broker_take_flags; all sessions here belong to clients that may profile any
- * process (struct filter, keep). -ENOSPC: FILTER_MAX reached. */
+/* Filter. `flags`: enum broker_take_flags. Without TAKE_HOLD the session belongs to a client that
+ * may profile any process (struct filter, keep). Taking again what is held takes it out of there.
+ * -ENOSPC: FILTER_MAX reached; -ESRCH: the process has exited. */
 int programs_take(struct programs *programs, uint32_t session, uint32_t tgid, uint32_t flags,
 		  struct err *err);
 int programs_take_thread(struct programs *programs, uint32_t session, uint32_t tid,

@@ -54,3 +54,5 @@ pid_t sampling_child(void (*f)(void));
 void sampling_end(pid_t pid);
 /* Uses the CPU for ever. */
 void sampling_spin(void);
+/* Uses it 1,000 frames deep, in thousands of different leaves (test_walk.c). */
+void sampling_many_deep_stacks(void);
