@@ -29,7 +29,8 @@ struct programs {
 /* The last line of libbpf's that says something, for our own words: libbpf prints to nowhere. */
 static __thread char programs_log[200];
 
-static int on_log(enum libbpf_print_level level, const char *format, va_list args)
+__attribute__((format(printf, 2, 0))) static int on_log(enum libbpf_print_level level,
+							const char *format, va_list args)
 {
 	if (level != LIBBPF_WARN)
 		return 0;
