@@ -15,7 +15,16 @@
 #define LIMIT_PACKET_FDS 128
 /* Targets named in one request. */
 #define LIMIT_TARGETS 1024
-/* Bytes of a profile that is read, unpacked: a gzip bomb ends here. */
-#define LIMIT_PROFILE_BYTES (4ull << 30)
+/* Bytes of a profile that is read, unpacked: a gzip bomb ends here. Ten million rows fit. */
+#define LIMIT_PROFILE_BYTES (1ull << 30)
 /* Sample types of a profile that is read; ours have 6, Go's heap profiles 4. */
 #define LIMIT_PROFILE_TYPES 64
+/* Frames of one stack in a profile that is read, and other numbers in one list there. Other
+ * profilers keep at most some thousand. */
+#define LIMIT_PROFILE_FRAMES (64 << 10)
+/* Labels of one sample in a profile that is read. */
+#define LIMIT_PROFILE_LABELS 1024
+/* Comments of a profile that are kept: they are for people, and are compared one by one. */
+#define LIMIT_PROFILE_COMMENTS 256
+/* The info message of a profile: 100,000 threads fit. */
+#define LIMIT_INFO_BYTES (8 << 20)

@@ -64,7 +64,8 @@ struct profile *profile_new_ours(void)
 	};
 	struct profile *profile = profile_new();
 	for (int i = 0; i < PROFILE_COLUMNS; i++)
-		profile_add_type(profile, columns[i][0], columns[i][1]);
+		profile_add_type(profile, (struct profile_type){add_text(profile, columns[i][0]),
+								add_text(profile, columns[i][1])});
 	profile->default_type = COLUMN_CPU;
 	profile->period_type = profile->types.at[COLUMN_CPU];
 	return profile;
@@ -140,11 +141,10 @@ uint32_t profile_add_string(struct profile *profile, const char *text, size_t by
 	return string;
 }
 
-uint32_t profile_add_type(struct profile *profile, const char *type, const char *unit)
+uint32_t profile_add_type(struct profile *profile, struct profile_type type)
 {
 	assert(!profile->rows.n);
-	uint32_t type_string = add_text(profile, type), unit_string = add_text(profile, unit);
-	return APPEND(&profile->types, (struct profile_type){type_string, unit_string});
+	return APPEND(&profile->types, type);
 }
 
 int profile_find_type(const struct profile *profile, const char *name)

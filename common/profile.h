@@ -105,7 +105,7 @@ void profile_free(struct profile *profile);
 
 uint32_t profile_add_string(struct profile *profile, const char *text, size_t bytes);
 /* Before the first row; not interned: a foreign file may have two of one name. */
-uint32_t profile_add_type(struct profile *profile, const char *type, const char *unit);
+uint32_t profile_add_type(struct profile *profile, struct profile_type type);
 /* One a file, build ID and segment; the has_… of a known one become true where these are. */
 uint32_t profile_add_mapping(struct profile *profile, const struct profile_mapping *mapping);
 uint32_t profile_add_function(struct profile *profile, const struct profile_function *function);

@@ -136,8 +136,8 @@ static int check_types(const struct profile *into, const struct profile *from, s
 static void take_types(struct profile *into, const struct profile *from, const struct remap *map)
 {
 	for (uint32_t i = 0; i < from->types.n; i++)
-		profile_add_type(into, profile_string(from, from->types.at[i].type),
-				 profile_string(from, from->types.at[i].unit));
+		profile_add_type(into, (struct profile_type){map->strings[from->types.at[i].type],
+							     map->strings[from->types.at[i].unit]});
 	into->default_type = from->default_type;
 	into->period_type.type = map->strings[from->period_type.type];
 	into->period_type.unit = map->strings[from->period_type.unit];

@@ -169,7 +169,8 @@ static void refuses_other_types(void)
 	struct profile *heap guard_profile = profile_new();
 	struct profile *period guard_profile = profile_new_ours();
 	struct err err = {0};
-	profile_add_type(heap, "inuse_space", "bytes");
+	profile_add_type(heap,
+			 (struct profile_type){text(heap, "inuse_space"), text(heap, "bytes")});
 	CU_ASSERT_EQUAL(profile_merge(ours, heap, &err), -EINVAL);
 	CU_ASSERT_TRUE(err_is_set(&err));
 	period->period_type.type = text(period, "wall");
