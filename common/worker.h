@@ -20,7 +20,7 @@ enum worker_op {
 	WORKER_OPEN_VDSO,
 	/* object: forget it */
 	WORKER_CLOSE,
-	/* object → unwind rows (struct worker_table …): see symbolizer/cfi.h */
+	/* object → its unwind rows, see worker_table */
 	WORKER_TABLE,
 };
 
@@ -82,4 +82,12 @@ struct worker_line {
 	uint16_t n_system_name; /* mangled; 0: the same as name */
 	uint16_t n_file;	/* 0: not known */
 	uint16_t n_module;	/* kernel: module's name; else 0 */
+};
+
+/* Answer of WORKER_TABLE: a packet with this record alone, then packets with n rules each (struct
+ * unwind_rule of common/unwind.h), then packets with n rows each (struct unwind_row), then an empty
+ * one, the last. */
+struct worker_table {
+	uint32_t n_rules; /* at most UNWIND_RULES_MAX */
+	uint32_t n_rows;  /* at most UNWIND_ROWS_MAX; by pc, ascending */
 };

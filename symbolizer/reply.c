@@ -14,7 +14,7 @@ void reply_begin(struct reply *reply, int socket, const struct worker_request *r
 	reply->head = (struct worker_reply){.op = request->op, .object = request->object};
 }
 
-static void send_packet(struct reply *reply)
+void reply_flush(struct reply *reply)
 {
 	int code = packet_send(reply->socket, reply->packet, reply->bytes, NULL, 0);
 	if (!reply->code)
@@ -27,20 +27,25 @@ void *reply_room(struct reply *reply, size_t most)
 {
 	assert(most <= sizeof(reply->packet) - sizeof(reply->head));
 	if (most > sizeof(reply->packet) - reply->bytes)
-		send_packet(reply);
+		reply_flush(reply);
 	return reply->packet + reply->bytes;
 }
 
 void reply_add(struct reply *reply, size_t bytes)
 {
+	reply_add_many(reply, 1, bytes);
+}
+
+void reply_add_many(struct reply *reply, uint32_t n, size_t bytes)
+{
 	reply->bytes += bytes;
-	reply->head.n++;
+	reply->head.n += n;
 }
 
 int reply_end(struct reply *reply)
 {
 	reply->head.last = 1;
-	send_packet(reply);
+	reply_flush(reply);
 	return reply->code;
 }
 

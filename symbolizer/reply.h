@@ -24,6 +24,10 @@ void reply_begin(struct reply *reply, int socket, const struct worker_request *r
  */
 void *reply_room(struct reply *reply, size_t most);
 void reply_add(struct reply *reply, size_t bytes);
+/* The same for an array of n records, which took `bytes` together. */
+void reply_add_many(struct reply *reply, uint32_t n, size_t bytes);
+/* Sends what is gathered; what comes next is in another packet. */
+void reply_flush(struct reply *reply);
 /* Sends the last packet. 0, or negative errno: the engine is gone. */
 int reply_end(struct reply *reply);
 /* Ends the answer with an error and words instead. */

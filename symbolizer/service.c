@@ -10,6 +10,7 @@
 #include "common/packet.h"
 #include "symbolizer/object.h"
 #include "symbolizer/reply.h"
+#include "symbolizer/table.h"
 
 struct service {
 	struct object **objects; /* by the engine's number */
@@ -90,6 +91,39 @@ static int answer_names(struct service *service, const struct worker_request *re
 	return reply_end(&service->reply);
 }
 
+/* As many of `n` elements as fit, a packet at a time. */
+static void put_array(struct reply *reply, const void *elements, uint32_t n, uint32_t size)
+{
+	const uint32_t most = (LIMIT_PACKET_BYTES - sizeof(struct worker_reply)) / size;
+	for (uint32_t done = 0; done < n;) {
+		uint32_t part = n - done < most ? n - done : most;
+		memcpy(reply_room(reply, (size_t)part * size),
+		       (const char *)elements + (size_t)done * size, (size_t)part * size);
+		reply_add_many(reply, part, (size_t)part * size);
+		reply_flush(reply);
+		done += part;
+	}
+}
+
+static int answer_table(struct service *service, const struct object *object)
+{
+	struct reply *reply = &service->reply;
+	struct cfi_table table guard(cfi_table_deinit) = {};
+	struct err err = {};
+	if (!object_elf(object))
+		return reply_fail(reply, -ENODATA, "the kernel has no table");
+	int code = table_build(object_elf(object), &table, &err);
+	if (code)
+		return reply_fail(reply, code, *err.msg ? err.msg : strerror(-code));
+	struct worker_table *sizes = reply_room(reply, sizeof(*sizes));
+	*sizes = (struct worker_table){table.n_rules, table.n_rows};
+	reply_add_many(reply, 1, sizeof(*sizes));
+	reply_flush(reply);
+	put_array(reply, table.rules, table.n_rules, sizeof(*table.rules));
+	put_array(reply, table.rows, table.n_rows, sizeof(*table.rows));
+	return reply_end(reply);
+}
+
 static int answer(struct service *service, const struct worker_request *request)
 {
 	uint32_t number = request->object;
@@ -103,6 +137,10 @@ static int answer(struct service *service, const struct worker_request *request)
 		if (!object)
 			return reply_fail(&service->reply, -ENOENT, "the object is not open");
 		return answer_names(service, request, object);
+	case WORKER_TABLE:
+		if (!object)
+			return reply_fail(&service->reply, -ENOENT, "the object is not open");
+		return answer_table(service, object);
 	case WORKER_CLOSE:
 		object_close(object);
 		if (object)
