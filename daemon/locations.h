@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Where code was seen: an address in an object, numbered, so that a stack is a list of u32. The
+ * address is the one that names are looked up at: for a return address, one less (it may lie behind
+ * the end of its function). */
+#pragma once
+
+#include <stdint.h>
+#include "common/index.h"
+
+enum location_kind {
+	LOCATION_FILE = 1,  /* object, file offset */
+	LOCATION_KERNEL,    /* address - _stext */
+	LOCATION_ANONYMOUS, /* absolute, in executable memory without a file: JIT code */
+	LOCATION_UNKNOWN,   /* absolute, in no executable mapping that was ever seen */
+};
+
+struct location {
+	uint64_t address;
+	uint32_t object; /* LOCATION_FILE; ANONYMOUS, UNKNOWN: pid */
+	uint32_t kind;	 /* enum location_kind */
+};
+
+struct locations {
+	struct location *at; /* from 1 */
+	uint32_t n, room;
+	struct index index;
+};
+
+void locations_init(struct locations *locations);
+void locations_deinit(struct locations *locations);
+uint32_t locations_add(struct locations *locations, const struct location *location);

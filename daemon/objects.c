@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/objects.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "common/array.h"
+#include "common/guard.h"
+#include "common/index.h"
+#include "daemon/asker.h"
+#include "daemon/maps.h"
+
+struct objects {
+	struct object *at; /* from 1 */
+	uint32_t n, room;
+	struct index by_inode; /* dev and inode → the newest object of this inode */
+	uint32_t vdso;
+};
+
+struct inode_key {
+	uint64_t dev, inode;
+};
+
+struct objects *objects_new(void)
+{
+	struct objects *objects = array_calloc(1, sizeof(*objects));
+	array_add(objects); /* number 0 is "none" */
+	objects->at[0].fd = -1;
+	return objects;
+}
+
+void objects_free(struct objects *objects)
+{
+	if (!objects)
+		return;
+	for (uint32_t i = 0; i < objects->n; i++) {
+		free(objects->at[i].path);
+		if (objects->at[i].fd >= 0)
+			close(objects->at[i].fd);
+	}
+	free(objects->at);
+	index_deinit(&objects->by_inode);
+	free(objects);
+}
+
+struct object *objects_get(struct objects *objects, uint32_t number)
+{
+	return &objects->at[number < objects->n ? number : 0];
+}
+
+uint32_t objects_count(const struct objects *objects)
+{
+	return objects->n - 1;
+}
+
+static int64_t in_ns(const struct timespec *t)
+{
+	return t->tv_sec * 1000000000ll + t->tv_nsec;
+}
+
+static void describe(struct object *object, const struct stat *st)
+{
+	object->size = (uint64_t)st->st_size;
+	object->mtime_ns = in_ns(&st->st_mtim);
+	object->ctime_ns = in_ns(&st->st_ctim);
+}
+
+/* Whether the file is still what it was when it was opened: then its index and rows hold. ctime
+ * moves also when a link to it goes away, so it alone does not count while the fd is open. */
+static bool unchanged(const struct object *object)
+{
+	struct stat st;
+	if (object->fd < 0)
+		return true;
+	return !fstat(object->fd, &st) && (uint64_t)st.st_size == object->size &&
+	       in_ns(&st.st_mtim) == object->mtime_ns;
+}
+
+static bool same_inode(const void *context, uint32_t number, const void *key)
+{
+	const struct objects *objects = context;
+	const struct inode_key *wanted = key;
+	const struct object *object = &objects->at[number];
+	return object->inode == wanted->inode && object->dev == wanted->dev;
+}
+
+static uint32_t add(struct objects *objects, const struct object *object)
+{
+	*array_add(objects) = *object;
+	return objects->n - 1;
+}
+
+static uint32_t find_vdso(struct objects *objects)
+{
+	if (!objects->vdso)
+		objects->vdso = add(objects, &(struct object){.kind = OBJECT_VDSO,
+							      .fd = -1,
+							      .path = array_copy("[vdso]", 6)});
+	return objects->vdso;
+}
+
+uint32_t objects_find(struct objects *objects, struct asker *asker, uint32_t pid,
+		      const struct maps_line *line)
+{
+	if (line->kind == MAPS_VDSO)
+		return find_vdso(objects);
+	if (line->kind != MAPS_FILE)
+		return 0;
+	struct inode_key key = {line->dev, line->inode};
+	uint64_t hash = index_hash(&key, sizeof(key));
+	uint32_t known = index_find(&objects->by_inode, hash, same_inode, objects, &key);
+	if (known && unchanged(&objects->at[known]))
+		return known;
+
+	struct object object = {.dev = key.dev, .inode = key.inode, .fd = -1};
+	object.code = asker_mapped_file(asker, pid, line->start, line->end, key.dev, key.inode,
+					&object.fd, NULL);
+	struct stat st;
+	if (!object.code && fstat(object.fd, &st))
+		object.code = -errno;
+	else if (!object.code)
+		describe(&object, &st);
+	if (known && object.code)
+		return known;
+	object.path = array_copy(line->path, __builtin_strlen(line->path));
+	uint32_t number = add(objects, &object);
+	if (known)
+		index_remove(&objects->by_inode, hash, known);
+	index_add(&objects->by_inode, hash, number);
+	return number;
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Mapped files that hold code. An object is the file itself, by (device, inode, size, mtime,
+ * ctime), never a build ID, which any user can write into a file of his own. The engine keeps each
+ * object's file open: names come from the mapped file, even when it was deleted or replaced since,
+ * and while it is open its inode number is not given to another file. */
+#pragma once
+
+#include <stdint.h>
+
+struct asker;
+struct maps_line;
+struct objects;
+
+struct object {
+	uint64_t dev, inode, size;
+	int64_t mtime_ns, ctime_ns;
+	char *path;	/* as the first mapping said; text of the target */
+	int fd;		/* -1: could not be opened (code says why), or the vdso */
+	int code;	/* 0 or why there is no fd */
+	uint32_t table; /* unwind rows: number, 0: none */
+	enum {
+		OBJECT_FILE,
+		OBJECT_VDSO
+	} kind;
+};
+
+struct objects *objects_new(void);
+void objects_free(struct objects *objects);
+
+/* Number (from 1) of the object behind a line of pid's maps, opened by the broker when it is new. A
+ * file that cannot be opened is an object all the same, known by its device and inode. 0: the line
+ * has no object (anonymous memory). */
+uint32_t objects_find(struct objects *objects, struct asker *asker, uint32_t pid,
+		      const struct maps_line *line);
+/* Borrowed; the pointer holds until the next objects_find(). */
+struct object *objects_get(struct objects *objects, uint32_t number);
+uint32_t objects_count(const struct objects *objects);

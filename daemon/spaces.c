@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/spaces.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+#include "bpf/types.h"
+#include "common/array.h"
+#include "common/err.h"
+#include "common/guard.h"
+#include "daemon/objects.h"
+
+/* Longer than any walk: walks are bounded and run with interrupts off or in a tick. */
+static const uint64_t GRACE_NS = 100 * 1000 * 1000;
+
+enum {
+	CLASSES = 17
+}; /* pieces of 2^class mappings */
+
+struct piece {
+	uint32_t first;
+	uint64_t freed_ns;
+};
+struct pieces {
+	struct piece *at;
+	uint32_t n, room, taken; /* at[taken …] are free, oldest first */
+};
+
+struct spaces {
+	struct space *slots;
+	struct mapping *mappings;
+	struct objects *objects;
+	struct asker *asker;
+	uint32_t next_mapping, next_slot;
+	struct pieces free_mappings[CLASSES];
+	struct pieces free_slots;
+};
+
+static uint64_t now_ns(void)
+{
+	struct timespec t;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
+
+static void *map_array(int fd, size_t bytes)
+{
+	void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	return memory == MAP_FAILED ? NULL : memory;
+}
+
+int spaces_new(int spaces_fd, int mappings_fd, struct objects *objects, struct asker *asker,
+	       struct spaces **spaces, struct err *err)
+{
+	struct spaces *new = array_calloc(1, sizeof(*new));
+	new->objects = objects;
+	new->asker = asker;
+	new->next_slot = 1;
+	new->slots = map_array(spaces_fd, SPACES_MAX * sizeof(struct space));
+	new->mappings = map_array(mappings_fd, MAPPINGS_MAX * sizeof(struct mapping));
+	if (!new->slots || !new->mappings) {
+		int code = -errno;
+		spaces_free(new);
+		return err_set(err, code, ERR_FAILED, "cannot map the tables of mappings: %s",
+			       strerror(-code));
+	}
+	*spaces = new;
+	return 0;
+}
+
+void spaces_free(struct spaces *spaces)
+{
+	if (!spaces)
+		return;
+	if (spaces->slots)
+		munmap(spaces->slots, SPACES_MAX * sizeof(struct space));
+	if (spaces->mappings)
+		munmap(spaces->mappings, MAPPINGS_MAX * sizeof(struct mapping));
+	for (int i = 0; i < CLASSES; i++)
+		free(spaces->free_mappings[i].at);
+	free(spaces->free_slots.at);
+	free(spaces);
+}
+
+static void give_back(struct pieces *pieces, uint32_t first)
+{
+	*array_add(pieces) = (struct piece){first, now_ns()};
+}
+
+/* The oldest piece, when its time has come; UINT32_MAX: none. */
+static uint32_t take_old(struct pieces *pieces)
+{
+	if (pieces->taken == pieces->n || pieces->at[pieces->taken].freed_ns + GRACE_NS > now_ns())
+		return UINT32_MAX;
+	uint32_t first = pieces->at[pieces->taken++].first;
+	if (pieces->taken > 64 && pieces->taken * 2 > pieces->n) {
+		pieces->n -= pieces->taken;
+		memmove(pieces->at, pieces->at + pieces->taken, pieces->n * sizeof(*pieces->at));
+		pieces->taken = 0;
+	}
+	return first;
+}
+
+static uint32_t take_slot(struct spaces *spaces)
+{
+	uint32_t slot = take_old(&spaces->free_slots);
+	if (slot == UINT32_MAX)
+		slot = spaces->next_slot < SPACES_MAX ? spaces->next_slot++ : 0;
+	return slot;
+}
+
+static uint32_t class_of(uint32_t n)
+{
+	return n <= 1 ? 0 : 32 - (uint32_t)__builtin_clz(n - 1);
+}
+
+static bool take_mappings(struct spaces *spaces, struct address_space *space, uint32_t n)
+{
+	uint32_t class = class_of(n);
+	if (class >= CLASSES)
+		return false;
+	uint32_t first = take_old(&spaces->free_mappings[class]), room = 1u << class;
+	if (first == UINT32_MAX) {
+		if (room > MAPPINGS_MAX - spaces->next_mapping)
+			return false;
+		first = spaces->next_mapping;
+		spaces->next_mapping += room;
+	}
+	space->first = first;
+	space->room = room;
+	return true;
+}
+
+static void drop_mappings(struct spaces *spaces, struct address_space *space)
+{
+	if (space->room)
+		give_back(&spaces->free_mappings[class_of(space->room)], space->first);
+	space->room = 0;
+}
+
+void spaces_publish(struct spaces *spaces, struct address_space *space)
+{
+	if (!space->slot)
+		return;
+	struct address_space old = *space;
+	if (!take_mappings(spaces, space, space->maps.n)) {
+		/* No room: walks find no mapping and the engine resolves their addresses. */
+		__atomic_store_n(&spaces->slots[space->slot].range, 0, __ATOMIC_RELEASE);
+		space->room = 0;
+		drop_mappings(spaces, &old);
+		return;
+	}
+	uint32_t n = 0;
+	for (uint32_t i = 0; i < space->maps.n; i++) {
+		const struct maps_line *line = &space->maps.at[i];
+		if (!space->objects[i])
+			continue;
+		spaces->mappings[space->first + n++] = (struct mapping){
+			.start = line->start,
+			.end = line->end,
+			.offset = line->offset,
+			.object = space->objects[i],
+			.table = objects_get(spaces->objects, space->objects[i])->table,
+		};
+	}
+	__atomic_store_n(&spaces->slots[space->slot].range, (uint64_t)space->first << 32 | n,
+			 __ATOMIC_RELEASE);
+	drop_mappings(spaces, &old);
+}
+
+int spaces_update(struct spaces *spaces, struct address_space *space, uint32_t pid, int maps_fd)
+{
+	struct maps maps;
+	int code = maps_read(maps_fd, &maps);
+	if (code)
+		return code;
+	maps_deinit(&space->maps);
+	free(space->objects);
+	space->maps = maps;
+	space->objects = array_calloc(maps.n, sizeof(*space->objects));
+	for (uint32_t i = 0; i < maps.n; i++)
+		space->objects[i] =
+			objects_find(spaces->objects, spaces->asker, pid, &space->maps.at[i]);
+	space->read_ns = now_ns();
+	spaces_publish(spaces, space);
+	return 0;
+}
+
+int spaces_add(struct spaces *spaces, uint32_t pid, int maps_fd, struct address_space **space)
+{
+	struct address_space *new = array_calloc(1, sizeof(*new));
+	new->refs = 1;
+	new->slot = take_slot(spaces);
+	int code = spaces_update(spaces, new, pid, maps_fd);
+	if (code) {
+		spaces_unref(spaces, new);
+		return code;
+	}
+	*space = new;
+	return 0;
+}
+
+struct address_space *spaces_ref(struct address_space *space)
+{
+	space->refs++;
+	return space;
+}
+
+void spaces_unref(struct spaces *spaces, struct address_space *space)
+{
+	if (!space || --space->refs)
+		return;
+	if (space->slot) {
+		__atomic_store_n(&spaces->slots[space->slot].range, 0, __ATOMIC_RELEASE);
+		give_back(&spaces->free_slots, space->slot);
+	}
+	drop_mappings(spaces, space);
+	maps_deinit(&space->maps);
+	free(space->objects);
+	free(space);
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Address spaces: which object is mapped where, for the engine and, in arrays shared with the BPF
+ * programs, for walks. A space is shared by a process and those it forks until one of them maps
+ * something new. Changes are published by one store; what walks under way may still read is given
+ * away again only after a while (bpf/types.h). */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "daemon/maps.h"
+
+struct asker;
+struct err;
+struct objects;
+struct spaces;
+
+struct address_space {
+	uint32_t slot; /* in the BPF array; also its number, never 0 */
+	uint32_t refs;
+	struct maps maps;
+	uint32_t *objects;    /* by line of maps; 0: none */
+	uint32_t first, room; /* its piece of the mapping array */
+	uint64_t read_ns;     /* CLOCK_MONOTONIC of the last reading of maps */
+};
+
+/* The two fds are LOAD_SPACES and LOAD_MAPPINGS (borrowed). */
+int spaces_new(int spaces_fd, int mappings_fd, struct objects *objects, struct asker *asker,
+	       struct spaces **spaces, struct err *err);
+void spaces_free(struct spaces *spaces);
+
+/* A new space of pid with one reference, read from its /proc/PID/maps and published. -ENOSPC: the
+ * shared arrays are full: the space works for the engine, with slot 0. -ESRCH: the process is gone.
+ */
+int spaces_add(struct spaces *spaces, uint32_t pid, int maps_fd, struct address_space **space);
+/* Reads again, in place. */
+int spaces_update(struct spaces *spaces, struct address_space *space, uint32_t pid, int maps_fd);
+struct address_space *spaces_ref(struct address_space *space);
+void spaces_unref(struct spaces *spaces, struct address_space *space);
+/* Publishes anew: the objects' tables have changed. */
+void spaces_publish(struct spaces *spaces, struct address_space *space);
