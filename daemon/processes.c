@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/processes.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include "common/array.h"
+#include "common/guard.h"
+#include "common/index.h"
+#include "daemon/asker.h"
+#include "daemon/locations.h"
+#include "daemon/maps.h"
+#include "daemon/spaces.h"
+
+struct processes {
+	struct process **at; /* from 1; NULL: free */
+	uint32_t n, room, count;
+	struct index by_pid;
+	uint32_t generation;
+	struct spaces *spaces;
+	struct asker *asker;
+};
+
+static uint64_t now_ns(void)
+{
+	struct timespec t;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
+
+struct processes *processes_new(struct spaces *spaces, struct asker *asker)
+{
+	struct processes *processes = array_calloc(1, sizeof(*processes));
+	processes->spaces = spaces;
+	processes->asker = asker;
+	array_add(processes);
+	return processes;
+}
+
+void processes_free(struct processes *processes)
+{
+	if (!processes)
+		return;
+	for (uint32_t i = 1; i < processes->n; i++)
+		if (processes->at[i]) {
+			spaces_unref(processes->spaces, processes->at[i]->space);
+			free(processes->at[i]);
+		}
+	free(processes->at);
+	index_deinit(&processes->by_pid);
+	free(processes);
+}
+
+uint32_t processes_count(const struct processes *processes)
+{
+	return processes->count;
+}
+
+static bool same_pid(const void *context, uint32_t number, const void *key)
+{
+	const struct processes *processes = context;
+	return processes->at[number]->pid == *(const uint32_t *)key;
+}
+
+static uint32_t number_of(const struct processes *processes, uint32_t pid)
+{
+	return index_find(&processes->by_pid, index_hash(&pid, sizeof(pid)), same_pid, processes,
+			  &pid);
+}
+
+struct process *processes_find(struct processes *processes, uint32_t pid)
+{
+	return processes->at[number_of(processes, pid)];
+}
+
+static uint32_t free_number(struct processes *processes)
+{
+	/* Few processes end before their recording does: a linear look is rare. */
+	if (processes->count + 1 < processes->n)
+		for (uint32_t i = 1; i < processes->n; i++)
+			if (!processes->at[i])
+				return i;
+	array_add(processes);
+	return processes->n - 1;
+}
+
+static struct process *make(struct processes *processes, uint32_t pid)
+{
+	struct process *process = processes_find(processes, pid);
+	if (process)
+		return process;
+	uint32_t number = free_number(processes);
+	process = processes->at[number] = array_calloc(1, sizeof(*process));
+	process->pid = pid;
+	process->generation = ++processes->generation;
+	processes->count++;
+	index_add(&processes->by_pid, index_hash(&pid, sizeof(pid)), number);
+	return process;
+}
+
+void processes_remove(struct processes *processes, uint32_t pid)
+{
+	uint32_t number = number_of(processes, pid);
+	if (!number)
+		return;
+	index_remove(&processes->by_pid, index_hash(&pid, sizeof(pid)), number);
+	spaces_unref(processes->spaces, processes->at[number]->space);
+	free(processes->at[number]);
+	processes->at[number] = NULL;
+	processes->count--;
+}
+
+/* A new space, read from its maps, in place of the one it has. */
+static void load_space(struct processes *processes, struct process *process, int maps_fd)
+{
+	int own guard_fd = -1;
+	if (maps_fd < 0 && !asker_maps(processes->asker, process->pid, &own, NULL))
+		maps_fd = own;
+	struct address_space *space;
+	if (maps_fd < 0 || spaces_add(processes->spaces, process->pid, maps_fd, &space))
+		return;
+	asker_space(processes->asker, process->pid, space->slot, NULL);
+	spaces_unref(processes->spaces, process->space);
+	process->space = space;
+}
+
+struct process *processes_add(struct processes *processes, uint32_t pid, int maps_fd)
+{
+	struct process *process = make(processes, pid);
+	load_space(processes, process, maps_fd);
+	return process;
+}
+
+void processes_on_fork(struct processes *processes, const struct life_event *event)
+{
+	struct process *parent = processes_find(processes, event->parent);
+	processes_remove(processes, event->tgid); /* an older process of this number */
+	struct process *child = make(processes, event->tgid);
+	memcpy(child->comm, event->comm, COMM_BYTES);
+	if (parent && parent->space)
+		child->space = spaces_ref(parent->space);
+}
+
+void processes_on_exec(struct processes *processes, const struct life_event *event)
+{
+	struct process *process = make(processes, event->tgid);
+	process->generation = ++processes->generation;
+	process->missed_ns = 0;
+	memcpy(process->comm, event->comm, COMM_BYTES);
+	spaces_unref(processes->spaces, process->space);
+	process->space = NULL;
+	load_space(processes, process, -1);
+}
+
+void processes_on_exit(struct processes *processes, const struct life_event *event)
+{
+	processes_remove(processes, event->tgid);
+}
+
+/* Reading maps costs in proportion to their number, and a process with code that is never in them
+ * (it unmapped it) would ask for ever: at most a tenth of the time goes there. */
+static bool may_read_again(const struct process *process, uint64_t now)
+{
+	return now - process->missed_ns >= 10 * process->miss_cost_ns;
+}
+
+static void read_again(struct processes *processes, struct process *process)
+{
+	uint64_t begin = now_ns();
+	if (!may_read_again(process, begin))
+		return;
+	int fd guard_fd = -1;
+	if (process->space && process->space->refs == 1 &&
+	    !asker_maps(processes->asker, process->pid, &fd, NULL))
+		spaces_update(processes->spaces, process->space, process->pid, fd);
+	else
+		load_space(processes, process, -1);
+	process->missed_ns = now_ns();
+	process->miss_cost_ns = process->missed_ns - begin;
+}
+
+static const struct maps_line *line_at(const struct process *process, uint64_t address)
+{
+	return process->space ? maps_find(&process->space->maps, address) : NULL;
+}
+
+void processes_resolve(struct processes *processes, struct process *process, uint64_t address,
+		       struct location *location)
+{
+	const struct maps_line *line = line_at(process, address);
+	if (!line) {
+		read_again(processes, process);
+		line = line_at(process, address);
+	}
+	*location = (struct location){
+		.kind = line ? LOCATION_ANONYMOUS : LOCATION_UNKNOWN,
+		.address = address,
+		.object = process->pid,
+	};
+	uint32_t object = line ? process->space->objects[line - process->space->maps.at] : 0;
+	if (object)
+		*location = (struct location){
+			.kind = LOCATION_FILE,
+			.address = address - line->start + line->offset,
+			.object = object,
+		};
+}

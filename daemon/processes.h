@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Processes that are recorded, by pid: their address space, followed through fork, exec and exit by
+ * the events of the ring, which come in order with the samples. */
+#pragma once
+
+#include <stdint.h>
+#include "bpf/types.h"
+
+struct address_space;
+struct asker;
+struct location;
+struct spaces;
+
+struct process {
+	uint32_t pid;
+	uint32_t generation; /* another number for each image that any process ever ran here */
+	struct address_space *space; /* NULL: none (kernel thread), or not readable */
+	uint64_t missed_ns; /* when its maps were last read for an address that was not in them */
+	uint64_t miss_cost_ns;
+	char comm[COMM_BYTES + 1];
+};
+
+struct processes;
+
+struct processes *processes_new(struct spaces *spaces, struct asker *asker);
+void processes_free(struct processes *processes);
+uint32_t processes_count(const struct processes *processes);
+
+/* NULL: not known. Borrowed until the next add, fork or exit. */
+struct process *processes_find(struct processes *processes, uint32_t pid);
+/* Adds or renews pid from its maps (maps_fd borrowed; -1: asks the broker for it) and tells the
+ * programs which space it has. A process whose maps cannot be read is added without a space. */
+struct process *processes_add(struct processes *processes, uint32_t pid, int maps_fd);
+void processes_on_fork(struct processes *processes, const struct life_event *event);
+void processes_on_exec(struct processes *processes, const struct life_event *event);
+void processes_on_exit(struct processes *processes, const struct life_event *event);
+void processes_remove(struct processes *processes, uint32_t pid);
+
+/* What lies at an address of the process that the walk did not find in its table. May read its maps
+ * again. */
+void processes_resolve(struct processes *processes, struct process *process, uint64_t address,
+		       struct location *location);
