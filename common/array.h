@@ -6,7 +6,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-void *array_calloc(size_t n, size_t size);
 char *array_copy(const void *bytes, size_t n); /* + a NUL */
 
 /* Room for element `n` (0-based) of an array of elements of `size` bytes; new memory is zeroed. */

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include "common/array.h"
+#include "common/memory.h"
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>
@@ -42,7 +43,7 @@ static void put(struct index *index, uint64_t hash, uint32_t number)
 static void grow(struct index *index)
 {
 	struct index larger = {.room = index->room ? index->room * 2 : 64};
-	larger.slots = array_calloc(larger.room, sizeof(*larger.slots));
+	larger.slots = memory_new(larger.room, sizeof(*larger.slots));
 	for (uint32_t i = 0; i < index->room; i++)
 		if (index->slots[i].number)
 			put(&larger, index->slots[i].hash, index->slots[i].number);

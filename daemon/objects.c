@@ -8,6 +8,7 @@
 #include "common/array.h"
 #include "common/guard.h"
 #include "common/index.h"
+#include "common/memory.h"
 #include "daemon/asker.h"
 #include "daemon/maps.h"
 
@@ -24,7 +25,7 @@ struct inode_key {
 
 struct objects *objects_new(void)
 {
-	struct objects *objects = array_calloc(1, sizeof(*objects));
+	struct objects *objects = memory_new(1, sizeof(*objects));
 	array_add(objects); /* number 0 is "none" */
 	objects->at[0].fd = -1;
 	return objects;

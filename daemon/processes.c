@@ -7,6 +7,7 @@
 #include "common/array.h"
 #include "common/guard.h"
 #include "common/index.h"
+#include "common/memory.h"
 #include "daemon/asker.h"
 #include "daemon/locations.h"
 #include "daemon/maps.h"
@@ -30,7 +31,7 @@ static uint64_t now_ns(void)
 
 struct processes *processes_new(struct spaces *spaces, struct asker *asker)
 {
-	struct processes *processes = array_calloc(1, sizeof(*processes));
+	struct processes *processes = memory_new(1, sizeof(*processes));
 	processes->spaces = spaces;
 	processes->asker = asker;
 	array_add(processes);
@@ -90,7 +91,7 @@ static struct process *make(struct processes *processes, uint32_t pid)
 	if (process)
 		return process;
 	uint32_t number = free_number(processes);
-	process = processes->at[number] = array_calloc(1, sizeof(*process));
+	process = processes->at[number] = memory_new(1, sizeof(*process));
 	process->pid = pid;
 	process->generation = ++processes->generation;
 	processes->count++;

@@ -10,6 +10,7 @@
 #include "common/array.h"
 #include "common/err.h"
 #include "common/guard.h"
+#include "common/memory.h"
 #include "daemon/objects.h"
 
 /* Longer than any walk: walks are bounded and run with interrupts off or in a tick. */
@@ -54,7 +55,7 @@ static void *map_array(int fd, size_t bytes)
 int spaces_new(int spaces_fd, int mappings_fd, struct objects *objects, struct asker *asker,
 	       struct spaces **spaces, struct err *err)
 {
-	struct spaces *new = array_calloc(1, sizeof(*new));
+	struct spaces *new = memory_new(1, sizeof(*new));
 	new->objects = objects;
 	new->asker = asker;
 	new->next_slot = 1;
@@ -179,7 +180,7 @@ int spaces_update(struct spaces *spaces, struct address_space *space, uint32_t p
 	maps_deinit(&space->maps);
 	free(space->objects);
 	space->maps = maps;
-	space->objects = array_calloc(maps.n, sizeof(*space->objects));
+	space->objects = memory_new(maps.n, sizeof(*space->objects));
 	for (uint32_t i = 0; i < maps.n; i++)
 		space->objects[i] =
 			objects_find(spaces->objects, spaces->asker, pid, &space->maps.at[i]);
@@ -190,7 +191,7 @@ int spaces_update(struct spaces *spaces, struct address_space *space, uint32_t p
 
 int spaces_add(struct spaces *spaces, uint32_t pid, int maps_fd, struct address_space **space)
 {
-	struct address_space *new = array_calloc(1, sizeof(*new));
+	struct address_space *new = memory_new(1, sizeof(*new));
 	new->refs = 1;
 	new->slot = take_slot(spaces);
 	int code = spaces_update(spaces, new, pid, maps_fd);
