@@ -158,6 +158,16 @@ void processes_on_exit(struct processes *processes, const struct life_event *eve
 	processes_remove(processes, event->tgid);
 }
 
+uint32_t processes_main_object(struct processes *processes, uint32_t pid)
+{
+	const struct process *process = processes_find(processes, pid);
+	const struct address_space *space = process ? process->space : NULL;
+	for (uint32_t i = 0; space && i < space->maps.n; i++)
+		if (space->objects[i])
+			return space->objects[i];
+	return 0;
+}
+
 /* Reading maps costs in proportion to their number, and a process with code that is never in them
  * (it unmapped it) would ask for ever: at most a tenth of the time goes there. */
 static bool may_read_again(const struct process *process, uint64_t now)

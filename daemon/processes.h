@@ -36,6 +36,9 @@ void processes_on_exec(struct processes *processes, const struct life_event *eve
 void processes_on_exit(struct processes *processes, const struct life_event *event);
 void processes_remove(struct processes *processes, uint32_t pid);
 
+/* The object of its first executable mapping, which is the program itself; 0: not known. */
+uint32_t processes_main_object(struct processes *processes, uint32_t pid);
+
 /* What lies at an address of the process that the walk did not find in its table. May read its maps
  * again. */
 void processes_resolve(struct processes *processes, struct process *process, uint64_t address,

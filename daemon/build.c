@@ -1,0 +1,363 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Locations are grouped by object and named an object at a time; each becomes a location of the
+ * profile as its name arrives. Then the tally's rows, which are numbers of locations, are written as
+ * stacks. The main binary's mapping comes first, as pprof wants it. */
+#include "daemon/build.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include "common/array.h"
+#include "common/escape.h"
+#include "common/guard.h"
+#include "common/info.pb-c.h"
+#include "common/limits.h"
+#include "common/memory.h"
+#include "common/profile.h"
+#include "common/worker.h"
+#include "daemon/build_info.h"
+#include "daemon/build_rows.h"
+#include "daemon/namer.h"
+#include "daemon/objects.h"
+#include "daemon/sampler.h"
+#include "daemon/session.h"
+
+/* In `located`: asked for, no answer yet. */
+static const uint32_t UNNAMED = UINT32_MAX;
+
+struct build_object {
+	uint32_t object; /* NAMER_KERNEL, or the number */
+	uint32_t mapping;
+	uint32_t first, n; /* in `order`: its locations */
+};
+
+struct build {
+	struct namer *namer;
+	struct sampler *sampler;
+	const struct session *session;
+	void (*on_done)(void *context, const struct build_result *result);
+	void *context;
+	struct profile *profile;
+	uint32_t *located; /* by location: the profile's, 0: not used */
+	bool *named;	   /* by location */
+	uint32_t *order;   /* locations used, grouped by object */
+	uint64_t *addresses; /* of order */
+	uint32_t n_order;
+	uint32_t first_without; /* from here on, in order, code without an object */
+	struct build_object *objects;
+	uint32_t n_objects, objects_room, done;
+};
+
+static const struct location *location_at(const struct build *build, uint32_t number)
+{
+	return &build->sampler->locations.at[number];
+}
+
+static uint32_t add_text(struct profile *profile, const char *text, size_t n)
+{
+	char clean[LIMIT_NAME_BYTES];
+	return profile_add_string(profile, clean, escape_text(clean, sizeof(clean), text, n));
+}
+
+static void mark_stack(struct build *build, uint32_t number)
+{
+	const struct stacks *stacks = &build->sampler->stacks;
+	const struct stack *stack = &stacks->stacks.at[number];
+	for (uint32_t i = 0; i < stack->n; i++)
+		build->located[stacks->frames.at[stack->first + i]] = 1;
+}
+
+static void mark_used(struct build *build)
+{
+	const struct tally *tally = &build->session->tally;
+	for (uint32_t i = 1; i < tally->rows.n; i++) {
+		mark_stack(build, tally->rows.at[i].kernel_stack);
+		mark_stack(build, tally->rows.at[i].user_stack);
+	}
+}
+
+/* Main binary first, then the other files, the kernel, and what has no object. */
+static uint64_t rank_of(const struct build *build, const struct location *location)
+{
+	switch (location->kind) {
+	case LOCATION_FILE:
+		return location->object == build->session->main_object ? 0
+								       : 1ull + location->object;
+	case LOCATION_KERNEL:
+		return 1ull << 33;
+	default:
+		return 2ull << 33;
+	}
+}
+
+static int compare_locations(const void *a, const void *b, void *context)
+{
+	const struct build *build = context;
+	const struct location *x = location_at(build, *(const uint32_t *)a);
+	const struct location *y = location_at(build, *(const uint32_t *)b);
+	uint64_t p = rank_of(build, x), q = rank_of(build, y);
+	if (p != q)
+		return p < q ? -1 : 1;
+	return x->address < y->address ? -1 : x->address > y->address;
+}
+
+static void add_object(struct build *build, uint32_t object, uint32_t first, uint32_t n)
+{
+	build->objects = array_room(build->objects, build->n_objects, &build->objects_room,
+				    sizeof(*build->objects));
+	build->objects[build->n_objects++] =
+		(struct build_object){.object = object, .first = first, .n = n};
+}
+
+static uint32_t add_function(struct build *build, const char *name, size_t n)
+{
+	return profile_add_function(
+		build->profile,
+		&(struct profile_function){.name = add_text(build->profile, name, n)});
+}
+
+/* Code without a file: the kernel knows no more, and neither do we. */
+static void name_without_object(struct build *build)
+{
+	uint32_t file = add_text(build->profile, "[anon]", 6), mapping = 0;
+	for (uint32_t i = build->first_without; i < build->n_order; i++) {
+		uint32_t number = build->order[i];
+		const struct location *location = location_at(build, number);
+		bool jit = location->kind == LOCATION_ANONYMOUS;
+		if (!mapping)
+			mapping = profile_add_mapping(
+				build->profile, &(struct profile_mapping){.limit = UINT64_MAX,
+									  .file = file,
+									  .has_functions = true});
+		struct profile_line line = {jit ? add_function(build, "[jit]", 5)
+						: add_function(build, "[unknown]", 9)};
+		build->located[number] = profile_add_location(
+			build->profile,
+			&(struct profile_location){.mapping = mapping, .address = location->address},
+			&line, 1);
+	}
+}
+
+/* Sorts the locations used into groups an object each. */
+static void group(struct build *build)
+{
+	uint32_t n = build->sampler->locations.n;
+	build->order = memory_new(n, sizeof(*build->order));
+	build->addresses = memory_new(n, sizeof(*build->addresses));
+	for (uint32_t i = 1; i < n; i++)
+		if (build->located[i])
+			build->order[build->n_order++] = i;
+	qsort_r(build->order, build->n_order, sizeof(*build->order), compare_locations, build);
+	uint32_t first = 0;
+	for (uint32_t i = 0; i < build->n_order; i++) {
+		const struct location *location = location_at(build, build->order[i]);
+		build->addresses[i] = location->address;
+		uint64_t rank = rank_of(build, location);
+		if (i + 1 < build->n_order &&
+		    rank_of(build, location_at(build, build->order[i + 1])) == rank)
+			continue;
+		if (location->kind == LOCATION_FILE || location->kind == LOCATION_KERNEL)
+			add_object(build,
+				   location->kind == LOCATION_FILE ? location->object
+								   : NAMER_KERNEL,
+				   first, i + 1 - first);
+		else
+			break; /* the last group */
+		first = i + 1;
+	}
+	build->first_without = first;
+}
+
+static const char *base_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	return slash && slash[1] ? slash + 1 : path;
+}
+
+static const char *path_of(const struct build *build, uint32_t object)
+{
+	return object == NAMER_KERNEL ? "[kernel.kallsyms]"
+				      : objects_get(build->sampler->objects, object)->path;
+}
+
+/* One mapping an object: its segment that holds code, as in the file at rest, so that pprof's own
+ * -list and -disasm find their way (FORMATS.md). */
+static void on_object(void *context, const struct worker_opened *opened)
+{
+	struct build *build = context;
+	struct build_object *object = &build->objects[build->done];
+	const char *path = path_of(build, object->object);
+	struct profile_mapping mapping = {
+		.limit = UINT64_MAX,
+		.file = add_text(build->profile, path, strlen(path)),
+		.has_functions = true,
+	};
+	if (opened && opened->n_segments) {
+		mapping.start = opened->segments[0].vaddr;
+		mapping.limit = mapping.start + opened->segments[0].memory_bytes;
+		mapping.offset = opened->segments[0].offset;
+	}
+	char id[2 * WORKER_BUILD_ID + 1] = "";
+	for (uint32_t i = 0; opened && i < opened->n_build_id && i < WORKER_BUILD_ID; i++)
+		snprintf(id + 2 * i, 3, "%02x", opened->build_id[i]);
+	mapping.build_id = profile_add_string(build->profile, id, strlen(id));
+	object->mapping = profile_add_mapping(build->profile, &mapping);
+}
+
+static uint32_t function_of(struct build *build, const struct namer_line *line)
+{
+	struct profile_function function = {
+		.name = add_text(build->profile, line->name, line->n_name),
+		.file = add_text(build->profile, line->file, line->n_file),
+		.start_line = line->start_line,
+	};
+	function.system_name = line->n_system_name ? add_text(build->profile, line->system_name,
+							      line->n_system_name)
+						   : function.name;
+	return profile_add_function(build->profile, &function);
+}
+
+/* `[libfoo.so+0x1231]`: never an empty name. */
+static uint32_t nameless(struct build *build, uint32_t object, uint64_t vaddr)
+{
+	char text[LIMIT_NAME_BYTES];
+	const char *path = object == NAMER_KERNEL ? "kernel" : base_name(path_of(build, object));
+	snprintf(text, sizeof(text), "[%.255s+0x%" PRIx64 "]", path, vaddr);
+	return add_function(build, text, strlen(text));
+}
+
+static uint32_t kernel_mapping(struct build *build, const struct build_object *object,
+			       const struct namer_line *line)
+{
+	if (object->object != NAMER_KERNEL || !line->n_module)
+		return object->mapping;
+	char name[128];
+	snprintf(name, sizeof(name), "[%.*s]", (int)line->n_module, line->module);
+	return profile_add_mapping(build->profile,
+				   &(struct profile_mapping){
+					   .limit = UINT64_MAX,
+					   .file = add_text(build->profile, name, strlen(name)),
+					   .has_functions = true,
+				   });
+}
+
+static void on_name(void *context, uint32_t i, uint64_t vaddr, const struct namer_line *lines,
+		    uint32_t n)
+{
+	enum { INLINES_MAX = 256 };
+	struct build *build = context;
+	struct build_object *object = &build->objects[build->done];
+	uint32_t number = build->order[object->first + i];
+	struct profile_line out[INLINES_MAX];
+	struct profile_location location = {.mapping = object->mapping, .address = vaddr};
+	if (n > INLINES_MAX)
+		n = INLINES_MAX;
+	for (uint32_t k = 0; k < n; k++)
+		out[k] = (struct profile_line){function_of(build, &lines[k]), lines[k].line, 0};
+	if (n)
+		location.mapping = kernel_mapping(build, object, &lines[n - 1]);
+	else
+		out[0] = (struct profile_line){nameless(build, object->object, vaddr), 0, 0};
+	build->named[number] = n != 0;
+	build->located[number] = profile_add_location(build->profile, &location, out, n ? n : 1);
+	if (n && lines[0].line) {
+		struct profile_mapping *mapping = &build->profile->mappings.at[location.mapping];
+		mapping->has_line_numbers = mapping->has_filenames = true;
+		mapping->has_inline_frames = true;
+	}
+}
+
+/* Those that got no answer keep their module and address. */
+static void name_rest(struct build *build)
+{
+	struct build_object *object = &build->objects[build->done];
+	if (!object->mapping)
+		on_object(build, NULL);
+	for (uint32_t i = 0; i < object->n; i++)
+		if (!build->named[build->order[object->first + i]] &&
+		    build->located[build->order[object->first + i]] == UNNAMED)
+			on_name(build, i, build->addresses[object->first + i], NULL, 0);
+}
+
+static void ask_next(struct build *build);
+
+static void on_object_done(void *context, int code, const char *note)
+{
+	struct build *build = context;
+	const struct build_object *object = &build->objects[build->done];
+	name_rest(build);
+	if (code)
+		build_info_add_note(build->profile->info, path_of(build, object->object), code,
+				    note);
+	build->done++;
+	ask_next(build);
+}
+
+static void finish(struct build *build)
+{
+	struct build_result result = {0};
+	name_without_object(build);
+	build_rows(build->profile, build->sampler, build->session, build->located, build->named,
+		   &result);
+	build_info(build->profile, build->sampler, build->session, &result);
+	result.profile = steal_ptr(build->profile);
+	build->on_done(build->context, &result);
+}
+
+static void ask_next(struct build *build)
+{
+	static const struct namer_handlers handlers = {on_object, on_name, on_object_done};
+	if (build->done == build->n_objects) {
+		finish(build);
+		return;
+	}
+	const struct build_object *object = &build->objects[build->done];
+	for (uint32_t i = 0; i < object->n; i++)
+		build->located[build->order[object->first + i]] = UNNAMED;
+	namer_ask(build->namer, object->object, build->addresses + object->first, object->n,
+		  &handlers, build);
+}
+
+struct build *build_new(struct namer *namer, struct sampler *sampler, const struct session *session,
+			void (*on_done)(void *context, const struct build_result *result),
+			void *context)
+{
+	struct build *build = memory_new(1, sizeof(*build));
+	*build = (struct build){
+		.namer = namer,
+		.sampler = sampler,
+		.session = session,
+		.on_done = on_done,
+		.context = context,
+		.profile = profile_new_ours(),
+		.located = memory_new(sampler->locations.n, sizeof(uint32_t)),
+		.named = memory_new(sampler->locations.n, sizeof(bool)),
+	};
+	build->profile->info = build_info_new();
+	mark_used(build);
+	group(build);
+	ask_next(build);
+	return build;
+}
+
+void build_free(struct build *build)
+{
+	if (!build)
+		return;
+	namer_forget(build->namer, build);
+	profile_free(build->profile);
+	free(build->located);
+	free(build->named);
+	free(build->order);
+	free(build->addresses);
+	free(build->objects);
+	free(build);
+}
+
+void build_progress(const struct build *build, uint32_t *done, uint32_t *all)
+{
+	*done = build->done;
+	*all = build->n_objects;
+}

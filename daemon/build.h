@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From a stopped session to its profile: every location is named (asynchronously, by a worker),
+ * then rows, labels and the private message are made. */
+#pragma once
+
+#include <stdint.h>
+
+struct build;
+struct namer;
+struct profile;
+struct sampler;
+struct session;
+
+struct build_result {
+	struct profile *profile; /* the receiver's */
+	uint64_t samples, stacks, lost;
+	double whole; /* share of samples whose user stack reached its root; 1 where there are none
+		       */
+	double named; /* share of samples whose leaf has a name */
+};
+
+/* `on_done` is called once, from the loop or from within, and not after build_free(). */
+struct build *build_new(struct namer *namer, struct sampler *sampler, const struct session *session,
+			void (*on_done)(void *context, const struct build_result *result),
+			void *context);
+void build_free(struct build *build);
+/* Objects named so far, and all. */
+void build_progress(const struct build *build, uint32_t *done, uint32_t *all);

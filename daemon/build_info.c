@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/build_info.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include "common/array.h"
+#include "common/escape.h"
+#include "common/info.pb-c.h"
+#include "common/memory.h"
+#include "common/profile.h"
+#include "daemon/build.h"
+#include "daemon/objects.h"
+#include "daemon/sampler.h"
+#include "daemon/session.h"
+
+enum { NOTES_MAX = 100, THREADS_MAX_TOLD = 10000 };
+
+/* protobuf-c frees what it finds: everything in the message is on the heap. */
+Probe__Info *build_info_new(void)
+{
+	Probe__Info *info = memory_new(1, sizeof(*info));
+	probe__info__init(info);
+	info->has_version = 1;
+	info->version = 1;
+	return info;
+}
+
+static char *copy_text(const char *text)
+{
+	return array_copy(text, strlen(text));
+}
+
+void build_info_add_note(Probe__Info *info, const char *path, int code, const char *note)
+{
+	char text[1024];
+	if (info->n_notes == NOTES_MAX)
+		return;
+	snprintf(text, sizeof(text), "%.500s: %.400s", path, *note ? note : strerror(-code));
+	info->notes = memory_resize(info->notes, info->n_notes + 1, sizeof(*info->notes));
+	info->notes[info->n_notes++] = escape_new(text, strlen(text));
+}
+
+static void add_counter(Probe__Counter ***list, size_t *n, const char *name, const char *module,
+			uint64_t value)
+{
+	Probe__Counter *counter = memory_new(1, sizeof(*counter));
+	probe__counter__init(counter);
+	counter->name = copy_text(name);
+	counter->module = module ? escape_new(module, strlen(module)) : NULL;
+	counter->value = value;
+	*list = memory_resize(*list, *n + 1, sizeof(**list));
+	(*list)[(*n)++] = counter;
+}
+
+/* What became of the firings: with the samples in this file they add up. */
+static void add_firings(Probe__Info *info, const struct session *session,
+			struct build_result *result)
+{
+	struct counters_item items[COUNTERS_FIRINGS];
+	const struct ticks *ticks = &session->sum.ticks;
+	uint64_t samples = session->tally.samples;
+	info->has_firings = info->has_samples = 1;
+	info->firings = counters_firings(ticks, session->firings, items);
+	info->samples = samples;
+	for (int i = 0; i < COUNTERS_FIRINGS; i++) {
+		if (!items[i].value)
+			continue;
+		add_counter(&info->firing, &info->n_firing, items[i].name, NULL, items[i].value);
+		if (strcmp(items[i].name, "elsewhere") != 0 &&
+		    strcmp(items[i].name, "not_delivered") != 0)
+			add_counter(&info->lost, &info->n_lost, items[i].name, NULL,
+				    items[i].value);
+	}
+	uint64_t unmatched = ticks->sampled > samples ? ticks->sampled - samples : 0;
+	if (unmatched) {
+		add_counter(&info->firing, &info->n_firing, "stack_not_received", NULL, unmatched);
+		add_counter(&info->lost, &info->n_lost, "stack_not_received", NULL, unmatched);
+	}
+	result->lost = ticks->held + ticks->lost + unmatched;
+}
+
+/* The file that a stack's outermost frame lies in. */
+static const char *module_of(const struct sampler *sampler, const struct stack *stack)
+{
+	if (!stack->n)
+		return "";
+	uint32_t number = sampler->stacks.frames.at[stack->first + stack->n - 1];
+	const struct location *location = &sampler->locations.at[number];
+	if (location->kind != LOCATION_FILE)
+		return "[anon]";
+	const char *path = objects_get(sampler->objects, location->object)->path;
+	const char *slash = strrchr(path, '/');
+	return slash ? slash + 1 : path;
+}
+
+static void add_walk_end(Probe__Info *info, const char *name, const char *module, uint64_t samples)
+{
+	for (size_t i = 0; i < info->n_walk_ends; i++)
+		if (!strcmp(info->walk_ends[i]->name, name) &&
+		    !strcmp(info->walk_ends[i]->module ? info->walk_ends[i]->module : "",
+			    module ? module : "")) {
+			info->walk_ends[i]->value += samples;
+			return;
+		}
+	add_counter(&info->walk_ends, &info->n_walk_ends, name, module, samples);
+}
+
+static void add_walk_ends(Probe__Info *info, const struct sampler *sampler,
+			  const struct session *session)
+{
+	for (uint32_t i = 1; i < session->tally.rows.n; i++) {
+		const struct tally_row *row = &session->tally.rows.at[i];
+		const struct stack *stack = &sampler->stacks.stacks.at[row->user_stack];
+		if (!row->user_stack)
+			continue;
+		add_walk_end(info, counters_end_name(stack->end),
+			     stack->end == WALK_ROOT ? NULL : module_of(sampler, stack),
+			     row->samples);
+	}
+}
+
+static int by_samples(const void *a, const void *b)
+{
+	const struct tally_thread *x = a, *y = b;
+	return x->samples < y->samples ? 1 : x->samples > y->samples ? -1 : 0;
+}
+
+static void add_threads(Probe__Info *info, const struct session *session)
+{
+	uint32_t n = session->tally.threads.n - 1;
+	struct tally_thread *threads = memory_new(n, sizeof(*threads));
+	memcpy(threads, session->tally.threads.at + 1, n * sizeof(*threads));
+	qsort(threads, n, sizeof(*threads), by_samples);
+	uint32_t told = n < THREADS_MAX_TOLD ? n : THREADS_MAX_TOLD;
+	info->thread = memory_new(told, sizeof(*info->thread));
+	for (uint32_t i = 0; i < told; i++) {
+		Probe__ThreadTimes *thread = memory_new(1, sizeof(*thread));
+		probe__thread_times__init(thread);
+		thread->has_pid = thread->has_tid = thread->has_samples = 1;
+		thread->has_start_time_ns = 1;
+		thread->pid = threads[i].tgid;
+		thread->tid = threads[i].tid;
+		thread->samples = threads[i].samples;
+		thread->start_time_ns = threads[i].start_time_ns;
+		thread->name = escape_new(threads[i].comm, strlen(threads[i].comm));
+		info->thread[info->n_thread++] = thread;
+	}
+	free(threads);
+}
+
+static const char *reason_of(const struct session *session)
+{
+	switch (session->reason) {
+	case PROBE__FINISHED__REASON__DURATION:
+		return "duration";
+	case PROBE__FINISHED__REASON__TARGET_ENDED:
+		return "target ended";
+	default:
+		return "stopped";
+	}
+}
+
+static void add_comment(struct profile *profile, const char *text)
+{
+	*array_add(&profile->comments) = profile_add_string(profile, text, strlen(text));
+}
+
+static void add_comments(struct profile *profile, const struct session *session,
+			 const struct build_result *result)
+{
+	char text[256];
+	snprintf(text, sizeof(text), "probe " VERSION ": cpu-clock at %g Hz for %.1f s",
+		 session->hz, (double)profile->duration_ns / 1e9);
+	add_comment(profile, text);
+	snprintf(text, sizeof(text), "%.1f%% of the user stacks whole, %llu samples lost",
+		 100 * result->whole, (unsigned long long)result->lost);
+	add_comment(profile, text);
+}
+
+static void add_target(Probe__Info *info, const struct session *session)
+{
+	const Probe__Record *request = session->request;
+	info->name = request->all ? copy_text("all processes")
+				  : escape_new(session->name, strnlen(session->name,
+								      sizeof(session->name)));
+	info->has_pid = info->has_whole_machine = info->has_hz = 1;
+	info->pid = session->first_pid;
+	info->whole_machine = request->all;
+	info->hz = session->hz;
+	info->has_processes = info->has_threads = 1;
+	info->processes = session->n_processes;
+	info->threads = session->tally.threads.n - 1;
+	info->labels = memory_new(request->n_labels, sizeof(*info->labels));
+	for (size_t i = 0; i < request->n_labels; i++)
+		info->labels[info->n_labels++] =
+			escape_new(request->labels[i], strlen(request->labels[i]));
+}
+
+void build_info(struct profile *profile, const struct sampler *sampler,
+		const struct session *session, struct build_result *result)
+{
+	Probe__Info *info = profile->info;
+	struct utsname host;
+	add_target(info, session);
+	info->mode = copy_text("cpu");
+	info->event = copy_text("cpu-clock");
+	info->reason = copy_text(reason_of(session));
+	info->host_kernel = copy_text(uname(&host) ? "" : host.release);
+	info->has_steal_share = 1;
+	info->steal_share = session->all_time
+				    ? (double)session->stolen / (double)session->all_time
+				    : 0;
+	add_firings(info, session, result);
+	add_walk_ends(info, sampler, session);
+	add_threads(info, session);
+	add_comments(profile, session, result);
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The rows of a recording's profile: its tally, with stacks as locations of the profile. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct build_result;
+struct profile;
+struct sampler;
+struct session;
+
+/* `located`: the profile's location by the sampler's; `named`: whether that has a name. Fills
+ * samples, stacks, whole and named of the result. */
+void build_rows(struct profile *profile, const struct sampler *sampler,
+		const struct session *session, const uint32_t *located, const bool *named,
+		struct build_result *result);

@@ -1,0 +1,368 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A client goes through these states and only forward; from each, an end of its connection or a
+ * failure leads to CLIENT_OVER:
+ *
+ *	HELLO → READY → RECORDING → NAMING → SENDING → OVER
+ */
+#include "daemon/client.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <systemd/sd-event.h>
+#include <time.h>
+#include <unistd.h>
+#include "common/err.h"
+#include "common/escape.h"
+#include "common/limits.h"
+#include "common/memory.h"
+#include "common/message.h"
+#include "common/profile.h"
+#include "common/protocol.pb-c.h"
+#include "common/wire.h"
+#include "daemon/build.h"
+#include "daemon/engine.h"
+#include "daemon/packer.h"
+#include "daemon/sampler.h"
+#include "daemon/session.h"
+
+enum {
+	CHUNK_BYTES = 128 << 10,
+	QUEUE_BYTES = 1 << 20,
+};
+static const uint64_t PROGRESS_NS = 500 * 1000 * 1000;
+
+struct client {
+	struct engine *engine;
+	struct wire *wire;
+	sd_event_source *io;
+	enum {
+		HELLO,
+		READY,
+		RECORDING,
+		NAMING,
+		SENDING,
+		OVER
+	} state;
+	Probe__Message *record; /* the request, which the session borrows */
+	struct session *session;
+	bool said_started;
+	struct build *build;
+	struct packed packed;
+	size_t sent;
+	bool said_finished;
+	struct build_result result; /* without the profile */
+	uint64_t progress_ns, progress_samples;
+};
+
+static uint64_t now_ns(void)
+{
+	struct timespec t;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
+
+static void finish(struct client *client)
+{
+	client->state = OVER;
+	build_free(client->build);
+	client->build = NULL;
+	session_free(client->session);
+	client->session = NULL;
+}
+
+/* A full queue or a closed socket ends the client: it is gone or does not read. */
+static void say(struct client *client, const Probe__Message *message)
+{
+	if (client->state != OVER && message_send(client->wire, message, NULL, 0))
+		finish(client);
+}
+
+static void fail(struct client *client, const struct err *err)
+{
+	if (client->state == OVER)
+		return;
+	message_send_failed(client->wire, err);
+	finish(client);
+}
+
+void client_fail(struct client *client, const char *msg)
+{
+	struct err err = {0};
+	err_set(&err, 0, ERR_FAILED, "%s", msg);
+	fail(client, &err);
+}
+
+static void say_started(struct client *client)
+{
+	const struct session *session = client->session;
+	char name[256];
+	escape_text(name, sizeof(name), session->name, strnlen(session->name, 63));
+	Probe__Started started = PROBE__STARTED__INIT;
+	started.name = session->request->all ? (char *)"all processes" : name;
+	started.has_pid = started.has_processes = started.has_threads = started.has_hz = 1;
+	started.pid = session->first_pid;
+	started.processes = session->n_processes;
+	started.threads = session->n_threads;
+	started.hz = session->hz;
+	Probe__Message message = PROBE__MESSAGE__INIT;
+	message.kind_case = PROBE__MESSAGE__KIND_STARTED;
+	message.started = &started;
+	say(client, &message);
+	client->said_started = true;
+	client->progress_ns = now_ns();
+}
+
+static void say_progress(struct client *client, Probe__Progress__Phase phase)
+{
+	const struct session *session = client->session;
+	uint64_t now = now_ns(), samples = session->tally.samples;
+	if (now - client->progress_ns < PROGRESS_NS)
+		return;
+	Probe__Progress progress = PROBE__PROGRESS__INIT;
+	progress.has_phase = progress.has_elapsed_ns = progress.has_samples = 1;
+	progress.has_lost = progress.has_cpu = progress.has_done = progress.has_all = 1;
+	progress.phase = phase;
+	progress.elapsed_ns = now - session->started_ns;
+	progress.samples = samples;
+	progress.lost = session_lost(session);
+	progress.cpu = (double)((samples - client->progress_samples) * session->period_ns) /
+		       (double)(now - client->progress_ns);
+	if (client->build)
+		build_progress(client->build, &progress.done, &progress.all);
+	Probe__Message message = PROBE__MESSAGE__INIT;
+	message.kind_case = PROBE__MESSAGE__KIND_PROGRESS;
+	message.progress = &progress;
+	client->progress_ns = now;
+	client->progress_samples = samples;
+	say(client, &message);
+}
+
+static void say_finished(struct client *client)
+{
+	const struct session *session = client->session;
+	char note[128] = "";
+	Probe__Finished finished = PROBE__FINISHED__INIT;
+	finished.has_reason = finished.has_samples = finished.has_stacks = 1;
+	finished.has_whole = finished.has_named = finished.has_lost = finished.has_duration_ns = 1;
+	finished.reason = session->reason;
+	finished.samples = client->result.samples;
+	finished.stacks = client->result.stacks;
+	finished.whole = client->result.whole;
+	finished.named = client->result.named;
+	finished.lost = client->result.lost;
+	finished.duration_ns = session->stopped_ns - session->started_ns;
+	if (session->reason == PROBE__FINISHED__REASON__TARGET_ENDED &&
+	    session->request->duration_ns) {
+		snprintf(note, sizeof(note), "PID %u ended after %.1f s", session->first_pid,
+			 (double)finished.duration_ns / 1e9);
+		finished.note = note;
+	}
+	Probe__Message message = PROBE__MESSAGE__INIT;
+	message.kind_case = PROBE__MESSAGE__KIND_FINISHED;
+	message.finished = &finished;
+	client->said_finished = true;
+	say(client, &message);
+}
+
+/* Sends as much as the queue takes; called again when the socket took some. */
+static void send_more(struct client *client)
+{
+	while (client->state == SENDING && client->sent < client->packed.n &&
+	       wire_queued(client->wire) + CHUNK_BYTES < QUEUE_BYTES / 2) {
+		size_t n = client->packed.n - client->sent;
+		if (n > CHUNK_BYTES)
+			n = CHUNK_BYTES;
+		Probe__Chunk chunk = PROBE__CHUNK__INIT;
+		chunk.data.data = client->packed.at + client->sent;
+		chunk.data.len = n;
+		Probe__Message message = PROBE__MESSAGE__INIT;
+		message.kind_case = PROBE__MESSAGE__KIND_CHUNK;
+		message.chunk = &chunk;
+		client->sent += n;
+		say(client, &message);
+	}
+	if (client->state == SENDING && client->sent == client->packed.n && !client->said_finished)
+		say_finished(client);
+	if (client->state == SENDING && client->said_finished && !wire_queued(client->wire))
+		finish(client);
+}
+
+static void on_built(void *context, const struct build_result *result)
+{
+	struct client *client = context;
+	struct err err = {0};
+	client->result = *result;
+	int code = packer_pack(result->profile, &client->packed, &err);
+	profile_free(result->profile);
+	client->result.profile = NULL;
+	if (code) {
+		fail(client, &err);
+		return;
+	}
+	client->state = SENDING;
+}
+
+static void begin_naming(struct client *client)
+{
+	client->state = NAMING;
+	client->build = build_new(client->engine->namer, client->engine->sampler, client->session,
+				  on_built, client);
+}
+
+static void on_hello(struct client *client, const Probe__Hello *hello)
+{
+	struct err err = {0};
+	if (message_send_hello(client->wire)) {
+		finish(client);
+		return;
+	}
+	client->state = READY;
+	if (hello->protocol == MESSAGE_PROTOCOL)
+		return;
+	err_set(&err, -EPROTO, ERR_NO_DAEMON, "protocol %" PRIu32 " is not spoken here, but %d",
+		hello->protocol, MESSAGE_PROTOCOL);
+	fail(client, &err);
+}
+
+static void on_record(struct client *client, Probe__Message *message_take)
+{
+	struct err err = {0};
+	int fds[LIMIT_TARGETS];
+	uint32_t n = 0;
+	for (int fd; n < LIMIT_TARGETS && (fd = wire_take_fd(client->wire)) >= 0;)
+		fds[n++] = fd;
+	client->record = message_take;
+	client->state = RECORDING;
+	int code = engine_prepare(client->engine, &err);
+	if (!code)
+		code = session_new(client->engine->sampler, message_take->record, &client->session,
+				   &err);
+	if (!code)
+		code = session_start(client->session, fds, n, &err);
+	for (uint32_t i = 0; i < n; i++)
+		close(fds[i]);
+	if (code)
+		fail(client, &err);
+	else if (client->session->state == SESSION_SAMPLING)
+		say_started(client);
+}
+
+static void on_stop(struct client *client, const Probe__Stop *stop)
+{
+	if (stop->has_abandon && stop->abandon) {
+		finish(client);
+		return;
+	}
+	if (client->state != RECORDING)
+		return;
+	session_stop(client->session, PROBE__FINISHED__REASON__STOPPED);
+}
+
+/* Takes the message. */
+static void on_message(struct client *client, Probe__Message *message)
+{
+	struct err err = {0};
+	if (client->state == HELLO && message->kind_case == PROBE__MESSAGE__KIND_HELLO) {
+		on_hello(client, message->hello);
+	} else if (client->state == READY && message->kind_case == PROBE__MESSAGE__KIND_RECORD) {
+		on_record(client, message);
+		return;
+	} else if (client->state > READY && message->kind_case == PROBE__MESSAGE__KIND_STOP) {
+		on_stop(client, message->stop);
+	} else if (message->kind_case != PROBE__MESSAGE__KIND__NOT_SET) {
+		err_set(&err, -EPROTO, ERR_FAILED, "a message out of order");
+		fail(client, &err);
+	}
+	message_free(message);
+}
+
+static int on_io(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+{
+	struct client *client = userdata;
+	while (client->state != OVER) {
+		Probe__Message *message = NULL;
+		int result = message_receive(client->wire, &message);
+		if (result == WIRE_AGAIN)
+			break;
+		if (result == WIRE_FRAME)
+			on_message(client, message);
+		else
+			finish(client); /* gone, or speaks nonsense */
+	}
+	if (client->state != OVER && wire_flush(client->wire))
+		finish(client);
+	client_tick(client);
+	return 0;
+}
+
+static void watch(struct client *client)
+{
+	if (client->state == OVER)
+		sd_event_source_set_enabled(client->io, SD_EVENT_OFF);
+	else
+		sd_event_source_set_io_events(
+			client->io, wire_queued(client->wire) ? EPOLLIN | EPOLLOUT : EPOLLIN);
+}
+
+static void tick_recording(struct client *client)
+{
+	struct err err = {0};
+	if (session_tick(client->session, &err)) {
+		fail(client, &err);
+		return;
+	}
+	if (client->session->state == SESSION_WAITING)
+		return;
+	if (!client->said_started && client->session->state == SESSION_SAMPLING)
+		say_started(client);
+	if (client->state == RECORDING && client->session->state == SESSION_STOPPED)
+		begin_naming(client);
+	else if (client->state == RECORDING)
+		say_progress(client, PROBE__PROGRESS__PHASE__SAMPLING);
+}
+
+void client_tick(struct client *client)
+{
+	if (client->state == RECORDING)
+		tick_recording(client);
+	if (client->state == NAMING)
+		say_progress(client, PROBE__PROGRESS__PHASE__NAMING);
+	if (client->state == SENDING)
+		send_more(client);
+	watch(client);
+}
+
+bool client_is_over(const struct client *client)
+{
+	return client->state == OVER;
+}
+
+struct client *client_new(struct engine *engine, int socket_take)
+{
+	struct client *client = memory_new(1, sizeof(*client));
+	client->engine = engine;
+	client->wire = wire_new(socket_take, QUEUE_BYTES);
+	if (!client->wire || sd_event_add_io(engine->event, &client->io, wire_fd(client->wire),
+					     EPOLLIN, on_io, client) < 0) {
+		client_free(client);
+		return NULL;
+	}
+	return client;
+}
+
+void client_free(struct client *client)
+{
+	if (!client)
+		return;
+	finish(client);
+	sd_event_source_unref(client->io);
+	wire_free(client->wire);
+	message_free(client->record);
+	free(client->packed.at);
+	free(client);
+}

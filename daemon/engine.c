@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/engine.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdint.h>
+#include <string.h>
+#include <systemd/sd-event.h>
+#include <time.h>
+#include "common/err.h"
+#include "daemon/asker.h"
+#include "daemon/client.h"
+#include "daemon/namer.h"
+#include "daemon/sampler.h"
+
+/* How often the ring is drained and clients are looked after. The ring wakes us before when it
+ * fills; 10 wake-ups a second are 0.02 % of a CPU. */
+static const uint64_t TICK_US = 100 * 1000;
+
+static void drain(struct engine *engine)
+{
+	if (engine->sampler)
+		sampler_drain(engine->sampler);
+}
+
+static int on_tick(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct engine *engine = userdata;
+	drain(engine);
+	client_tick(engine->client);
+	if (client_is_over(engine->client))
+		return sd_event_exit(engine->event, 0);
+	sd_event_source_set_time_relative(source, TICK_US);
+	return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+}
+
+static int on_ring(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+{
+	drain(userdata);
+	return 0;
+}
+
+static int on_broker(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+{
+	struct engine *engine = userdata;
+	client_fail(engine->client, "the broker (probed) has ended; the recording is lost");
+	return sd_event_exit(engine->event, 1);
+}
+
+int engine_prepare(struct engine *engine, struct err *err)
+{
+	if (engine->sampler)
+		return 0;
+	int code = sampler_new(engine->asker, &engine->sampler, err);
+	if (code)
+		return code;
+	engine->namer = namer_new(engine->event, engine->asker, engine->sampler);
+	code = sd_event_add_io(engine->event, NULL, engine->sampler->ring_fd, EPOLLIN, on_ring,
+			       engine);
+	return code < 0 ? code : 0;
+}
+
+static int run(struct engine *engine)
+{
+	int code = sd_event_add_io(engine->event, NULL, asker_fd(engine->asker), EPOLLIN, on_broker,
+				   engine);
+	if (code >= 0)
+		code = sd_event_add_time_relative(engine->event, NULL, CLOCK_MONOTONIC, TICK_US,
+						  TICK_US / 10, on_tick, engine);
+	if (code < 0)
+		return code;
+	return sd_event_loop(engine->event);
+}
+
+int engine_run(int client_socket, int broker_socket)
+{
+	struct engine engine = {.asker = asker_new(broker_socket)};
+	signal(SIGPIPE, SIG_IGN);
+	if (sd_event_new(&engine.event) < 0)
+		return 1;
+	engine.client = client_new(&engine, client_socket);
+	int code = engine.client ? run(&engine) : -ENOMEM;
+	client_free(engine.client);
+	namer_free(engine.namer);
+	sampler_free(engine.sampler);
+	sd_event_unref(engine.event);
+	asker_free(engine.asker);
+	return code ? 1 : 0;
+}

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/sampler.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+#include "common/err.h"
+#include "common/guard.h"
+#include "common/memory.h"
+#include "daemon/asker.h"
+#include "daemon/counters.h"
+#include "daemon/objects.h"
+#include "daemon/processes.h"
+#include "daemon/ring.h"
+#include "daemon/session.h"
+#include "daemon/spaces.h"
+
+static void on_stack(void *context, const struct stack_event *event)
+{
+	struct sampler *sampler = context;
+	stacks_add(&sampler->stacks, event);
+}
+
+static void on_sample(void *context, const struct sample_event *event)
+{
+	struct sampler *sampler = context;
+	struct session *session =
+		event->session < SESSIONS_MAX ? sampler->sessions[event->session] : NULL;
+	if (!session)
+		return; /* its recording has just ended */
+	struct process *process = NULL;
+	uint32_t user = 0, kernel = 0;
+	if (event->user_hash) {
+		process = processes_find(sampler->processes, event->tgid);
+		if (!process)
+			process = processes_add(sampler->processes, event->tgid, -1);
+		user = stacks_find(&sampler->stacks, event->user_hash, event->user_check, process);
+	}
+	if (event->kernel_hash)
+		kernel = stacks_find(&sampler->stacks, event->kernel_hash, event->kernel_check,
+				     NULL);
+	if ((event->user_hash && !user) || (event->kernel_hash && !kernel)) {
+		session->lost_unknown++;
+		return;
+	}
+	session_on_sample(session, event, kernel, user);
+}
+
+static void each_session(struct sampler *sampler, const struct life_event *event,
+			 void (*handler)(struct session *session, uint32_t pid,
+					 const char *comm))
+{
+	for (uint32_t i = 0; i < SESSIONS_MAX; i++)
+		if (sampler->sessions[i] && event->sessions >> i & 1)
+			handler(sampler->sessions[i], event->tgid, event->comm);
+}
+
+static void on_life(void *context, const struct life_event *event)
+{
+	struct sampler *sampler = context;
+	switch (event->event.kind) {
+	case EVENT_FORK:
+		processes_on_fork(sampler->processes, event);
+		each_session(sampler, event, session_on_fork);
+		break;
+	case EVENT_EXEC:
+		processes_on_exec(sampler->processes, event);
+		each_session(sampler, event, session_on_exec);
+		break;
+	case EVENT_EXIT:
+		processes_on_exit(sampler->processes, event);
+		each_session(sampler, event, session_on_exit);
+		break;
+	default:
+		break;
+	}
+}
+
+static int map_configs(struct sampler *sampler, int fd, struct err *err)
+{
+	size_t bytes = SESSIONS_MAX * sizeof(*sampler->configs);
+	void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (memory == MAP_FAILED)
+		return err_set(err, -errno, ERR_FAILED, "cannot map the table of sessions: %s",
+			       strerror(errno));
+	sampler->configs = memory;
+	return 0;
+}
+
+static int open_parts(struct sampler *sampler, const int fds[LOAD_FDS], struct err *err)
+{
+	int code = map_configs(sampler, fds[LOAD_SESSIONS], err);
+	if (!code)
+		code = ring_open(&sampler->ring, fds[LOAD_RING], err);
+	if (!code)
+		code = counters_open(&sampler->counters, fds[LOAD_COUNTERS], fds[LOAD_TICKS], err);
+	if (!code)
+		code = spaces_new(fds[LOAD_SPACES], fds[LOAD_MAPPINGS], sampler->objects,
+				  sampler->asker, &sampler->spaces, err);
+	return code;
+}
+
+int sampler_new(struct asker *asker, struct sampler **sampler, struct err *err)
+{
+	int fds[LOAD_FDS];
+	int code = asker_load(asker, fds, err);
+	if (code)
+		return code;
+	struct sampler *new = memory_new(1, sizeof(*new));
+	new->asker = asker;
+	new->objects = objects_new();
+	locations_init(&new->locations);
+	/* The links of fork, exec and exit live as long as the engine; the maps' fds do not have
+	 * to. */
+	for (int i = 0; i < 3; i++)
+		new->life_links[i] = fds[LOAD_LIFE + i];
+	code = open_parts(new, fds, err);
+	new->ring_fd = fds[LOAD_RING];
+	for (int i = 0; i < LOAD_LIFE; i++)
+		if (i != LOAD_RING)
+			close(fds[i]);
+	new->processes = processes_new(new->spaces, asker);
+	stacks_init(&new->stacks, &new->locations, new->processes);
+	if (code) {
+		sampler_free(new);
+		return code;
+	}
+	*sampler = new;
+	return 0;
+}
+
+void sampler_free(struct sampler *sampler)
+{
+	if (!sampler)
+		return;
+	for (int i = 0; i < 3; i++)
+		close(sampler->life_links[i]);
+	stacks_deinit(&sampler->stacks);
+	locations_deinit(&sampler->locations);
+	processes_free(sampler->processes);
+	spaces_free(sampler->spaces);
+	counters_close(sampler->counters);
+	ring_close(sampler->ring);
+	close(sampler->ring_fd);
+	objects_free(sampler->objects);
+	if (sampler->configs)
+		munmap(sampler->configs, SESSIONS_MAX * sizeof(*sampler->configs));
+	free(sampler);
+}
+
+void sampler_drain(struct sampler *sampler)
+{
+	const struct ring_handlers handlers = {
+		.data = sampler,
+		.on_stack = on_stack,
+		.on_sample = on_sample,
+		.on_life = on_life,
+	};
+	/* Bounded: what arrives while we drain waits for the next time. */
+	ring_drain(sampler->ring, &handlers, RING_BYTES / sizeof(struct event));
+}
+
+int sampler_add_session(struct sampler *sampler, struct session *session)
+{
+	for (int i = 0; i < SESSIONS_MAX; i++)
+		if (!sampler->sessions[i]) {
+			sampler->sessions[i] = session;
+			return i;
+		}
+	return -1;
+}
+
+void sampler_remove_session(struct sampler *sampler, uint32_t slot)
+{
+	sampler->sessions[slot] = NULL;
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The engine's half of sampling, shared by all sessions: the ring of events, the tables that walks
+ * read, and what is known of processes, objects and stacks. Events are handed to their sessions. */
+#pragma once
+
+#include <stdint.h>
+#include "bpf/types.h"
+#include "daemon/locations.h"
+#include "daemon/stacks.h"
+
+struct asker;
+struct counters;
+struct err;
+struct objects;
+struct processes;
+struct ring;
+struct session;
+struct spaces;
+
+struct sampler {
+	struct asker *asker; /* borrowed */
+	int life_links[3];
+	struct ring *ring;
+	int ring_fd; /* readable when much has gathered */
+	struct counters *counters;
+	struct session_config *configs; /* mapped, SESSIONS_MAX */
+	struct objects *objects;
+	struct spaces *spaces;
+	struct processes *processes;
+	struct locations locations;
+	struct stacks stacks;
+	struct session *sessions[SESSIONS_MAX];
+};
+
+/* Loads the programs through the broker. */
+int sampler_new(struct asker *asker, struct sampler **sampler, struct err *err);
+void sampler_free(struct sampler *sampler);
+/* Takes the events that are in the ring. */
+void sampler_drain(struct sampler *sampler);
+/* A free session number, -1: none. */
+int sampler_add_session(struct sampler *sampler, struct session *session);
+void sampler_remove_session(struct sampler *sampler, uint32_t slot);

@@ -1,0 +1,452 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/session.h"
+
+#include <errno.h>
+#include <linux/perf_event.h>
+#include <math.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/sysinfo.h>
+#include <time.h>
+#include <unistd.h>
+#include "common/array.h"
+#include "common/guard.h"
+#include "common/limits.h"
+#include "common/memory.h"
+#include "daemon/asker.h"
+#include "daemon/processes.h"
+#include "daemon/procfs.h"
+#include "daemon/sampler.h"
+
+static const uint64_t SECOND_NS = 1000000000;
+
+static uint64_t clock_ns(clockid_t clock)
+{
+	struct timespec t;
+	clock_gettime(clock, &t);
+	return (uint64_t)t.tv_sec * SECOND_NS + (uint64_t)t.tv_nsec;
+}
+
+/* kernel.perf_event_max_sample_rate; 0 where it cannot be read. */
+static unsigned max_sample_rate(void)
+{
+	FILE *file guard_file = fopen("/proc/sys/kernel/perf_event_max_sample_rate", "re");
+	unsigned rate = 0;
+	if (!file || fscanf(file, "%u", &rate) != 1)
+		return 0;
+	return rate;
+}
+
+static int check_hz(const Probe__Record *request, double *hz, struct err *err)
+{
+	unsigned limit = max_sample_rate();
+	*hz = request->hz ? request->hz : limit ? limit : 999;
+	if (!isfinite(*hz) || *hz < 0.01)
+		return err_set(err, -EINVAL, ERR_USAGE, "the frequency must be at least 0.01 Hz");
+	if (limit && *hz > limit) {
+		err_hint(err, "kernel.perf_event_max_sample_rate is the limit; -F max uses it");
+		return err_set(err, -EINVAL, ERR_USAGE, "%g Hz is more than the %u Hz allowed here",
+			       *hz, limit);
+	}
+	return 0;
+}
+
+static int check_request(const Probe__Record *request, struct err *err)
+{
+	size_t kinds = (request->n_pids || request->n_tids) + (request->comm != NULL) +
+		       (request->has_all && request->all);
+	if (kinds != 1)
+		return err_set(err, -EINVAL, ERR_USAGE,
+			       "name what to record: -p PID, -t TID, --comm NAME, -a or a command");
+	if (request->n_pids + request->n_tids > LIMIT_TARGETS)
+		return err_set(err, -E2BIG, ERR_USAGE, "more than %d targets", LIMIT_TARGETS);
+	if (request->mode != PROBE__RECORD__MODE__CPU)
+		return err_set(err, -EINVAL, ERR_USAGE, "only --mode cpu is built so far");
+	if (request->no_user && request->no_kernel)
+		return err_set(err, -EINVAL, ERR_USAGE, "-U and -K together leave no stacks");
+	for (size_t i = 0; i < request->n_cpus; i++)
+		if (request->cpus[i] >= CPUS_MAX)
+			return err_set(err, -EINVAL, ERR_USAGE, "no CPU %u here", request->cpus[i]);
+	return 0;
+}
+
+int session_new(struct sampler *sampler, const Probe__Record *request, struct session **session,
+		struct err *err)
+{
+	double hz = 0;
+	int code = check_request(request, err);
+	if (!code)
+		code = check_hz(request, &hz, err);
+	if (code)
+		return code;
+	struct session *new = memory_new(1, sizeof(*new));
+	int slot = sampler_add_session(sampler, new);
+	if (slot < 0) {
+		free(new);
+		return err_set(err, -EBUSY, ERR_FAILED, "%d recordings are running already",
+			       SESSIONS_MAX);
+	}
+	new->sampler = sampler;
+	new->request = request;
+	new->slot = (uint32_t)slot;
+	new->hz = hz;
+	new->period_ns = (uint64_t)((double)SECOND_NS / hz);
+	new->begun_ns = clock_ns(CLOCK_MONOTONIC);
+	for (int i = 0; i < CPUS_MAX; i++)
+		new->events[i] = new->links[i] = -1;
+	tally_init(&new->tally);
+	*session = new;
+	return 0;
+}
+
+void session_free(struct session *session)
+{
+	if (!session)
+		return;
+	session_stop(session, PROBE__FINISHED__REASON__STOPPED);
+	sampler_remove_session(session->sampler, session->slot);
+	tally_deinit(&session->tally);
+	free(session->pids);
+	free(session->processes);
+	free(session);
+}
+
+bool session_has(const struct session *session, uint32_t pid)
+{
+	for (uint32_t i = 0; i < session->n_pids; i++)
+		if (session->pids[i] == pid)
+			return true;
+	return false;
+}
+
+static void note_process(struct session *session, uint32_t pid, const char *comm)
+{
+	struct session_process process = {.pid = pid};
+	memcpy(process.comm, comm, strnlen(comm, COMM_BYTES));
+	session->processes = array_room(session->processes, session->n_processes,
+					&session->processes_room, sizeof(*session->processes));
+	session->processes[session->n_processes++] = process;
+}
+
+static void add_pid(struct session *session, uint32_t pid, const char *comm)
+{
+	if (session_has(session, pid))
+		return;
+	note_process(session, pid, comm);
+	session->pids = array_room(session->pids, session->n_pids, &session->pids_room,
+				   sizeof(*session->pids));
+	session->pids[session->n_pids++] = pid;
+}
+
+static void note_first(struct session *session, const struct procfs_stat *stat)
+{
+	if (session->first_pid)
+		return;
+	session->first_pid = stat->pid;
+	memcpy(session->name, stat->comm, sizeof(session->name));
+}
+
+/* Takes one process. -ESRCH without words: it is gone. */
+static int take(struct session *session, uint32_t pid, int pidfd, uint32_t flags, struct err *err)
+{
+	struct sampler *sampler = session->sampler;
+	struct procfs_stat stat;
+	int maps guard_fd = -1;
+	int code = asker_take(sampler->asker, session->slot, pid, pidfd, flags, &maps, err);
+	if (code)
+		return code;
+	if (procfs_stat(pid, &stat))
+		return -ESRCH;
+	note_first(session, &stat);
+	session->n_threads += stat.threads;
+	add_pid(session, pid, stat.comm);
+	struct process *process = processes_find(sampler->processes, pid);
+	/* Another session may have it already, with a table of mappings as good as a new one. */
+	if ((!process || !process->space) && maps >= 0)
+		processes_add(sampler->processes, pid, maps);
+	return 0;
+}
+
+struct descent {
+	struct session *session;
+	uint32_t found;
+};
+
+static bool take_descendant(void *context, const struct procfs_stat *stat)
+{
+	struct descent *descent = context;
+	if (stat->state != 'Z' && session_has(descent->session, stat->parent) &&
+	    !session_has(descent->session, stat->pid))
+		descent->found += !take(descent->session, stat->pid, -1, TAKE_CHILDREN, NULL);
+	return true;
+}
+
+/* Those forked before their parent was taken; what is forked after, the programs add. Looks again
+ * as long as it finds some, since the list is not in order of descent. */
+static void take_descendants(struct session *session)
+{
+	struct descent descent = {.session = session};
+	do {
+		descent.found = 0;
+		procfs_each(take_descendant, &descent);
+	} while (descent.found);
+}
+
+static int no_process(uint32_t pid, struct err *err)
+{
+	return err_set(err, -ESRCH, ERR_NO_PROCESS, "no process with PID %u", pid);
+}
+
+static uint32_t take_flags(const Probe__Record *request)
+{
+	return (request->no_children ? 0 : TAKE_CHILDREN) | (request->on_exec ? TAKE_ON_EXEC : 0);
+}
+
+static int take_pids(struct session *session, const int *pidfds, uint32_t n_pidfds, struct err *err)
+{
+	const Probe__Record *request = session->request;
+	for (uint32_t i = 0; i < request->n_pids; i++) {
+		int code = take(session, request->pids[i], i < n_pidfds ? pidfds[i] : -1,
+				take_flags(request), err);
+		if (code == -ESRCH)
+			return no_process(request->pids[i], err);
+		if (code)
+			return code;
+	}
+	if (!request->no_children && !request->on_exec)
+		take_descendants(session);
+	return 0;
+}
+
+static int take_threads(struct session *session, const int *pidfds, uint32_t n_pidfds,
+			struct err *err)
+{
+	const Probe__Record *request = session->request;
+	for (uint32_t i = 0; i < request->n_tids; i++) {
+		uint32_t tid = request->tids[i], tgid = procfs_tgid(tid);
+		uint32_t fd = (uint32_t)request->n_pids + i;
+		if (!tgid)
+			return err_set(err, -ESRCH, ERR_NO_PROCESS, "no thread with TID %u", tid);
+		int code = take(session, tgid, fd < n_pidfds ? pidfds[fd] : -1, TAKE_THREADS, err);
+		if (!code)
+			code = asker_take_thread(session->sampler->asker, session->slot, tid, err);
+		if (code == -ESRCH)
+			return err_set(err, -ESRCH, ERR_NO_PROCESS, "no thread with TID %u", tid);
+		if (code)
+			return code;
+	}
+	return 0;
+}
+
+static bool take_namesake(void *context, const struct procfs_stat *stat)
+{
+	struct session *session = context;
+	if (stat->state != 'Z' && !strncmp(stat->comm, session->request->comm, COMM_BYTES - 1))
+		take(session, stat->pid, -1, take_flags(session->request), NULL);
+	return true;
+}
+
+/* 0, also where there is none yet but time to wait. */
+static int take_comm(struct session *session, struct err *err)
+{
+	const Probe__Record *request = session->request;
+	procfs_each(take_namesake, session);
+	if (session->n_pids) {
+		if (!request->no_children)
+			take_descendants(session);
+		return 0;
+	}
+	if (clock_ns(CLOCK_MONOTONIC) - session->begun_ns < request->comm_wait_ns)
+		return 0;
+	return err_set(err, -ESRCH, ERR_NO_PROCESS, "no process named \"%.15s\"", request->comm);
+}
+
+static int open_events(struct session *session, struct err *err)
+{
+	const Probe__Record *request = session->request;
+	uint64_t cpus[CPUS_MAX / 64] = {0};
+	for (size_t i = 0; i < request->n_cpus; i++)
+		cpus[request->cpus[i] / 64] |= 1ull << request->cpus[i] % 64;
+	int all = get_nprocs_conf();
+	for (int i = 0; !request->n_cpus && i < all && i < CPUS_MAX; i++)
+		cpus[i / 64] |= 1ull << i % 64;
+	int opened = asker_events(session->sampler->asker, session->slot, session->period_ns, cpus,
+				  session->events, session->links, err);
+	if (opened == 0)
+		return err_set(err, -ENODEV, ERR_USAGE, "none of these CPUs is on line");
+	return opened < 0 ? opened : 0;
+}
+
+static int begin(struct session *session, struct err *err)
+{
+	const Probe__Record *request = session->request;
+	session->sampler->configs[session->slot] =
+		(struct session_config){.flags = (request->no_user ? 0 : SESSION_USER) |
+						 (request->no_kernel ? 0 : SESSION_KERNEL)};
+	int code = open_events(session, err);
+	if (code)
+		return code;
+	counters_read(session->sampler->counters, session->slot, &session->start);
+	procfs_steal(&session->stolen, &session->all_time);
+	session->state = SESSION_SAMPLING;
+	session->started_ns = session->checked_ns = clock_ns(CLOCK_MONOTONIC);
+	session->start_time_ns = (int64_t)clock_ns(CLOCK_REALTIME);
+	for (int i = 0; i < CPUS_MAX; i++)
+		if (session->events[i] >= 0)
+			ioctl(session->events[i], PERF_EVENT_IOC_ENABLE, 0);
+	return 0;
+}
+
+int session_start(struct session *session, const int *pidfds, uint32_t n_pidfds, struct err *err)
+{
+	const Probe__Record *request = session->request;
+	int code = 0;
+	if (request->all)
+		code = asker_take_all(session->sampler->asker, session->slot, err);
+	else if (request->comm)
+		code = take_comm(session, err);
+	else
+		code = take_pids(session, pidfds, n_pidfds, err);
+	if (!code)
+		code = take_threads(session, pidfds, n_pidfds, err);
+	if (code)
+		return code;
+	if (request->comm && !session->n_pids)
+		return 0; /* SESSION_WAITING */
+	return begin(session, err);
+}
+
+void session_on_sample(struct session *session, const struct sample_event *sample,
+		       uint32_t kernel_stack, uint32_t user_stack)
+{
+	if (!session->main_object && sample->tgid == session->first_pid)
+		session->main_object = processes_main_object(session->sampler->processes,
+							     sample->tgid);
+	tally_add(&session->tally, sample, kernel_stack, user_stack);
+}
+
+void session_on_fork(struct session *session, uint32_t pid, const char *comm)
+{
+	add_pid(session, pid, comm);
+}
+
+void session_on_exec(struct session *session, uint32_t pid, const char *comm)
+{
+	for (uint32_t i = session->n_processes; i-- > 0;)
+		if (session->processes[i].pid == pid) {
+			memcpy(session->processes[i].comm, comm, COMM_BYTES);
+			break;
+		}
+	if (pid == session->first_pid) {
+		session->main_object = 0;
+		memset(session->name, 0, sizeof(session->name));
+		memcpy(session->name, comm, COMM_BYTES);
+	}
+}
+
+void session_on_exit(struct session *session, uint32_t pid, const char *comm)
+{
+	for (uint32_t i = 0; i < session->n_pids; i++)
+		if (session->pids[i] == pid) {
+			session->pids[i] = session->pids[--session->n_pids];
+			return;
+		}
+}
+
+/* Events of exit can be lost when the ring is full: once a second those that are gone leave. */
+static void check_targets(struct session *session, uint64_t now)
+{
+	if (now - session->checked_ns < SECOND_NS)
+		return;
+	session->checked_ns = now;
+	for (uint32_t i = session->n_pids; i-- > 0;)
+		if (kill((pid_t)session->pids[i], 0) && errno == ESRCH)
+			session->pids[i] = session->pids[--session->n_pids];
+}
+
+int session_tick(struct session *session, struct err *err)
+{
+	const Probe__Record *request = session->request;
+	uint64_t now = clock_ns(CLOCK_MONOTONIC);
+	if (session->state == SESSION_WAITING) {
+		int code = take_comm(session, err);
+		return code || !session->n_pids ? code : begin(session, err);
+	}
+	if (session->state != SESSION_SAMPLING)
+		return 0;
+	check_targets(session, now);
+	if (!request->all && !session->n_pids)
+		session_stop(session, PROBE__FINISHED__REASON__TARGET_ENDED);
+	else if (request->duration_ns && now - session->started_ns >= request->duration_ns)
+		session_stop(session, PROBE__FINISHED__REASON__DURATION);
+	return 0;
+}
+
+/* Off first, on every CPU, then read: a disabled event's program runs no more when the call is
+ * back. */
+static void close_events(struct session *session)
+{
+	for (int i = 0; i < CPUS_MAX; i++)
+		if (session->events[i] >= 0)
+			ioctl(session->events[i], PERF_EVENT_IOC_DISABLE, 0);
+	for (int i = 0; i < CPUS_MAX; i++) {
+		uint64_t count = 0;
+		if (session->events[i] < 0)
+			continue;
+		if (read(session->events[i], &count, sizeof(count)) == sizeof(count))
+			session->firings += count / session->period_ns;
+		close(session->links[i]);
+		close(session->events[i]);
+		session->events[i] = session->links[i] = -1;
+	}
+}
+
+static void sum_counts(struct session *session)
+{
+	counters_since(session->sampler->counters, session->slot, &session->start, &session->sum);
+	uint64_t stolen, all;
+	procfs_steal(&stolen, &all);
+	session->stolen = stolen - session->stolen;
+	session->all_time = all - session->all_time;
+}
+
+/* Processes that no other session takes are forgotten. */
+static void forget_processes(struct session *session)
+{
+	struct sampler *sampler = session->sampler;
+	for (uint32_t i = 0; i < session->n_pids; i++) {
+		bool used = false;
+		for (uint32_t s = 0; s < SESSIONS_MAX; s++)
+			used = used || (sampler->sessions[s] && sampler->sessions[s] != session &&
+					session_has(sampler->sessions[s], session->pids[i]));
+		if (!used)
+			processes_remove(sampler->processes, session->pids[i]);
+	}
+	session->n_pids = 0;
+}
+
+void session_stop(struct session *session, Probe__Finished__Reason reason)
+{
+	enum session_state before = session->state;
+	session->state = SESSION_STOPPED;
+	if (before == SESSION_STOPPED)
+		return;
+	if (before == SESSION_SAMPLING) {
+		session->stopped_ns = clock_ns(CLOCK_MONOTONIC);
+		session->reason = reason;
+		close_events(session);
+		sampler_drain(session->sampler);
+		sum_counts(session);
+	}
+	asker_drop(session->sampler->asker, session->slot, NULL);
+	forget_processes(session);
+}
+
+uint64_t session_lost(const struct session *session)
+{
+	struct counters_sum sum = session->sum;
+	if (session->state == SESSION_SAMPLING)
+		counters_since(session->sampler->counters, session->slot, &session->start, &sum);
+	return sum.ticks.held + sum.ticks.lost + session->lost_unknown;
+}

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One recording: its targets, events, samples and losses, from the request to the last count.
+ * Naming and writing come after: naming.h, build.h. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "bpf/types.h"
+#include "common/err.h"
+#include "common/protocol.pb-c.h"
+#include "daemon/counters.h"
+#include "daemon/tally.h"
+
+struct sampler;
+
+enum session_state {
+	SESSION_WAITING, /* for a process of that name (--comm --wait) */
+	SESSION_SAMPLING,
+	SESSION_STOPPED,
+};
+
+struct session {
+	struct sampler *sampler;
+	const Probe__Record *request; /* borrowed for its life */
+	enum session_state state;
+	uint32_t slot;
+	double hz;
+	uint64_t period_ns;
+	int events[CPUS_MAX], links[CPUS_MAX]; /* -1: none */
+	uint64_t begun_ns;		       /* CLOCK_MONOTONIC: of the request */
+	uint64_t started_ns, stopped_ns;
+	int64_t start_time_ns; /* of day */
+	Probe__Finished__Reason reason;
+	uint32_t *pids; /* targets alive */
+	uint32_t n_pids, pids_room;
+	uint32_t n_processes; /* ever taken */
+	uint32_t n_threads;   /* at the start */
+	uint32_t first_pid;
+	char name[64]; /* comm of the first target, raw */
+	uint32_t main_object; /* what its first executable mapping holds; 0: not known */
+	struct session_process {
+		uint32_t pid;
+		char comm[COMM_BYTES + 1];
+	} *processes; /* ever taken, with the name they had last; in order of taking */
+	uint32_t processes_room;
+	struct tally tally;
+	/* The events' counts in periods, and what the programs counted: both summed when it stops.
+	 */
+	uint64_t firings;
+	struct counters_sum start, sum;
+	uint64_t lost_unknown;	   /* samples whose stack body never came */
+	uint64_t stolen, all_time; /* the machine's clock ticks meanwhile */
+	uint64_t checked_ns;	   /* when the targets were last looked after */
+};
+
+/* A new session, not started. `request` is checked here: ERR_USAGE words for what cannot be. */
+int session_new(struct sampler *sampler, const Probe__Record *request, struct session **session,
+		struct err *err);
+/* Ends sampling if it runs, and frees. */
+void session_free(struct session *session);
+/* Takes the targets and starts the events. pidfds (borrowed) as in protocol.proto. 0, or 0 with
+ * state SESSION_WAITING; negative errno with words. */
+int session_start(struct session *session, const int *pidfds, uint32_t n_pidfds, struct err *err);
+/* Once in a while (100 ms): looks for the awaited process, for targets that ended, for the end of
+ * time. Stops the session when it is over. */
+int session_tick(struct session *session, struct err *err);
+/* Events off, the last samples taken, counts summed. Idempotent. */
+void session_stop(struct session *session, Probe__Finished__Reason reason);
+uint64_t session_lost(const struct session *session);
+
+/* From the ring, by sampler.c. */
+void session_on_sample(struct session *session, const struct sample_event *sample,
+		       uint32_t kernel_stack, uint32_t user_stack);
+void session_on_fork(struct session *session, uint32_t pid, const char *comm);
+void session_on_exec(struct session *session, uint32_t pid, const char *comm);
+void session_on_exit(struct session *session, uint32_t pid, const char *comm);
+bool session_has(const struct session *session, uint32_t pid);
