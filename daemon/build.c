@@ -1,48 +1,46 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Locations are grouped by object and named an object at a time; each becomes a location of the
- * profile as its name arrives. Then the tally's rows, which are numbers of locations, are written as
- * stacks. The main binary's mapping comes first, as pprof wants it. */
+ * profile as its name arrives. Then the tally's rows, which are numbers of locations, are written
+ * as stacks. The main binary's mapping comes first, as pprof wants it. */
 #include "daemon/build.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/utsname.h>
 #include "common/array.h"
 #include "common/escape.h"
 #include "common/guard.h"
-#include "common/info.pb-c.h"
 #include "common/limits.h"
 #include "common/memory.h"
 #include "common/profile.h"
 #include "common/worker.h"
 #include "daemon/build_info.h"
 #include "daemon/build_rows.h"
-#include "daemon/namer.h"
 #include "daemon/objects.h"
 #include "daemon/sampler.h"
 #include "daemon/session.h"
+#include "daemon/symbolizer.h"
 
 /* In `located`: asked for, no answer yet. */
 static const uint32_t UNNAMED = UINT32_MAX;
 
 struct build_object {
-	uint32_t object; /* NAMER_KERNEL, or the number */
+	uint32_t object; /* SYMBOLIZER_KERNEL, or the number */
 	uint32_t mapping;
 	uint32_t first, n; /* in `order`: its locations */
 };
 
 struct build {
-	struct namer *namer;
+	struct symbolizer *symbolizer;
 	struct sampler *sampler;
 	const struct session *session;
 	void (*on_done)(void *context, const struct build_result *result);
 	void *context;
 	struct profile *profile;
-	uint32_t *located; /* by location: the profile's, 0: not used */
-	bool *named;	   /* by location */
-	uint32_t *order;   /* locations used, grouped by object */
+	uint32_t *located;   /* by location: the profile's, 0: not used */
+	bool *named;	     /* by location */
+	uint32_t *order;     /* locations used, grouped by object */
 	uint64_t *addresses; /* of order */
 	uint32_t n_order;
 	uint32_t first_without; /* from here on, in order, code without an object */
@@ -59,6 +57,11 @@ static uint32_t add_text(struct profile *profile, const char *text, size_t n)
 {
 	char clean[LIMIT_NAME_BYTES];
 	return profile_add_string(profile, clean, escape_text(clean, sizeof(clean), text, n));
+}
+
+static uint32_t add_string(struct profile *profile, const char *text)
+{
+	return add_text(profile, text, strlen(text));
 }
 
 static void mark_stack(struct build *build, uint32_t number)
@@ -121,7 +124,7 @@ static uint32_t add_function(struct build *build, const char *name, size_t n)
 /* Code without a file: the kernel knows no more, and neither do we. */
 static void name_without_object(struct build *build)
 {
-	uint32_t file = add_text(build->profile, "[anon]", 6), mapping = 0;
+	uint32_t file = add_string(build->profile, "[anon]"), mapping = 0;
 	for (uint32_t i = build->first_without; i < build->n_order; i++) {
 		uint32_t number = build->order[i];
 		const struct location *location = location_at(build, number);
@@ -135,7 +138,8 @@ static void name_without_object(struct build *build)
 						: add_function(build, "[unknown]", 9)};
 		build->located[number] = profile_add_location(
 			build->profile,
-			&(struct profile_location){.mapping = mapping, .address = location->address},
+			&(struct profile_location){.mapping = mapping,
+						   .address = location->address},
 			&line, 1);
 	}
 }
@@ -161,7 +165,7 @@ static void group(struct build *build)
 		if (location->kind == LOCATION_FILE || location->kind == LOCATION_KERNEL)
 			add_object(build,
 				   location->kind == LOCATION_FILE ? location->object
-								   : NAMER_KERNEL,
+								   : SYMBOLIZER_KERNEL,
 				   first, i + 1 - first);
 		else
 			break; /* the last group */
@@ -178,8 +182,8 @@ static const char *base_name(const char *path)
 
 static const char *path_of(const struct build *build, uint32_t object)
 {
-	return object == NAMER_KERNEL ? "[kernel.kallsyms]"
-				      : objects_get(build->sampler->objects, object)->path;
+	return object == SYMBOLIZER_KERNEL ? "[kernel.kallsyms]"
+					   : objects_get(build->sampler->objects, object)->path;
 }
 
 /* One mapping an object: its segment that holds code, as in the file at rest, so that pprof's own
@@ -191,7 +195,7 @@ static void on_object(void *context, const struct worker_opened *opened)
 	const char *path = path_of(build, object->object);
 	struct profile_mapping mapping = {
 		.limit = UINT64_MAX,
-		.file = add_text(build->profile, path, strlen(path)),
+		.file = add_string(build->profile, path),
 		.has_functions = true,
 	};
 	if (opened && opened->n_segments) {
@@ -206,16 +210,15 @@ static void on_object(void *context, const struct worker_opened *opened)
 	object->mapping = profile_add_mapping(build->profile, &mapping);
 }
 
-static uint32_t function_of(struct build *build, const struct namer_line *line)
+static uint32_t function_of(struct build *build, const struct worker_link_line *line)
 {
 	struct profile_function function = {
-		.name = add_text(build->profile, line->name, line->n_name),
-		.file = add_text(build->profile, line->file, line->n_file),
+		.name = add_string(build->profile, line->name),
+		.file = add_string(build->profile, line->file),
 		.start_line = line->start_line,
 	};
-	function.system_name = line->n_system_name ? add_text(build->profile, line->system_name,
-							      line->n_system_name)
-						   : function.name;
+	function.system_name =
+		*line->system_name ? add_string(build->profile, line->system_name) : function.name;
 	return profile_add_function(build->profile, &function);
 }
 
@@ -223,46 +226,43 @@ static uint32_t function_of(struct build *build, const struct namer_line *line)
 static uint32_t nameless(struct build *build, uint32_t object, uint64_t vaddr)
 {
 	char text[LIMIT_NAME_BYTES];
-	const char *path = object == NAMER_KERNEL ? "kernel" : base_name(path_of(build, object));
+	const char *path =
+		object == SYMBOLIZER_KERNEL ? "kernel" : base_name(path_of(build, object));
 	snprintf(text, sizeof(text), "[%.255s+0x%" PRIx64 "]", path, vaddr);
 	return add_function(build, text, strlen(text));
 }
 
 static uint32_t kernel_mapping(struct build *build, const struct build_object *object,
-			       const struct namer_line *line)
+			       const struct worker_link_line *line)
 {
-	if (object->object != NAMER_KERNEL || !line->n_module)
+	if (object->object != SYMBOLIZER_KERNEL || !*line->module)
 		return object->mapping;
 	char name[128];
-	snprintf(name, sizeof(name), "[%.*s]", (int)line->n_module, line->module);
-	return profile_add_mapping(build->profile,
-				   &(struct profile_mapping){
-					   .limit = UINT64_MAX,
-					   .file = add_text(build->profile, name, strlen(name)),
-					   .has_functions = true,
-				   });
+	snprintf(name, sizeof(name), "[%.100s]", line->module);
+	return profile_add_mapping(build->profile, &(struct profile_mapping){
+							   .limit = UINT64_MAX,
+							   .file = add_string(build->profile, name),
+							   .has_functions = true,
+						   });
 }
 
-static void on_name(void *context, uint32_t i, uint64_t vaddr, const struct namer_line *lines,
-		    uint32_t n)
+static void on_name(void *context, size_t i, const struct worker_link_name *name)
 {
-	enum { INLINES_MAX = 256 };
 	struct build *build = context;
 	struct build_object *object = &build->objects[build->done];
-	uint32_t number = build->order[object->first + i];
-	struct profile_line out[INLINES_MAX];
-	struct profile_location location = {.mapping = object->mapping, .address = vaddr};
-	if (n > INLINES_MAX)
-		n = INLINES_MAX;
+	uint32_t number = build->order[object->first + i], n = name->n_lines;
+	struct profile_line out[WORKER_LINK_LINES];
+	struct profile_location location = {.mapping = object->mapping, .address = name->vaddr};
 	for (uint32_t k = 0; k < n; k++)
-		out[k] = (struct profile_line){function_of(build, &lines[k]), lines[k].line, 0};
+		out[k] = (struct profile_line){function_of(build, &name->lines[k]),
+					       name->lines[k].line, 0};
 	if (n)
-		location.mapping = kernel_mapping(build, object, &lines[n - 1]);
+		location.mapping = kernel_mapping(build, object, &name->lines[n - 1]);
 	else
-		out[0] = (struct profile_line){nameless(build, object->object, vaddr), 0, 0};
+		out[0] = (struct profile_line){nameless(build, object->object, name->vaddr), 0, 0};
 	build->named[number] = n != 0;
 	build->located[number] = profile_add_location(build->profile, &location, out, n ? n : 1);
-	if (n && lines[0].line) {
+	if (n && name->lines[0].line) {
 		struct profile_mapping *mapping = &build->profile->mappings.at[location.mapping];
 		mapping->has_line_numbers = mapping->has_filenames = true;
 		mapping->has_inline_frames = true;
@@ -276,9 +276,10 @@ static void name_rest(struct build *build)
 	if (!object->mapping)
 		on_object(build, NULL);
 	for (uint32_t i = 0; i < object->n; i++)
-		if (!build->named[build->order[object->first + i]] &&
-		    build->located[build->order[object->first + i]] == UNNAMED)
-			on_name(build, i, build->addresses[object->first + i], NULL, 0);
+		if (build->located[build->order[object->first + i]] == UNNAMED)
+			on_name(build, i,
+				&(struct worker_link_name){
+					.vaddr = build->addresses[object->first + i]});
 }
 
 static void ask_next(struct build *build);
@@ -308,7 +309,7 @@ static void finish(struct build *build)
 
 static void ask_next(struct build *build)
 {
-	static const struct namer_handlers handlers = {on_object, on_name, on_object_done};
+	static const struct symbolizer_handlers handlers = {on_object, on_name, on_object_done};
 	if (build->done == build->n_objects) {
 		finish(build);
 		return;
@@ -316,17 +317,18 @@ static void ask_next(struct build *build)
 	const struct build_object *object = &build->objects[build->done];
 	for (uint32_t i = 0; i < object->n; i++)
 		build->located[build->order[object->first + i]] = UNNAMED;
-	namer_ask(build->namer, object->object, build->addresses + object->first, object->n,
-		  &handlers, build);
+	symbolizer_names(build->symbolizer, object->object, build->addresses + object->first,
+			 object->n, &handlers, build);
 }
 
-struct build *build_new(struct namer *namer, struct sampler *sampler, const struct session *session,
+struct build *build_new(struct symbolizer *symbolizer, struct sampler *sampler,
+			const struct session *session,
 			void (*on_done)(void *context, const struct build_result *result),
 			void *context)
 {
 	struct build *build = memory_new(1, sizeof(*build));
 	*build = (struct build){
-		.namer = namer,
+		.symbolizer = symbolizer,
 		.sampler = sampler,
 		.session = session,
 		.on_done = on_done,
@@ -346,7 +348,7 @@ void build_free(struct build *build)
 {
 	if (!build)
 		return;
-	namer_forget(build->namer, build);
+	symbolizer_forget(build->symbolizer, build);
 	profile_free(build->profile);
 	free(build->located);
 	free(build->named);

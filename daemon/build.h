@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 struct build;
-struct namer;
+struct symbolizer;
 struct profile;
 struct sampler;
 struct session;
@@ -20,7 +20,8 @@ struct build_result {
 };
 
 /* `on_done` is called once, from the loop or from within, and not after build_free(). */
-struct build *build_new(struct namer *namer, struct sampler *sampler, const struct session *session,
+struct build *build_new(struct symbolizer *symbolizer, struct sampler *sampler,
+			const struct session *session,
 			void (*on_done)(void *context, const struct build_result *result),
 			void *context);
 void build_free(struct build *build);

@@ -15,7 +15,10 @@
 #include "daemon/sampler.h"
 #include "daemon/session.h"
 
-enum { NOTES_MAX = 100, THREADS_MAX_TOLD = 10000 };
+enum {
+	NOTES_MAX = 100,
+	THREADS_MAX_TOLD = 10000
+};
 
 /* protobuf-c frees what it finds: everything in the message is on the heap. */
 Probe__Info *build_info_new(void)
@@ -183,8 +186,8 @@ static void add_target(Probe__Info *info, const struct session *session)
 {
 	const Probe__Record *request = session->request;
 	info->name = request->all ? copy_text("all processes")
-				  : escape_new(session->name, strnlen(session->name,
-								      sizeof(session->name)));
+				  : escape_new(session->name,
+					       strnlen(session->name, sizeof(session->name)));
 	info->has_pid = info->has_whole_machine = info->has_hz = 1;
 	info->pid = session->first_pid;
 	info->whole_machine = request->all;
@@ -209,9 +212,8 @@ void build_info(struct profile *profile, const struct sampler *sampler,
 	info->reason = copy_text(reason_of(session));
 	info->host_kernel = copy_text(uname(&host) ? "" : host.release);
 	info->has_steal_share = 1;
-	info->steal_share = session->all_time
-				    ? (double)session->stolen / (double)session->all_time
-				    : 0;
+	info->steal_share =
+		session->all_time ? (double)session->stolen / (double)session->all_time : 0;
 	add_firings(info, session, result);
 	add_walk_ends(info, sampler, session);
 	add_threads(info, session);

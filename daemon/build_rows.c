@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "daemon/build_rows.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include "common/escape.h"
 #include "common/memory.h"
@@ -14,7 +15,7 @@ struct rows {
 	const struct sampler *sampler;
 	const struct session *session;
 	const uint32_t *located;
-	uint32_t *labels; /* by the tally's thread: the profile's label set */
+	uint32_t *labels;   /* by the tally's thread: the profile's label set */
 	uint32_t truncated; /* location of the root frame of stacks that were cut; 0: none yet */
 };
 
@@ -61,10 +62,10 @@ static uint32_t truncated_location(struct rows *rows)
 	struct profile *profile = rows->profile;
 	if (!rows->truncated) {
 		struct profile_line line = {
-			profile_add_function(profile,
-					     &(struct profile_function){
-						     .name = profile_add_string(
-							     profile, "[truncated]", 11)}),
+			profile_add_function(
+				profile,
+				&(struct profile_function){
+					.name = profile_add_string(profile, "[truncated]", 11)}),
 			0, 0};
 		rows->truncated =
 			profile_add_location(profile, &(struct profile_location){0}, &line, 1);

@@ -210,8 +210,8 @@ static void on_built(void *context, const struct build_result *result)
 static void begin_naming(struct client *client)
 {
 	client->state = NAMING;
-	client->build = build_new(client->engine->namer, client->engine->sampler, client->session,
-				  on_built, client);
+	client->build = build_new(client->engine->symbolizer, client->engine->sampler,
+				  client->session, on_built, client);
 }
 
 static void on_hello(struct client *client, const Probe__Hello *hello)

@@ -10,7 +10,7 @@
 #include "common/err.h"
 #include "daemon/asker.h"
 #include "daemon/client.h"
-#include "daemon/namer.h"
+#include "daemon/symbolizer.h"
 #include "daemon/sampler.h"
 
 /* How often the ring is drained and clients are looked after. The ring wakes us before when it
@@ -54,7 +54,7 @@ int engine_prepare(struct engine *engine, struct err *err)
 	int code = sampler_new(engine->asker, &engine->sampler, err);
 	if (code)
 		return code;
-	engine->namer = namer_new(engine->event, engine->asker, engine->sampler);
+	engine->symbolizer = symbolizer_new(engine->event, engine->asker, engine->sampler->objects);
 	code = sd_event_add_io(engine->event, NULL, engine->sampler->ring_fd, EPOLLIN, on_ring,
 			       engine);
 	return code < 0 ? code : 0;
@@ -81,7 +81,7 @@ int engine_run(int client_socket, int broker_socket)
 	engine.client = client_new(&engine, client_socket);
 	int code = engine.client ? run(&engine) : -ENOMEM;
 	client_free(engine.client);
-	namer_free(engine.namer);
+	symbolizer_free(engine.symbolizer);
 	sampler_free(engine.sampler);
 	sd_event_unref(engine.event);
 	asker_free(engine.asker);

@@ -5,22 +5,22 @@
 
 struct asker;
 struct err;
-struct namer;
+struct symbolizer;
 struct sampler;
 typedef struct sd_event sd_event;
 
-/* What clients share. Private to the engine's process; sampler and namer come with the first
+/* What clients share. Private to the engine's process; sampler and symbolizer come with the first
  * recording. */
 struct engine {
 	sd_event *event;
 	struct asker *asker;
 	struct sampler *sampler;
-	struct namer *namer;
+	struct symbolizer *symbolizer;
 	struct client *client;
 };
 
 /* Runs as the process: serves the one client on `client_socket` (both sockets are taken), until it
  * is done or gone, or the broker is. Returns the exit status. */
 int engine_run(int client_socket, int broker_socket);
-/* Makes sampler and namer when they are not there yet. */
+/* Makes sampler and symbolizer when they are not there yet. */
 int engine_prepare(struct engine *engine, struct err *err);

@@ -48,8 +48,7 @@ static void on_sample(void *context, const struct sample_event *event)
 }
 
 static void each_session(struct sampler *sampler, const struct life_event *event,
-			 void (*handler)(struct session *session, uint32_t pid,
-					 const char *comm))
+			 void (*handler)(struct session *session, uint32_t pid, const char *comm))
 {
 	for (uint32_t i = 0; i < SESSIONS_MAX; i++)
 		if (sampler->sessions[i] && event->sessions >> i & 1)

@@ -321,8 +321,8 @@ void session_on_sample(struct session *session, const struct sample_event *sampl
 		       uint32_t kernel_stack, uint32_t user_stack)
 {
 	if (!session->main_object && sample->tgid == session->first_pid)
-		session->main_object = processes_main_object(session->sampler->processes,
-							     sample->tgid);
+		session->main_object =
+			processes_main_object(session->sampler->processes, sample->tgid);
 	tally_add(&session->tally, sample, kernel_stack, user_stack);
 }
 

@@ -36,12 +36,12 @@ struct session {
 	uint32_t n_processes; /* ever taken */
 	uint32_t n_threads;   /* at the start */
 	uint32_t first_pid;
-	char name[64]; /* comm of the first target, raw */
+	char name[64];	      /* comm of the first target, raw */
 	uint32_t main_object; /* what its first executable mapping holds; 0: not known */
 	struct session_process {
 		uint32_t pid;
 		char comm[COMM_BYTES + 1];
-	} *processes; /* ever taken, with the name they had last; in order of taking */
+	} * processes; /* ever taken, with the name they had last; in order of taking */
 	uint32_t processes_room;
 	struct tally tally;
 	/* The events' counts in periods, and what the programs counted: both summed when it stops.

@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A question goes: worker there? object open in it? then ask. The next question begins from the
+ * event loop, never from within an answer, so that the link's callbacks are over by then. */
+#include "daemon/symbolizer.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <systemd/sd-event.h>
+#include <unistd.h>
+#include "common/array.h"
+#include "common/err.h"
+#include "common/guard.h"
+#include "common/memory.h"
+#include "daemon/asker.h"
+#include "daemon/objects.h"
+#include "daemon/vdso.h"
+
+struct question {
+	uint32_t object;
+	const uint64_t *addresses;
+	size_t n;
+	const struct symbolizer_handlers *handlers; /* NULL: a table is wanted, or forgotten */
+	worker_link_on_table on_table;
+	void *context;
+	struct question *next;
+};
+
+/* What is known of an object, by its number. */
+struct known {
+	struct worker_opened *opened; /* in the worker that runs now; NULL: not open there */
+	int code;		      /* failed for ever, with words */
+	char *words;
+};
+
+struct symbolizer {
+	sd_event_source *next;
+	sd_event *event;
+	struct asker *asker;
+	struct objects *objects;
+	struct worker_link *link;
+	struct question *first, **last; /* first: the one under way, when `asking` */
+	bool asking;
+	struct {
+		struct known *at;
+		uint32_t n, room;
+	} known;
+};
+
+static struct known *known_of(struct symbolizer *symbolizer, uint32_t object)
+{
+	while (symbolizer->known.n <= object)
+		array_add(&symbolizer->known);
+	return &symbolizer->known.at[object];
+}
+
+static void wake(struct symbolizer *symbolizer)
+{
+	if (symbolizer->first && !symbolizer->asking)
+		sd_event_source_set_enabled(symbolizer->next, SD_EVENT_ONESHOT);
+}
+
+static void on_dead(void *context)
+{
+	struct symbolizer *symbolizer = context;
+	worker_link_free(steal_ptr(symbolizer->link));
+	for (uint32_t i = 0; i < symbolizer->known.n; i++) {
+		free(symbolizer->known.at[i].opened);
+		symbolizer->known.at[i].opened = NULL;
+	}
+}
+
+static void fail_object(struct symbolizer *symbolizer, uint32_t object, int code, const char *words)
+{
+	struct known *known = known_of(symbolizer, object);
+	known->code = code;
+	free(known->words);
+	known->words = array_copy(words, strlen(words));
+}
+
+/* Takes the question out of the line; the next one begins from the loop. */
+static void end(struct symbolizer *symbolizer)
+{
+	struct question *question = symbolizer->first;
+	symbolizer->first = question->next;
+	if (!symbolizer->first)
+		symbolizer->last = &symbolizer->first;
+	symbolizer->asking = false;
+	free(question);
+	wake(symbolizer);
+}
+
+static void end_failed(struct symbolizer *symbolizer, int code, const char *words)
+{
+	struct question question = *symbolizer->first;
+	end(symbolizer);
+	if (question.on_table)
+		question.on_table(question.context, code, words, NULL, NULL, NULL);
+	else if (question.handlers) {
+		question.handlers->on_object(question.context, NULL);
+		question.handlers->on_done(question.context, code, words);
+	}
+}
+
+/* Names that came before a worker died are good; the object is not tried again. */
+static void on_done(void *context, int code, const char *words)
+{
+	struct symbolizer *symbolizer = context;
+	struct question question = *symbolizer->first;
+	if (code)
+		fail_object(symbolizer, question.object, code, words);
+	end(symbolizer);
+	if (question.handlers)
+		question.handlers->on_done(question.context, code, words);
+}
+
+static void on_name(void *context, size_t index, const struct worker_link_name *name)
+{
+	struct symbolizer *symbolizer = context;
+	struct question *question = symbolizer->first;
+	if (question->handlers)
+		question->handlers->on_name(question->context, index, name);
+}
+
+static void on_table(void *context, int code, const char *words, const struct worker_table *table,
+		     const struct unwind_rule *rules, const struct unwind_row *rows)
+{
+	struct symbolizer *symbolizer = context;
+	struct question question = *symbolizer->first;
+	end(symbolizer);
+	if (question.on_table)
+		question.on_table(question.context, code, words, table, rules, rows);
+}
+
+static void ask(struct symbolizer *symbolizer, const struct worker_opened *opened)
+{
+	struct question *question = symbolizer->first;
+	if (question->on_table) {
+		worker_link_table(symbolizer->link, question->object, on_table, symbolizer);
+		return;
+	}
+	if (question->handlers)
+		question->handlers->on_object(question->context, opened);
+	worker_link_names(symbolizer->link, question->object, question->addresses,
+			  question->handlers ? question->n : 0, on_name, on_done, symbolizer);
+}
+
+static void on_opened(void *context, int code, const char *words,
+		      const struct worker_opened *opened)
+{
+	struct symbolizer *symbolizer = context;
+	uint32_t object = symbolizer->first->object;
+	if (code == -ECANCELED) { /* the worker died between questions: another one answers */
+		symbolizer->asking = false;
+		wake(symbolizer);
+	} else if (code) {
+		fail_object(symbolizer, object, code, words);
+		end_failed(symbolizer, code, known_of(symbolizer, object)->words);
+	} else {
+		struct known *known = known_of(symbolizer, object);
+		known->opened = memory_new(1, sizeof(*opened));
+		*known->opened = *opened;
+		ask(symbolizer, known->opened);
+	}
+}
+
+static int open_kernel(struct symbolizer *symbolizer, struct err *err)
+{
+	int fd guard_fd = -1;
+	uint64_t stext;
+	int code = asker_kallsyms(symbolizer->asker, &stext, &fd, err);
+	if (!code)
+		worker_link_open_kernel(symbolizer->link, fd, stext, on_opened, symbolizer);
+	return code;
+}
+
+static int open_object(struct symbolizer *symbolizer, uint32_t number, struct err *err)
+{
+	if (number == SYMBOLIZER_KERNEL)
+		return open_kernel(symbolizer, err);
+	const struct object *object = objects_get(symbolizer->objects, number);
+	if (object->kind == OBJECT_VDSO) {
+		int fd guard_fd = vdso_open();
+		if (fd < 0)
+			return fd;
+		worker_link_open_vdso(symbolizer->link, number, fd, on_opened, symbolizer);
+		return 0;
+	}
+	if (object->fd < 0)
+		return object->code ? object->code : -ENOENT;
+	worker_link_open(symbolizer->link, number, object->fd, on_opened, symbolizer);
+	return 0;
+}
+
+static int start_worker(struct symbolizer *symbolizer, struct err *err)
+{
+	int socket, pid;
+	if (symbolizer->link)
+		return 0;
+	int code = asker_worker(symbolizer->asker, &socket, &pid, err);
+	if (code)
+		return code;
+	symbolizer->link = worker_link_new(symbolizer->event, socket, on_dead, symbolizer);
+	return symbolizer->link ? 0 : -ENOMEM;
+}
+
+/* The first question in line begins. */
+static int on_next(sd_event_source *source, void *userdata)
+{
+	struct symbolizer *symbolizer = userdata;
+	if (!symbolizer->first || symbolizer->asking)
+		return 0;
+	struct err err = {0};
+	uint32_t object = symbolizer->first->object;
+	struct known *known = known_of(symbolizer, object);
+	symbolizer->asking = true;
+	if (known->code) {
+		end_failed(symbolizer, known->code, known->words);
+		return 0;
+	}
+	int code = start_worker(symbolizer, &err);
+	if (!code && known->opened)
+		ask(symbolizer, known->opened);
+	else if (!code)
+		code = open_object(symbolizer, object, &err);
+	if (code)
+		end_failed(symbolizer, code, err.msg);
+	return 0;
+}
+
+static void add(struct symbolizer *symbolizer, const struct question *question)
+{
+	struct question *new = memory_new(1, sizeof(*new));
+	*new = *question;
+	*symbolizer->last = new;
+	symbolizer->last = &new->next;
+	wake(symbolizer);
+}
+
+void symbolizer_names(struct symbolizer *symbolizer, uint32_t object, const uint64_t *addresses,
+		      size_t n, const struct symbolizer_handlers *handlers, void *context)
+{
+	add(symbolizer, &(struct question){.object = object,
+					   .addresses = addresses,
+					   .n = n,
+					   .handlers = handlers,
+					   .context = context});
+}
+
+void symbolizer_table(struct symbolizer *symbolizer, uint32_t object,
+		      worker_link_on_table on_table_ready, void *context)
+{
+	add(symbolizer,
+	    &(struct question){.object = object, .on_table = on_table_ready, .context = context});
+}
+
+/* The one under way stays in line, since its answer is; it reaches nobody. */
+void symbolizer_forget(struct symbolizer *symbolizer, const void *context)
+{
+	for (struct question *q = symbolizer->first; q; q = q->next)
+		if (q->context == context) {
+			q->handlers = NULL;
+			q->on_table = NULL;
+			q->addresses = NULL;
+			q->n = 0;
+		}
+}
+
+struct symbolizer *symbolizer_new(sd_event *event, struct asker *asker, struct objects *objects)
+{
+	struct symbolizer *symbolizer = memory_new(1, sizeof(*symbolizer));
+	symbolizer->event = event;
+	symbolizer->asker = asker;
+	symbolizer->objects = objects;
+	symbolizer->last = &symbolizer->first;
+	if (sd_event_add_defer(event, &symbolizer->next, on_next, symbolizer) < 0)
+		memory_exhausted();
+	sd_event_source_set_enabled(symbolizer->next, SD_EVENT_OFF);
+	return symbolizer;
+}
+
+void symbolizer_free(struct symbolizer *symbolizer)
+{
+	if (!symbolizer)
+		return;
+	while (symbolizer->first) {
+		struct question *question = symbolizer->first;
+		symbolizer->first = question->next;
+		free(question);
+	}
+	worker_link_free(symbolizer->link);
+	for (uint32_t i = 0; i < symbolizer->known.n; i++) {
+		free(symbolizer->known.at[i].opened);
+		free(symbolizer->known.at[i].words);
+	}
+	free(symbolizer->known.at);
+	sd_event_source_disable_unref(symbolizer->next);
+	free(symbolizer);
+}
