@@ -10,6 +10,8 @@ endif
 CLANG ?= clang
 PREFIX ?= /usr/local
 SANITIZE ?=
+# `make V=1` shows the commands.
+quiet = $(if $(V),,@printf '  %-7s %s\n' '$(1)' '$@';)
 B := build$(if $(SANITIZE),/sanitize)
 VERSION := 0.1
 
@@ -62,16 +64,16 @@ help:
 	'SANITIZE=1      build with ASan and UBSan (in build/sanitize)'
 
 $(B)/probe: $(call objects,$(cli_src)) $(common_obj)
-	$(CC) $(LDFLAGS) -o $@ $^ $(cli_libs)
+	$(call quiet,LINK)$(CC) $(LDFLAGS) -o $@ $^ $(cli_libs)
 $(B)/probed: $(call objects,$(daemon_src)) $(common_obj)
-	$(CC) $(LDFLAGS) -o $@ $^ $(daemon_libs)
+	$(call quiet,LINK)$(CC) $(LDFLAGS) -o $@ $^ $(daemon_libs)
 $(B)/probe-symbolizer: $(call objects,$(symbolizer_src)) $(common_obj)
-	$(CC) $(LDFLAGS) -o $@ $^ $(symbolizer_libs)
+	$(call quiet,LINK)$(CC) $(LDFLAGS) -o $@ $^ $(symbolizer_libs)
 
 without_main = $(filter-out %/main.o,$(1))
 $(B)/unit: $(call objects,$(unit_src)) $(call without_main,$(call objects,$(cli_src) $(daemon_src) \
 		$(symbolizer_src))) $(common_obj)
-	$(CC) $(LDFLAGS) -o $@ $^ $(unit_libs)
+	$(call quiet,LINK)$(CC) $(LDFLAGS) -o $@ $^ $(unit_libs)
 
 # Generated sources come before anything that may include them.
 $(call objects,$(common_src) $(symbolizer_src) $(daemon_src) $(cli_src) $(unit_src)): | $(gen_src)
@@ -79,24 +81,24 @@ $(call objects,$(daemon_src) $(unit_src)): | $(skeleton)
 
 $(B)/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+	$(call quiet,CC)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 $(B)/gen/%.o: $(B)/gen/%.c
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -w -MMD -MP -c -o $@ $<
+	$(call quiet,CC)$(CC) $(ALL_CFLAGS) -w -MMD -MP -c -o $@ $<
 $(B)/gen/common/%.pb-c.c: common/%.proto
 	@mkdir -p $(@D)
-	protoc-c -Icommon --c_out=$(@D) $<
+	$(call quiet,PROTOC)protoc-c -Icommon --c_out=$(@D) $<
 
 # The BPF object: CO-RE, no vmlinux.h (bpf/kernel.h names the members used).
 BPF_CFLAGS = -target bpf -mcpu=v3 -O2 -g -std=gnu11 -Wall -Wextra -Wno-unused-parameter $(WERROR) \
 	-iquote . -D__TARGET_ARCH_x86 -idirafter /usr/include/$(shell $(CC) -print-multiarch)
 $(B)/bpf/%.bpf.o: bpf/%.bpf.c
 	@mkdir -p $(@D)
-	$(CLANG) $(BPF_CFLAGS) -MMD -MP -c -o $@ $<
-	llvm-strip -g $@
+	$(call quiet,BPF)$(CLANG) $(BPF_CFLAGS) -MMD -MP -c -o $@ $<
+	$(call quiet,STRIP)llvm-strip -g $@
 $(B)/gen/bpf/%.skel.h: $(B)/bpf/%.bpf.o
 	@mkdir -p $(@D)
-	bpftool gen skeleton $< name $*_bpf > $@.part && mv $@.part $@
+	$(call quiet,SKEL)bpftool gen skeleton $< name $*_bpf > $@.part && mv $@.part $@
 
 include tests/tests.mk
 include packaging/packaging.mk
