@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/privileges.h"
+
+#include <cap-ng.h>
+#include <errno.h>
+#include <grp.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "common/err.h"
+
+static const int kept[] = {
+	CAP_BPF,		/* programs, maps and links */
+	CAP_PERFMON,		/* events on all CPUs, programs that read kernel memory */
+	CAP_SYS_PTRACE,		/* /proc/PID/maps and map_files of other users' processes */
+	CAP_DAC_READ_SEARCH,	/* mapped files that only their owner may read */
+	CAP_CHECKPOINT_RESTORE, /* opening what /proc/PID/map_files points to */
+	CAP_SYSLOG,		/* addresses in /proc/kallsyms */
+	CAP_SETUID,		/* workers get a uid of their own */
+	CAP_SETGID,		/* and a gid */
+	CAP_SETPCAP,		/* and an empty bounding set */
+	CAP_KILL,		/* ending them, whose uid is another */
+};
+
+#ifdef SANITIZE /* LeakSanitizer attaches to its own process at exit */
+#define DUMPABLE 1
+#else
+#define DUMPABLE 0
+#endif
+
+/* What holds for all three, once capabilities are set. */
+static int lock(struct err *err)
+{
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		return err_set(err, -errno, ERR_FAILED, "cannot set no_new_privs: %s",
+			       strerror(errno));
+	if (prctl(PR_SET_DUMPABLE, DUMPABLE, 0, 0, 0) < 0)
+		return err_set(err, -errno, ERR_FAILED, "cannot make the process undumpable: %s",
+			       strerror(errno));
+	const struct rlimit none = {0, 0};
+	if (setrlimit(RLIMIT_CORE, &none) < 0)
+		return err_set(err, -errno, ERR_FAILED, "cannot turn cores off: %s",
+			       strerror(errno));
+	return 0;
+}
+
+int privileges_keep(struct err *err)
+{
+	int held[sizeof(kept) / sizeof(kept[0])];
+	size_t n = 0;
+	if (capng_get_caps_process() < 0)
+		return err_set(err, -EIO, ERR_FAILED, "cannot read the own capabilities");
+	for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++)
+		if (capng_have_capability(CAPNG_PERMITTED, kept[i]))
+			held[n++] = kept[i];
+	capng_clear(CAPNG_SELECT_ALL);
+	for (size_t i = 0; i < n; i++)
+		capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED | CAPNG_BOUNDING_SET,
+			     held[i]);
+	if (capng_apply(CAPNG_SELECT_ALL) < 0)
+		return err_set(err, -EPERM, ERR_PERMISSION,
+			       "cannot give up capabilities (CAP_SETPCAP is needed for it)");
+	return lock(err);
+}
+
+int privileges_drop(uid_t id, struct err *err)
+{
+	capng_clear(CAPNG_SELECT_ALL);
+	if (capng_apply(CAPNG_SELECT_BOUNDS | CAPNG_SELECT_AMBIENT) < 0)
+		return err_set(err, -EPERM, ERR_PERMISSION,
+			       "cannot give up capabilities (CAP_SETPCAP is needed for it)");
+	if (setgroups(0, NULL) < 0 || setresgid(id, id, id) < 0 || setresuid(id, id, id) < 0)
+		return err_set(err, -errno, ERR_PERMISSION, "cannot become uid %u: %s", id,
+			       strerror(errno));
+	/* The kernel cleared permitted and effective with the uid; the inheritable set is left. */
+	if (capng_apply(CAPNG_SELECT_CAPS) < 0)
+		return err_set(err, -EPERM, ERR_PERMISSION, "cannot give up capabilities");
+	return lock(err);
+}
+
+int privileges_limit_engine(void)
+{
+	struct rlimit files;
+	if (getrlimit(RLIMIT_NOFILE, &files) < 0)
+		return -errno;
+	files.rlim_cur = files.rlim_max;
+	return setrlimit(RLIMIT_NOFILE, &files) < 0 ? -errno : 0;
+}
+
+int privileges_limit_worker(void)
+{
+	const struct {
+		int resource;
+		rlim_t value;
+	} limits[] = {
+		{RLIMIT_NOFILE, 16}, /* the socket, an object and its debug files */
+		{RLIMIT_FSIZE, 0},
+#ifndef SANITIZE			/* ASan reserves terabytes */
+		{RLIMIT_AS, 2ul << 30}, /* a mapped browser with its debug sections unpacked */
+#endif
+	};
+	for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
+		const struct rlimit limit = {limits[i].value, limits[i].value};
+		if (setrlimit(limits[i].resource, &limit) < 0)
+			return -errno;
+	}
+	return 0;
+}
