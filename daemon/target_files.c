@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/target_files.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "common/guard.h"
+#include "common/packet.h"
+
+GUARD_DEFINE(packet, struct packet *, packet_free)
+
+/* The number after `key` at the start of a line of a small file of /proc; -ENOENT: no such line. */
+static int read_number(const char *path, const char *key, long *number)
+{
+	FILE *file guard_file = fopen(path, "re");
+	if (!file)
+		return -errno;
+	char line[256];
+	while (fgets(line, sizeof(line), file)) {
+		if (strncmp(line, key, strlen(key)))
+			continue;
+		*number = strtol(line + strlen(key), NULL, 10);
+		return 0;
+	}
+	return -ENOENT;
+}
+
+static bool has_ended(int pidfd)
+{
+	struct pollfd ended = {.fd = pidfd, .events = POLLIN};
+	return poll(&ended, 1, 0) != 0;
+}
+
+int target_files_pidfd(uint32_t pid, int *pidfd)
+{
+	if (pid == 0 || pid > INT_MAX)
+		return -ESRCH;
+	int fd guard_fd = pidfd_open(pid, 0);
+	if (fd < 0) /* newer kernels: ENOENT for a thread */
+		return errno == ENOENT ? -EINVAL : -errno;
+	if (has_ended(fd))
+		return -ESRCH;
+	*pidfd = steal_fd(fd);
+	return 0;
+}
+
+int target_files_names(int pidfd, uint32_t pid)
+{
+	char path[64];
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", pidfd);
+	long named;
+	if (read_number(path, "Pid:", &named) < 0)
+		return -EPROTO;
+	if (named == -1)
+		return -ESRCH;
+	if (named <= 0 || (unsigned long)named != pid)
+		return -EPROTO;
+	return has_ended(pidfd) ? -ESRCH : 0;
+}
+
+int target_files_process_of(uint32_t tid, uint32_t *pid)
+{
+	char path[64];
+	snprintf(path, sizeof(path), "/proc/%u/status", tid);
+	long tgid;
+	int code = read_number(path, "Tgid:", &tgid);
+	if (code || tgid <= 0)
+		return -ESRCH;
+	*pid = tgid;
+	return 0;
+}
+
+int target_files_maps(uint32_t pid, int *fd)
+{
+	char path[64], byte;
+	snprintf(path, sizeof(path), "/proc/%u/maps", pid);
+	int maps guard_fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (maps >= 0) {
+		/* Without memory it reads as empty. */
+		*fd = pread(maps, &byte, 1, 0) == 1 ? steal_fd(maps) : -1;
+		return 0;
+	}
+	if (errno != ESRCH && errno != ENOENT)
+		return -errno;
+	/* Newer kernels do not open it then. */
+	snprintf(path, sizeof(path), "/proc/%u", pid);
+	if (access(path, F_OK) < 0)
+		return -ESRCH;
+	*fd = -1;
+	return 0;
+}
+
+/* Reads a number and the character after it. */
+static bool parse_number(const char **at, int base, char after, uint64_t *number)
+{
+	char *end;
+	*number = strtoull(*at, &end, base);
+	if (end == *at || *end != after)
+		return false;
+	*at = end + 1;
+	return true;
+}
+
+bool target_files_parse(const char *line, struct target_line *parsed)
+{
+	/* 7f0c00000000-7f0c00021000 r-xp 00001000 fd:01 1234   /path */
+	struct target_line l;
+	uint64_t offset, major, minor;
+	const char *at = line;
+	if (!parse_number(&at, 16, '-', &l.start) || !parse_number(&at, 16, ' ', &l.end))
+		return false;
+	if (strnlen(at, 5) < 5 || at[4] != ' ')
+		return false;
+	l.executable = at[2] == 'x';
+	at += 5;
+	if (!parse_number(&at, 16, ' ', &offset) || !parse_number(&at, 16, ':', &major) ||
+	    !parse_number(&at, 16, ' ', &minor))
+		return false;
+	char *end;
+	l.inode = strtoull(at, &end, 10);
+	if (end == at || (*end != ' ' && *end != '\n'))
+		return false;
+	l.dev = makedev(major, minor);
+	*parsed = l;
+	return true;
+}
+
+/* What the kernel says now of a mapping. */
+static int check_mapping(const struct target_mapping *mapping)
+{
+	char path[64], line[256];
+	snprintf(path, sizeof(path), "/proc/%u/maps", mapping->pid);
+	FILE *maps guard_file = fopen(path, "re");
+	if (!maps)
+		return errno == ESRCH ? -ENOENT : -errno;
+	bool at_start = true; /* of a line: long paths come in pieces */
+	while (fgets(line, sizeof(line), maps)) {
+		struct target_line found;
+		bool is_line = at_start && target_files_parse(line, &found);
+		at_start = strchr(line, '\n') != NULL;
+		if (!is_line || found.start != mapping->start)
+			continue;
+		if (found.end != mapping->end || !found.inode)
+			return -ENOENT;
+		if (!found.executable)
+			return -EACCES;
+		return found.dev == mapping->dev && found.inode == mapping->inode ? 0 : -ESTALE;
+	}
+	return -ENOENT;
+}
+
+/* Whether an opened file is the one that the maps named. btrfs and overlayfs tell another device
+ * (and overlayfs another inode) in maps than in stat, both without a major number; there the maps,
+ * read again after the opening, decide alone. */
+static bool is_same(const struct target_mapping *mapping, const struct stat *stat)
+{
+	if (mapping->dev == stat->st_dev && mapping->inode == stat->st_ino)
+		return true;
+	return mapping->dev != stat->st_dev && !major(stat->st_dev);
+}
+
+/* In the child: all of these may hang. */
+static int open_mapped(const void *what, int *fd)
+{
+	const struct target_mapping *mapping = what;
+	char path[64];
+	snprintf(path, sizeof(path), "/proc/%u/map_files/%lx-%lx", mapping->pid, mapping->start,
+		 mapping->end);
+	/* O_PATH first: opening a device or a FIFO would already do something. */
+	int named guard_fd = open(path, O_PATH | O_CLOEXEC);
+	if (named < 0)
+		return errno == ESRCH ? -ENOENT : errno == EACCES ? -EPERM : -errno;
+	struct stat stat;
+	if (fstat(named, &stat) < 0)
+		return -errno;
+	if (!S_ISREG(stat.st_mode))
+		return -ENOENT;
+	if (!is_same(mapping, &stat))
+		return -ESTALE;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", named);
+	int file guard_fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	if (file < 0)
+		return errno == EACCES ? -EPERM : -errno;
+	int code = check_mapping(mapping);
+	if (code)
+		return code;
+	*fd = steal_fd(file);
+	return 0;
+}
+
+int target_files_mapped(const struct target_mapping *mapping, int *fd)
+{
+	return target_files_in_child(open_mapped, mapping, TARGET_FILES_LIMIT_MS, fd);
+}
+
+static int64_t now_ms(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000ll + now.tv_nsec / 1000000;
+}
+
+/* Receives the child's code and fd until the deadline. */
+static int await_answer(int socket, int64_t deadline_ms, int *fd)
+{
+	struct pollfd answer = {.fd = socket, .events = POLLIN};
+	int64_t left;
+	do {
+		left = deadline_ms - now_ms();
+		if (left < 0)
+			left = 0;
+	} while (poll(&answer, 1, left) < 0 && errno == EINTR);
+	if (!answer.revents)
+		return -ETIMEDOUT;
+	struct packet *packet guard(guard_packet) = packet_new();
+	if (!packet)
+		return -ENOMEM;
+	int code = packet_receive(socket, packet);
+	if (code)
+		return code == -ECONNRESET ? -EIO : code;
+	int said;
+	if (packet->bytes != sizeof(said))
+		return -EPROTO;
+	memcpy(&said, packet->data, sizeof(said));
+	if (!said && packet->n_fds != 1)
+		return -EPROTO;
+	if (!said)
+		*fd = packet_take_fd(packet, 0);
+	return said;
+}
+
+int target_files_in_child(int (*open_it)(const void *what, int *fd), const void *what, int limit_ms,
+			  int *fd)
+{
+	int pair[2];
+	int code = packet_pair(pair);
+	if (code)
+		return code;
+	int ours guard_fd = pair[0];
+	int theirs guard_fd = pair[1];
+	pid_t child = fork();
+	if (child < 0)
+		return -errno;
+	if (child == 0) {
+		int opened = -1;
+		code = open_it(what, &opened);
+		packet_send(theirs, &code, sizeof(code), &opened, code ? 0 : 1);
+		_exit(EXIT_SUCCESS);
+	}
+	/* By its pidfd: where SIGCHLD is ignored, an ended child's number is free again. */
+	int pidfd guard_fd = pidfd_open(child, 0);
+	close(steal_fd(theirs));
+	code = await_answer(ours, now_ms() + limit_ms, fd);
+	if (pidfd >= 0)
+		pidfd_send_signal(pidfd, SIGKILL, NULL, 0);
+	if (code != -ETIMEDOUT)
+		waitpid(child, NULL, 0);
+	return code;
+}

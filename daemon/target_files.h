@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Opening what belongs to a target: its maps and the files it executes. Only what the kernel
+ * formats is read here, never a byte or a path of the target's. Codes: 0 or negative errno. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum {
+	/* For a file on a file system that hangs (FUSE, NFS): a local one opens in microseconds. */
+	TARGET_FILES_LIMIT_MS = 2000,
+};
+
+/* Opens a pidfd of the process. -ESRCH: gone, a zombie; -EINVAL: a thread. */
+int target_files_pidfd(uint32_t pid, int *pidfd);
+/* 0: `pidfd` is one of process `pid`, which is alive. -ESRCH: was alive; -EPROTO: another's, or no
+ * pidfd. */
+int target_files_names(int pidfd, uint32_t pid);
+/* The process a thread belongs to. -ESRCH: gone. */
+int target_files_process_of(uint32_t tid, uint32_t *pid);
+
+/* Opens /proc/PID/maps. *fd is -1 for a process without memory: a kernel thread, or one that is
+ * ending. -ESRCH: gone. */
+int target_files_maps(uint32_t pid, int *fd);
+
+struct target_mapping {
+	uint32_t pid;
+	uint64_t start, end, dev, inode; /* as in /proc/PID/maps; dev: makedev() */
+};
+/* Opens the mapped file, read-only. -ENOENT: no such mapping, or not of a regular file; -ESTALE:
+ * another file is mapped there; -EACCES: not executable; -ETIMEDOUT. */
+int target_files_mapped(const struct target_mapping *mapping, int *fd);
+
+/* A line of /proc/PID/maps but for its path. False: no such line. */
+struct target_line {
+	uint64_t start, end, dev, inode;
+	bool executable;
+};
+bool target_files_parse(const char *line, struct target_line *parsed);
+
+/* Has a child call open_it(what, fd) and passes its fd here; past the limit the child is killed:
+ * -ETIMEDOUT. */
+int target_files_in_child(int (*open_it)(const void *what, int *fd), const void *what, int limit_ms,
+			  int *fd);
