@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Starting the engine and the workers: each a child of the broker, under a uid of its own, with
+ * nothing but its sockets, and gone when the broker is gone. */
+#pragma once
+
+#include <sys/types.h>
+
+struct err;
+
+/* Uids (and gids) of the embedded trio and of a daemon without accounts of its own: from the range
+ * 60706 to 61183, which systemd's list of uids names as unused and distributions leave free. Two of
+ * them, so that a worker taken over cannot signal or trace the engine. */
+enum {
+	LAUNCH_ENGINE_UID = 61101,
+	LAUNCH_WORKER_UID = 61102,
+};
+
+/* Opens `name` in the directory where this program lies. */
+int launch_open_program(const char *name, int *fd, struct err *err);
+
+/* Forks the engine, which runs `run` with the client's socket and its end of a new packet pair; the
+ * other end is *broker_socket. `client_socket` is borrowed. When the broker ends, the engine has
+ * half a second to tell its clients. */
+int launch_engine(int (*run)(int client_socket, int broker_socket), int client_socket,
+		  int *broker_socket, struct err *err);
+
+struct launch_worker {
+	pid_t pid;
+	int pidfd; /* the caller's */
+};
+/* Starts `program` (borrowed, opened) as a worker: fd 3 is its socket, the other end is *socket. */
+int launch_worker(int program, struct launch_worker *worker, int *socket, struct err *err);
+
+/* stdin and stdout, and in builds for users stderr: to /dev/null. */
+void launch_quiet(void);
