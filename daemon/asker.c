@@ -214,3 +214,9 @@ int asker_worker(struct asker *asker, int *socket, int *pid, struct err *err)
 		*pid = reply_of(asker)->value;
 	return code;
 }
+
+int asker_end_worker(struct asker *asker, int pid, struct err *err)
+{
+	struct broker_request request = {.op = BROKER_END_WORKER, .pid = pid};
+	return ask(asker, &request, -1, err);
+}

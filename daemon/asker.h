@@ -40,3 +40,5 @@ int asker_mapped_file(struct asker *asker, uint32_t pid, uint64_t start, uint64_
 int asker_kallsyms(struct asker *asker, uint64_t *stext, int *fd, struct err *err);
 /* *socket: packets of common/worker.h. -EAGAIN: WORKERS_MAX are alive. */
 int asker_worker(struct asker *asker, int *socket, int *pid, struct err *err);
+/* For one that takes too long or says nonsense. */
+int asker_end_worker(struct asker *asker, int pid, struct err *err);

@@ -43,6 +43,8 @@ enum broker_op {
 	/* → fd of a packet socket to a new worker (probe-symbolizer); reply.value: its pid.
 	 * -EAGAIN: WORKERS_MAX are alive. */
 	BROKER_WORKER,
+	/* pid: of a worker that takes too long or says nonsense → it is killed */
+	BROKER_END_WORKER,
 };
 
 enum broker_load_fd {

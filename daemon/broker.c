@@ -1,0 +1,356 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/broker.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <unistd.h>
+
+#include "common/err.h"
+#include "common/guard.h"
+#include "common/packet.h"
+#include "daemon/launch.h"
+#include "daemon/programs.h"
+#include "daemon/target_files.h"
+
+enum {
+	/* An event and a link a CPU fill the packet. */
+	CPUS_A_REPLY = LIMIT_PACKET_FDS / 2,
+	/* A killed worker is gone within microseconds, unless a file system holds it. */
+	WORKERS_END_MS = 50,
+};
+
+GUARD_DEFINE(packet, struct packet *, packet_free)
+GUARD_DEFINE(programs, struct programs *, programs_free)
+
+struct broker {
+	int socket;
+	int program;
+	struct programs *programs; /* NULL until BROKER_LOAD */
+	struct launch_worker workers[WORKERS_MAX];
+	int n_workers;
+};
+
+/* What an operation answers with. */
+struct answer {
+	struct broker_reply reply;
+	int fds[LIMIT_PACKET_FDS]; /* owned, unless: */
+	int n_fds;
+	bool borrowed;
+};
+
+static void answer_add(struct answer *answer, int fd)
+{
+	answer->fds[answer->n_fds++] = fd;
+}
+
+static void answer_clear(struct answer *answer)
+{
+	for (int i = 0; i < answer->n_fds && !answer->borrowed; i++)
+		close(answer->fds[i]);
+	answer->n_fds = 0;
+}
+
+/* Every operation gets a request of the right size; 0 or a negative errno. `fd` is the one that
+ * came along, borrowed, or -1. */
+typedef int operation(struct broker *broker, const struct broker_request *request, int fd,
+		      struct answer *answer, struct err *err);
+
+static int on_load(struct broker *broker, const struct broker_request *request, int fd,
+		   struct answer *answer, struct err *err)
+{
+	if (broker->programs)
+		return -EPROTO;
+	int code = programs_load(&broker->programs, err);
+	if (code)
+		return code;
+	programs_fds(broker->programs, answer->fds);
+	answer->n_fds = LOAD_FDS;
+	answer->borrowed = true;
+	return 0;
+}
+
+static int on_events(struct broker *broker, const struct broker_request *request, int fd,
+		     struct answer *answer, struct err *err)
+{
+	if (request->period_ns < PERIOD_MIN_NS)
+		return -EPROTO;
+	for (uint32_t cpu = request->first_cpu; cpu < CPUS_MAX; cpu++) {
+		if (!(request->cpus[cpu / 64] >> cpu % 64 & 1))
+			continue;
+		if (answer->n_fds == 2 * CPUS_A_REPLY) {
+			answer->reply.more = cpu;
+			return 0;
+		}
+		int event, link;
+		int code = programs_open_event(broker->programs, request->session,
+					       request->period_ns, cpu, &event, &link, err);
+		if (code == -ENODEV)
+			continue;
+		if (code)
+			return code;
+		answer_add(answer, event);
+		answer_add(answer, link);
+		answer->reply.cpus[cpu / 64] |= 1ull << cpu % 64;
+	}
+	return 0;
+}
+
+static int no_process(struct err *err, int code, uint32_t pid)
+{
+	if (code == -EINVAL) {
+		err_set(err, -ESRCH, ERR_NO_PROCESS, "%u is a thread, not a process", pid);
+		err_hint(err, "record one thread with -t %u", pid);
+		return -ESRCH;
+	}
+	if (code == -ESRCH)
+		return err_set(err, code, ERR_NO_PROCESS, "no process with PID %u", pid);
+	return code;
+}
+
+/* Opens the maps of a process that may be looked at, into the answer. */
+static int open_maps(uint32_t pid, struct answer *answer, struct err *err)
+{
+	int maps;
+	int code = target_files_maps(pid, &maps);
+	if (code == -EACCES || code == -EPERM)
+		return err_set(err, code, ERR_PERMISSION,
+			       "cannot open the maps of process %u: CAP_SYS_PTRACE is needed", pid);
+	if (code)
+		return no_process(err, code, pid);
+	if (maps >= 0)
+		answer_add(answer, maps);
+	return 0;
+}
+
+static int on_take(struct broker *broker, const struct broker_request *request, int fd,
+		   struct answer *answer, struct err *err)
+{
+	if (request->flags & ~(TAKE_CHILDREN | TAKE_ON_EXEC | TAKE_THREADS))
+		return -EPROTO;
+	int opened guard_fd = -1;
+	int code = fd < 0 ? target_files_pidfd(request->pid, &opened) : 0;
+	int pidfd = fd < 0 ? opened : fd;
+	if (!code)
+		code = target_files_names(pidfd, request->pid);
+	if (code)
+		return no_process(err, code, request->pid);
+	code = programs_take(broker->programs, request->session, request->pid, request->flags, err);
+	if (!code)
+		code = open_maps(request->pid, answer, err);
+	/* Alive still: then its number was its own all the time. */
+	if (!code)
+		code = no_process(err, target_files_names(pidfd, request->pid), request->pid);
+	return code;
+}
+
+static int on_take_thread(struct broker *broker, const struct broker_request *request, int fd,
+			  struct answer *answer, struct err *err)
+{
+	uint32_t pid;
+	int code = target_files_process_of(request->tid, &pid);
+	if (code)
+		return err_set(err, code, ERR_NO_PROCESS, "no thread with TID %u", request->tid);
+	if (!programs_takes(broker->programs, pid))
+		return -ENOENT;
+	return programs_take_thread(broker->programs, request->session, request->tid, err);
+}
+
+static int on_take_all(struct broker *broker, const struct broker_request *request, int fd,
+		       struct answer *answer, struct err *err)
+{
+	return programs_take_all(broker->programs, request->session, err);
+}
+
+static int on_space(struct broker *broker, const struct broker_request *request, int fd,
+		    struct answer *answer, struct err *err)
+{
+	if (request->space >= SPACES_MAX)
+		return -EPROTO;
+	return programs_set_space(broker->programs, request->pid, request->space);
+}
+
+static int on_drop(struct broker *broker, const struct broker_request *request, int fd,
+		   struct answer *answer, struct err *err)
+{
+	return programs_drop(broker->programs, request->session);
+}
+
+static int on_maps(struct broker *broker, const struct broker_request *request, int fd,
+		   struct answer *answer, struct err *err)
+{
+	if (!programs_takes(broker->programs, request->pid))
+		return -ENOENT;
+	return open_maps(request->pid, answer, err);
+}
+
+static int on_mapped_file(struct broker *broker, const struct broker_request *request, int fd,
+			  struct answer *answer, struct err *err)
+{
+	if (!programs_takes(broker->programs, request->pid))
+		return -ENOENT;
+	const struct target_mapping mapping = {.pid = request->pid,
+					       .start = request->start,
+					       .end = request->end,
+					       .dev = request->dev,
+					       .inode = request->inode};
+	int file;
+	int code = target_files_mapped(&mapping, &file);
+	if (code == -EPERM)
+		err_set(err, code, ERR_PERMISSION,
+			"cannot open the files of process %u: CAP_SYS_PTRACE, "
+			"CAP_DAC_READ_SEARCH and CAP_CHECKPOINT_RESTORE are needed",
+			request->pid);
+	if (!code)
+		answer_add(answer, file);
+	return code;
+}
+
+static int on_kallsyms(struct broker *broker, const struct broker_request *request, int fd,
+		       struct answer *answer, struct err *err)
+{
+	int file = open("/proc/kallsyms", O_RDONLY | O_CLOEXEC);
+	if (file < 0)
+		return err_set(err, -errno, ERR_FAILED, "cannot open /proc/kallsyms: %s",
+			       strerror(errno));
+	answer_add(answer, file);
+	answer->reply.value = programs_stext(broker->programs);
+	return 0;
+}
+
+/* Forgets workers that have ended. */
+static void count_workers(struct broker *broker)
+{
+	int n = 0;
+	for (int i = 0; i < broker->n_workers; i++) {
+		struct pollfd ended = {.fd = broker->workers[i].pidfd, .events = POLLIN};
+		if (poll(&ended, 1, 0) > 0)
+			close(ended.fd);
+		else
+			broker->workers[n++] = broker->workers[i];
+	}
+	broker->n_workers = n;
+}
+
+static int on_worker(struct broker *broker, const struct broker_request *request, int fd,
+		     struct answer *answer, struct err *err)
+{
+	count_workers(broker);
+	if (broker->n_workers == WORKERS_MAX)
+		return -EAGAIN;
+	if (broker->program < 0)
+		return err_set(err, -ENOENT, ERR_FAILED,
+			       "probe-symbolizer is not where probed lies");
+	struct launch_worker *worker = &broker->workers[broker->n_workers];
+	int socket;
+	int code = launch_worker(broker->program, worker, &socket, err);
+	if (code)
+		return code;
+	broker->n_workers++;
+	answer_add(answer, socket);
+	answer->reply.value = worker->pid;
+	return 0;
+}
+
+static int on_end_worker(struct broker *broker, const struct broker_request *request, int fd,
+			 struct answer *answer, struct err *err)
+{
+	for (int i = 0; i < broker->n_workers; i++)
+		if ((uint32_t)broker->workers[i].pid == request->pid)
+			pidfd_send_signal(broker->workers[i].pidfd, SIGKILL, NULL, 0);
+	return 0;
+}
+
+/* Which operations there are, and what holds before each. */
+static const struct {
+	operation *run;
+	bool loaded;  /* after BROKER_LOAD */
+	bool session; /* a session's number is in it */
+	bool fd;      /* an fd may come along */
+} operations[] = {
+	[BROKER_LOAD] = {on_load},
+	[BROKER_EVENTS] = {on_events, .loaded = true, .session = true},
+	[BROKER_TAKE] = {on_take, .loaded = true, .session = true, .fd = true},
+	[BROKER_TAKE_THREAD] = {on_take_thread, .loaded = true, .session = true},
+	[BROKER_TAKE_ALL] = {on_take_all, .loaded = true, .session = true},
+	[BROKER_SPACE] = {on_space, .loaded = true},
+	[BROKER_DROP] = {on_drop, .loaded = true, .session = true},
+	[BROKER_MAPS] = {on_maps, .loaded = true},
+	[BROKER_MAPPED_FILE] = {on_mapped_file, .loaded = true},
+	[BROKER_KALLSYMS] = {on_kallsyms, .loaded = true},
+	[BROKER_WORKER] = {on_worker},
+	[BROKER_END_WORKER] = {on_end_worker},
+};
+
+/* The engine may have been taken over: nothing in a packet of it is believed. */
+static int operate(struct broker *broker, const struct packet *packet, struct answer *answer,
+		   struct err *err)
+{
+	const struct broker_request *request = (const void *)packet->data;
+	if (packet->bytes != sizeof(*request) ||
+	    request->op >= sizeof(operations) / sizeof(operations[0]) ||
+	    !operations[request->op].run)
+		return -EPROTO;
+	if ((operations[request->op].loaded && !broker->programs) ||
+	    (operations[request->op].session && request->session >= SESSIONS_MAX) ||
+	    packet->n_fds > (operations[request->op].fd ? 1 : 0))
+		return -EPROTO;
+	return operations[request->op].run(broker, request, packet->n_fds ? packet->fds[0] : -1,
+					   answer, err);
+}
+
+/* Does what the packet asks for and replies. Negative: the engine cannot be replied to. */
+static int serve(struct broker *broker, const struct packet *packet)
+{
+	struct answer answer = {0};
+	struct err err = {0};
+	answer.reply.code = operate(broker, packet, &answer, &err);
+	if (answer.reply.code) {
+		answer_clear(&answer);
+		answer.reply.status = err.status;
+		memcpy(answer.reply.msg, err.msg, sizeof(answer.reply.msg));
+		memcpy(answer.reply.hint, err.hint, sizeof(answer.reply.hint));
+	}
+	int code = packet_send(broker->socket, &answer.reply, sizeof(answer.reply), answer.fds,
+			       answer.n_fds);
+	answer_clear(&answer);
+	return code;
+}
+
+/* All workers end, and are waited for a little. */
+static void end_workers(struct broker *broker)
+{
+	for (int i = 0; i < broker->n_workers; i++)
+		pidfd_send_signal(broker->workers[i].pidfd, SIGKILL, NULL, 0);
+	for (int i = 0; i < broker->n_workers; i++) {
+		struct pollfd ended = {.fd = broker->workers[i].pidfd, .events = POLLIN};
+		poll(&ended, 1, WORKERS_END_MS);
+		close(ended.fd);
+	}
+	broker->n_workers = 0;
+}
+
+int broker_run(int socket, int program)
+{
+	signal(SIGCHLD, SIG_IGN); /* children leave no zombies: their pidfds say that they ended */
+	struct packet *packet guard(guard_packet) = packet_new();
+	if (!packet)
+		return EXIT_FAILURE;
+	struct broker broker = {.socket = socket, .program = program};
+	int code;
+	do {
+		code = packet_receive(socket, packet);
+		if (code == -EPROTO)
+			packet->bytes = 0; /* too much of something: refused like any other */
+		if (!code || code == -EPROTO)
+			code = serve(&broker, packet);
+		packet_clear(packet);
+	} while (!code);
+	end_workers(&broker);
+	programs_free(broker.programs);
+	return code == -ECONNRESET || code == -EPIPE ? EXIT_SUCCESS : EXIT_FAILURE;
+}
