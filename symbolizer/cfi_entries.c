@@ -76,8 +76,8 @@ static bool cie_header(struct cfi_cie *cie, const struct entry *e, struct cursor
 	while (cursor_u8(c))
 		;
 	letters.end = c->failed ? letters.at : c->at - 1;
-	if (version == 4 && (cursor_u8(c) != 8 || cursor_u8(c) != 0))
-		return false; /* addresses of 8 bytes, no segments */
+	if (version == 4 && cursor_u16(c) != 8)
+		return false; /* addresses of 8 bytes, segments of none */
 	cie->code_align = cursor_uleb128(c);
 	cie->data_align = cursor_sleb128(c);
 	uint64_t ra = version == 1 ? cursor_u8(c) : cursor_uleb128(c);

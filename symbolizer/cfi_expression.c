@@ -33,12 +33,8 @@ static bool constant_of(uint8_t op, struct cursor *c, int64_t *constant)
 		*constant = op - DW_OP_lit0;
 	else if (op == DW_OP_const1u)
 		*constant = cursor_u8(c);
-	else if (op == DW_OP_const1s)
-		*constant = (int8_t)cursor_u8(c);
 	else if (op == DW_OP_const2u)
 		*constant = cursor_u16(c);
-	else if (op == DW_OP_const2s)
-		*constant = (int16_t)cursor_u16(c);
 	else if (op == DW_OP_constu)
 		*constant = (int64_t)cursor_uleb128(c);
 	else if (op == DW_OP_consts)

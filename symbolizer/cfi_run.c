@@ -78,8 +78,8 @@ static int advance(struct runner *r, uint64_t delta)
 static int32_t offset_of(struct runner *r, int64_t value, int64_t factor)
 {
 	int64_t product;
-	if (__builtin_mul_overflow(value, factor, &product) || product < INT32_MIN / 2 ||
-	    product > INT32_MAX / 2) {
+	if (__builtin_mul_overflow(value, factor, &product) || product < INT32_MIN ||
+	    product > INT32_MAX) {
 		r->broken = true;
 		return 0;
 	}
