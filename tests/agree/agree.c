@@ -319,8 +319,8 @@ int main(int argc, char **argv)
 	       totals.files, totals.no_cfi, totals.rows, totals.rules, totals.fdes, totals.broken,
 	       totals.outside, totals.overlapping);
 	printf("compared %" PRIu64 ": same %" PRIu64 ", roots %" PRIu64 ", gaps %" PRIu64
-	       ", rules not kept %" PRIu64 ", registers not kept %" PRIu64 ", differences %" PRIu64
-	       "\n",
+	       ", rules not kept %" PRIu64 ", registers not kept %" PRIu64
+	       ", not found by libdw %" PRIu64 ", differences %" PRIu64 "\n",
 	       totals.points, totals.same, totals.roots, totals.gaps, totals.unsupported,
 	       totals.lost_registers, totals.only_ours, totals.differ);
 	return totals.differ != 0;
