@@ -168,9 +168,8 @@ TYPES_ASSERT_SIZE(struct filter_change, 24);
 
 /* sessions: mmapable array by session number. Written by the engine before the events start. */
 enum session_flags {
-	SESSION_USER = 1 << 0,	     /* user stacks (off: -K) */
-	SESSION_KERNEL = 1 << 1,     /* kernel stacks (off: -U) */
-	SESSION_BY_POINTER = 1 << 2, /* frame pointers only (--call-graph fp) */
+	SESSION_USER = 1 << 0,	 /* user stacks (off: -K) */
+	SESSION_KERNEL = 1 << 1, /* kernel stacks (off: -U) */
 };
 struct session_config {
 	__u32 flags; /* enum session_flags */

@@ -2,8 +2,11 @@
 #include "cli/commands.h"
 
 #include "cli/errors.h"
+#include "cli/export.h"
+#include "cli/export_merge.h"
 #include "cli/nearest.h"
 #include "cli/options.h"
+#include "cli/report.h"
 #include "common/err.h"
 
 #include <errno.h>
@@ -15,6 +18,9 @@ static int version_command(const struct command_globals *globals, int argc, char
 			   struct err *err);
 
 const struct command commands[] = {
+	{"report", "where the time went: self and cumulative, a function", report_command},
+	{"export", "a profile in another format", export_command},
+	{"merge", "several profiles as one", export_merge_command},
 	{"help", "this list, or the options of a command", help_command},
 	{"version", "the version of this program", version_command},
 	{NULL},

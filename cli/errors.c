@@ -2,6 +2,7 @@
 #include "cli/errors.h"
 
 #include "common/err.h"
+#include "common/escape.h"
 
 #include <jansson.h>
 #include <stdarg.h>
@@ -20,24 +21,29 @@ static void print_json(int status, const char *msg, const char *hint)
 
 int errors_print(const struct err *err, bool json)
 {
+	/* Words quote file names and what was typed. */
+	char msg[4 * sizeof(err->msg)], hint[4 * sizeof(err->hint)];
+	escape_text(msg, sizeof(msg), err->msg, strlen(err->msg));
+	escape_text(hint, sizeof(hint), err->hint, strlen(err->hint));
 	int status = err->status ? err->status : ERR_FAILED;
 	if (json) {
-		print_json(status, err->msg, err->hint);
+		print_json(status, msg, hint);
 		return status;
 	}
-	fprintf(stderr, "probe: %s\n", err->msg);
-	if (err->hint[0])
-		fprintf(stderr, "  hint: %s\n", err->hint);
+	fprintf(stderr, "probe: %s\n", msg);
+	if (*hint)
+		fprintf(stderr, "  hint: %s\n", hint);
 	return status;
 }
 
 void errors_note(const char *format, ...)
 {
-	char line[1024];
+	char raw[1024], line[4 * sizeof(raw)];
 	va_list args;
 	va_start(args, format);
-	vsnprintf(line, sizeof(line), format, args);
+	vsnprintf(raw, sizeof(raw), format, args);
 	va_end(args);
+	escape_text(line, sizeof(line), raw, strlen(raw));
 	fprintf(stderr, "probe: %s\n", line);
 }
 

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/newest.h"
+
+#include "cli/errors.h"
+#include "common/array.h"
+#include "common/err.h"
+#include "common/guard.h"
+#include "common/pprof.h"
+#include "common/profile.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/stat.h>
+
+struct candidate {
+	char name[NEWEST_NAME];
+	struct timespec time;
+};
+struct candidates {
+	struct candidate *at;
+	uint32_t n, room;
+};
+
+static bool is_candidate(const char *name)
+{
+	size_t n = strlen(name);
+	return n > 6 && n < NEWEST_NAME && !strcmp(name + n - 6, ".pb.gz");
+}
+
+static int newer_first(const void *left, const void *right)
+{
+	const struct candidate *a = left, *b = right;
+	if (a->time.tv_sec != b->time.tv_sec)
+		return a->time.tv_sec > b->time.tv_sec ? -1 : 1;
+	if (a->time.tv_nsec != b->time.tv_nsec)
+		return a->time.tv_nsec > b->time.tv_nsec ? -1 : 1;
+	return strcmp(b->name, a->name);
+}
+
+static void list(DIR *directory, struct candidates *candidates)
+{
+	struct dirent *entry;
+	while ((entry = readdir(directory))) {
+		struct stat stat;
+		if (!is_candidate(entry->d_name) ||
+		    fstatat(dirfd(directory), entry->d_name, &stat, 0) < 0 ||
+		    !S_ISREG(stat.st_mode))
+			continue;
+		struct candidate *candidate = array_add(candidates);
+		memcpy(candidate->name, entry->d_name, strlen(entry->d_name) + 1);
+		candidate->time = stat.st_mtim;
+	}
+	if (candidates->n)
+		qsort(candidates->at, candidates->n, sizeof(*candidates->at), newer_first);
+}
+
+/* 0 and *profile: of ours; 0 and NULL: another profiler's; negative errno with words. */
+static int read_ours(int directory, const char *name, struct profile **profile, struct err *err)
+{
+	guard_fd int fd = openat(directory, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (fd < 0)
+		return err_set(err, -errno, ERR_FAILED, "%s: %s", name, strerror(errno));
+	struct profile *read = NULL;
+	int result = pprof_read(fd, name, &read, err);
+	if (result < 0)
+		return result;
+	if (!read->info) {
+		profile_free(read);
+		return 0;
+	}
+	*profile = read;
+	return 0;
+}
+
+static void guard_closedir(DIR **directory)
+{
+	if (*directory)
+		closedir(*directory);
+}
+
+int newest_read(const char *path, char name[NEWEST_NAME], struct profile **profile, struct err *err)
+{
+	DIR *directory guard(guard_closedir) = opendir(path);
+	if (!directory)
+		return err_set(err, -errno, ERR_FAILED, "%s: %s", path, strerror(errno));
+	struct candidates candidates = {0};
+	list(directory, &candidates);
+	guard_mem struct candidate *owned = candidates.at;
+	for (uint32_t i = 0; i < candidates.n; i++) {
+		struct err why = {0};
+		struct profile *read = NULL;
+		if (read_ours(dirfd(directory), owned[i].name, &read, &why) < 0)
+			errors_note("passed over: %s", why.msg);
+		if (!read)
+			continue;
+		memcpy(name, owned[i].name, NEWEST_NAME);
+		*profile = read;
+		return 0;
+	}
+	err_set(err, -ENOENT, ERR_FAILED, "no profile of probe in the current directory (*.pb.gz)");
+	err_hint(err, "name a file, or make one: `probe record -p PID 10s`");
+	return -ENOENT;
+}

@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/report.h"
+
+#include "cli/amount.h"
+#include "cli/commands.h"
+#include "cli/frames.h"
+#include "cli/input.h"
+#include "cli/jsontext.h"
+#include "cli/options.h"
+#include "cli/report_flat.h"
+#include "cli/report_head.h"
+#include "cli/report_view.h"
+#include "cli/terminal.h"
+#include "common/err.h"
+#include "common/guard.h"
+#include "common/profile.h"
+
+#include <errno.h>
+#include <math.h>
+#include <string.h>
+
+#define DEFAULT_MIN_PERCENT 0.1
+
+enum {
+	SAMPLE = OPTIONS_LONG,
+	FOCUS,
+	IGNORE,
+	MIN,
+	SORT,
+	LINES,
+	MODULES,
+	JSON,
+	COLOUR,
+	NO_PAGER,
+};
+
+static const struct option table[] = {
+	{"sample", SAMPLE, "TYPE", "cpu, blocked, runnable, wall, or a type of the file's own"},
+	{"sort", SORT, "self|cum", "the largest first, by this"},
+	{"min", MIN, "PERCENT", "leave out what is smaller in self and cum (0.1; with --json 0)"},
+	{"focus", FOCUS, "REGEX", "only stacks with such a function in them"},
+	{"ignore", IGNORE, "REGEX", "without stacks with such a function in them"},
+	{"lines", LINES, NULL, "by source line"},
+	{"modules", MODULES, NULL, "by module"},
+	{"json", JSON, NULL, "for programs"},
+	{"color", COLOUR, "auto|always|never", "colours (auto: on a terminal, without NO_COLOR)"},
+	{"no-pager", NO_PAGER, NULL, "do not page on a terminal"},
+	{NULL},
+};
+
+struct request {
+	const char *file;
+	struct selection_wish wish;
+	enum totals_order order;
+	double min_percent; /* negative: not given */
+	unsigned parts;	    /* enum frames_parts */
+	bool json, no_pager;
+	enum terminal_colour colour;
+};
+
+static int bad_value(const struct options *options, struct err *err)
+{
+	err_set(err, -EINVAL, ERR_USAGE, "%s cannot be \"%s\"", options_name(options),
+		options->value);
+	err_hint(err, "%s %s: %s", options_name(options), options->option->value,
+		 options->option->help);
+	return -EINVAL;
+}
+
+static int take_option(struct request *request, const struct options *options, int got,
+		       struct err *err)
+{
+	const char *value = options->value;
+	char *end;
+	switch (got) {
+	case SAMPLE:
+		request->wish.sample = value;
+		return 0;
+	case FOCUS:
+		request->wish.focus = value;
+		return 0;
+	case IGNORE:
+		request->wish.ignore = value;
+		return 0;
+	case LINES:
+		request->parts = FRAMES_FUNCTION | FRAMES_MODULE | FRAMES_LINE;
+		return 0;
+	case MODULES:
+		request->parts = FRAMES_MODULE;
+		return 0;
+	case JSON:
+		request->json = true;
+		return 0;
+	case NO_PAGER:
+		request->no_pager = true;
+		return 0;
+	case COLOUR:
+		return terminal_parse_colour(value, &request->colour) ? bad_value(options, err) : 0;
+	case SORT:
+		request->order = strcmp(value, "cum") ? TOTALS_BY_SELF : TOTALS_BY_CUM;
+		return strcmp(value, "cum") && strcmp(value, "self") ? bad_value(options, err) : 0;
+	case MIN:
+		request->min_percent = strtod(value, &end);
+		if (*end == '%')
+			end++;
+		return end == value || *end || !(request->min_percent >= 0) ||
+				       !isfinite(request->min_percent)
+			       ? bad_value(options, err)
+			       : 0;
+	}
+	return 0;
+}
+
+/* 0; OPTIONS_HELP; negative errno with words. */
+static int parse(struct request *request, int argc, char **argv, struct err *err)
+{
+	struct options options = options_init(
+		"usage: probe report [OPTIONS] [FILE|-]\n"
+		"Where the time went. Reads any pprof file; without FILE the newest of ours here.",
+		table, argc, argv);
+	int got;
+	while ((got = options_next(&options, err)) > 0) {
+		if (got == OPTIONS_HELP)
+			return got;
+		if (got == OPTIONS_DASHES)
+			continue;
+		if (got == OPTIONS_WORD && request->file)
+			return err_set(err, -EINVAL, ERR_USAGE, "one file at a time: %s, %s",
+				       request->file, options.value);
+		if (got == OPTIONS_WORD) {
+			request->file = options.value;
+			continue;
+		}
+		int result = take_option(request, &options, got, err);
+		if (result < 0)
+			return result;
+	}
+	if (request->min_percent < 0)
+		request->min_percent = request->json ? 0 : DEFAULT_MIN_PERCENT;
+	return got;
+}
+
+/* What the table is of, where that is not plain: another column than time, a part of it. */
+static void print_selection(const struct selection *selection, const struct selection_wish *wish)
+{
+	char kept[AMOUNT_TEXT], total[AMOUNT_TEXT], percent[AMOUNT_TEXT];
+	struct amount_scale scale = amount_scale(selection->unit, selection->total);
+	amount_text(kept, scale, selection->kept);
+	amount_text(total, scale, selection->total);
+	amount_percent(percent, selection->kept, selection->total);
+	if (wish->focus || wish->ignore)
+		printf("%s: %s of %s (%s) selected\n", selection->type, kept, total, percent);
+	else if (wish->sample || strcmp(selection->type, "cpu"))
+		printf("%s: %s\n", selection->type, total);
+}
+
+static void print_text(const struct request *request, struct report_view *view, const char *file)
+{
+	view->width = terminal_width();
+	view->colour = terminal_has_colour(request->colour);
+	if (!request->no_pager)
+		terminal_page_begin();
+	report_head_print(stdout, view->profile, file, view->width);
+	print_selection(view->selection, &request->wish);
+	report_flat_print(stdout, view);
+	terminal_page_end();
+}
+
+static void print_json(const struct report_view *view, const char *file)
+{
+	struct jsontext json = jsontext_init(stdout);
+	jsontext_open(&json, NULL, '{');
+	report_head_json(&json, view->profile, file);
+	jsontext_open(&json, "sample", '{');
+	jsontext_string(&json, "type", view->selection->type);
+	jsontext_string(&json, "unit", view->selection->unit);
+	jsontext_int(&json, "total", view->selection->total);
+	jsontext_int(&json, "selected", view->selection->kept);
+	jsontext_close(&json);
+	report_flat_json(&json, view);
+	jsontext_close(&json);
+}
+
+static int view_profile(const struct request *request, const struct profile *profile,
+			const char *file, struct err *err)
+{
+	struct frames *names guard(guard_frames) = frames_new(profile, FRAMES_FUNCTION);
+	struct frames *frames guard(guard_frames) = frames_new(profile, request->parts);
+	struct selection selection guard(selection_deinit) = {0};
+	int result = selection_init(&selection, profile, names, &request->wish, err);
+	if (result < 0)
+		return result;
+	struct report_view view = {
+		.profile = profile,
+		.frames = frames,
+		.selection = &selection,
+		.order = request->order,
+		.min_percent = request->min_percent,
+		.by_line = request->parts & FRAMES_LINE,
+	};
+	if (request->json)
+		print_json(&view, file);
+	else
+		print_text(request, &view, file);
+	return 0;
+}
+
+int report_command(const struct command_globals *globals, int argc, char **argv, struct err *err)
+{
+	struct request request = {.min_percent = -1, .parts = FRAMES_FUNCTION | FRAMES_MODULE};
+	int result = parse(&request, argc, argv, err);
+	if (result)
+		return result == OPTIONS_HELP ? 0 : result;
+	char name[INPUT_NAME];
+	struct profile *profile = NULL;
+	result = input_read(request.file, name, &profile, err);
+	if (result < 0)
+		return result;
+	if (!profile->rows.n)
+		result = err_set(err, -ENODATA, ERR_NOTHING_SAMPLED, "%s: nothing was sampled",
+				 name);
+	else
+		result = view_profile(&request, profile, name, err);
+	profile_free(profile);
+	return result;
+}

@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/report_head.h"
+
+#include "cli/amount.h"
+#include "cli/jsontext.h"
+#include "cli/selection.h"
+#include "cli/terminal.h"
+#include "common/escape.h"
+#include "common/info.pb-c.h"
+#include "common/guard.h"
+#include "common/guard.h"
+#include "common/profile.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <string.h>
+
+enum {
+	PIPE_WIDTH = 100, /* where the file's name ends when there is no terminal */
+	NOTES_MAX = 5,
+};
+
+/* A line that grows; what does not fit is left out (it is for people). */
+struct line {
+	char text[1024];
+	size_t n;
+};
+
+__attribute__((format(printf, 2, 3))) static void add(struct line *line, const char *format, ...)
+{
+	va_list args;
+	va_start(args, format);
+	size_t room = sizeof(line->text) - line->n;
+	int n = vsnprintf(line->text + line->n, room, format, args);
+	va_end(args);
+	line->n += n < 0 ? 0 : (size_t)n < room ? (size_t)n : room - 1;
+}
+
+static void add_count(struct line *line, uint64_t count)
+{
+	char text[AMOUNT_TEXT];
+	amount_alone(text, "count", count > INT64_MAX ? INT64_MAX : (int64_t)count);
+	add(line, "%s", text);
+}
+
+static uint64_t sum(Probe__Counter *const *counters, size_t n)
+{
+	uint64_t total = 0;
+	for (size_t i = 0; i < n; i++)
+		if (__builtin_add_overflow(total, counters[i]->value, &total))
+			return UINT64_MAX;
+	return total;
+}
+
+int64_t report_head_samples(const struct profile *profile)
+{
+	if (profile->info && profile->info->has_samples)
+		return profile->info->samples > INT64_MAX ? INT64_MAX
+							  : (int64_t)profile->info->samples;
+	int column = profile_find_type(profile, "samples");
+	if (column < 0)
+		return -1;
+	int64_t total = 0;
+	for (uint32_t i = 0; i < profile->rows.n; i++)
+		total = selection_add(
+			total, profile->values[(size_t)i * profile->types.n + (size_t)column]);
+	return total;
+}
+
+char *report_head_name(const struct profile *profile)
+{
+	const char *name = profile->info ? profile->info->name : NULL;
+	if (!name && profile->mappings.n > 1)
+		name = profile_string(profile, profile->mappings.at[1].file);
+	if (name && !profile->info && strrchr(name, '/'))
+		name = strrchr(name, '/') + 1;
+	if (!name || !*name)
+		name = "(no name)";
+	return escape_new(name, strlen(name));
+}
+
+static double hz_of(const struct profile *profile)
+{
+	if (profile->info && profile->info->has_hz)
+		return profile->info->hz;
+	const char *unit = profile_string(profile, profile->period_type.unit);
+	return profile->period > 0 && !strcmp(unit, "nanoseconds") ? 1e9 / (double)profile->period
+								   : 0;
+}
+
+static void first_line(struct line *line, const struct profile *profile)
+{
+	guard_mem char *name = report_head_name(profile);
+	const Probe__Info *info = profile->info;
+	add(line, "%s", name);
+	if (info && info->whole_machine)
+		add(line, " (whole machine)");
+	else if (info && info->has_pid && info->pid)
+		add(line, " (%" PRIu32 ")", info->pid);
+	if (profile->duration_ns > 0)
+		add(line, "  %.1fs", (double)profile->duration_ns / 1e9);
+	if (hz_of(profile) > 0)
+		add(line, "%s %.6g Hz", profile->duration_ns > 0 ? " at" : "  at", hz_of(profile));
+	int64_t samples = report_head_samples(profile);
+	if (samples >= 0) {
+		add(line, "  ");
+		add_count(line, (uint64_t)samples);
+		add(line, samples == 1 ? " sample" : " samples");
+	}
+	add(line, "  ");
+	if (info)
+		add_count(line, sum(info->lost, info->n_lost));
+	add(line, info ? " lost" : "lost: not known");
+}
+
+/* "no row 3, bad page 1": those that are not zero, summed over modules, without `except`. */
+static bool add_counters(struct line *line, Probe__Counter *const *counters, size_t n,
+			 const char *except)
+{
+	bool any = false;
+	for (size_t i = 0; i < n; i++) {
+		const char *name = counters[i]->name;
+		bool again = except && !strcmp(name, except);
+		uint64_t value = 0;
+		for (size_t k = 0; k < n && !again; k++) {
+			if (strcmp(counters[k]->name, name) != 0)
+				continue;
+			again = k < i;
+			value += counters[k]->value;
+		}
+		if (again || !value)
+			continue;
+		char escaped[200];
+		escape_text(escaped, sizeof(escaped), name, strlen(name));
+		add(line, "%s%s ", any ? ", " : "", escaped);
+		add_count(line, value);
+		any = true;
+	}
+	return any;
+}
+
+static void print_whole(FILE *out, const Probe__Info *info)
+{
+	uint64_t all = sum(info->walk_ends, info->n_walk_ends), whole = 0;
+	for (size_t i = 0; i < info->n_walk_ends; i++)
+		if (!strcmp(info->walk_ends[i]->name, "root"))
+			whole += info->walk_ends[i]->value;
+	if (!all)
+		return;
+	struct line line = {0};
+	add(&line, "whole stacks %.1f%%", 100.0 * (double)whole / (double)all);
+	if (whole != all) {
+		add(&line, "; others ended by: ");
+		add_counters(&line, info->walk_ends, info->n_walk_ends, "root");
+	}
+	fprintf(out, "%s\n", line.text);
+}
+
+static void print_counters(FILE *out, const char *title, Probe__Counter *const *counters, size_t n)
+{
+	struct line line = {0};
+	add(&line, "%s: ", title);
+	if (add_counters(&line, counters, n, NULL))
+		fprintf(out, "%s\n", line.text);
+}
+
+static void print_notes(FILE *out, const Probe__Info *info)
+{
+	for (size_t i = 0; i < info->n_labels; i++) {
+		guard_mem char *label = escape_new(info->labels[i], strlen(info->labels[i]));
+		fprintf(out, "label: %s\n", label);
+	}
+	for (size_t i = 0; i < info->n_notes && i < NOTES_MAX; i++) {
+		guard_mem char *note = escape_new(info->notes[i], strlen(info->notes[i]));
+		fprintf(out, "note: %s\n", note);
+	}
+	if (info->n_notes > NOTES_MAX)
+		fprintf(out, "note: and %zu more (--json has all)\n", info->n_notes - NOTES_MAX);
+}
+
+void report_head_print(FILE *out, const struct profile *profile, const char *file, size_t width)
+{
+	struct line line = {0};
+	first_line(&line, profile);
+	guard_mem char *shown = escape_new(file, strlen(file));
+	size_t used = terminal_columns_of(line.text) + 2 + terminal_columns_of(shown);
+	size_t limit = width ? width : PIPE_WIDTH;
+	if (used <= limit)
+		fprintf(out, "%s  %*s%s\n", line.text, (int)(limit - used), "", shown);
+	else if (width)
+		fprintf(out, "%s\n%s\n", line.text, shown);
+	else
+		fprintf(out, "%s  %s\n", line.text, shown);
+	const Probe__Info *info = profile->info;
+	if (!info)
+		return;
+	print_whole(out, info);
+	print_counters(out, "lost", info->lost, info->n_lost);
+	print_counters(out, "other firings", info->firing, info->n_firing);
+	if (info->steal_share >= 0.01)
+		fprintf(out, "stolen by the hypervisor: %.1f%% of the machine's time\n",
+			100 * info->steal_share);
+	print_notes(out, info);
+}
+
+static void json_counters(struct jsontext *json, const char *key, Probe__Counter *const *counters,
+			  size_t n)
+{
+	jsontext_open(json, key, '[');
+	for (size_t i = 0; i < n; i++) {
+		jsontext_open(json, NULL, '{');
+		jsontext_string(json, "name", counters[i]->name);
+		if (counters[i]->module)
+			jsontext_string(json, "module", counters[i]->module);
+		jsontext_int(json, "count", (int64_t)counters[i]->value);
+		jsontext_close(json);
+	}
+	jsontext_close(json);
+}
+
+static void json_strings(struct jsontext *json, const char *key, char *const *texts, size_t n)
+{
+	jsontext_open(json, key, '[');
+	for (size_t i = 0; i < n; i++)
+		jsontext_string(json, NULL, texts[i]);
+	jsontext_close(json);
+}
+
+static void json_info(struct jsontext *json, const Probe__Info *info)
+{
+	if (info->has_pid)
+		jsontext_int(json, "pid", info->pid);
+	if (info->mode)
+		jsontext_string(json, "mode", info->mode);
+	if (info->reason)
+		jsontext_string(json, "ended_by", info->reason);
+	if (info->has_firings)
+		jsontext_int(json, "firings_count", (int64_t)info->firings);
+	jsontext_int(json, "lost_count", (int64_t)sum(info->lost, info->n_lost));
+	json_counters(json, "lost", info->lost, info->n_lost);
+	json_counters(json, "other_firings", info->firing, info->n_firing);
+	json_counters(json, "walk_ends", info->walk_ends, info->n_walk_ends);
+	if (info->has_steal_share)
+		jsontext_real(json, "steal_percent", 100 * info->steal_share);
+	json_strings(json, "labels", info->labels, info->n_labels);
+	json_strings(json, "notes", info->notes, info->n_notes);
+}
+
+void report_head_json(struct jsontext *json, const struct profile *profile, const char *file)
+{
+	guard_mem char *name = report_head_name(profile);
+	int64_t samples = report_head_samples(profile);
+	jsontext_open(json, "profile", '{');
+	jsontext_string(json, "file", file);
+	jsontext_escaped(json, "name", name);
+	jsontext_int(json, "time_ns", profile->time_ns);
+	jsontext_int(json, "duration_ns", profile->duration_ns);
+	if (hz_of(profile) > 0)
+		jsontext_real(json, "frequency_hz", hz_of(profile));
+	if (samples >= 0)
+		jsontext_int(json, "samples_count", samples);
+	if (profile->info)
+		json_info(json, profile->info);
+	else
+		jsontext_null(json, "lost_count"); /* not known */
+	jsontext_close(json);
+}

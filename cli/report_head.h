@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What stands above every view: what was recorded, for how long, and what was lost. */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+struct jsontext;
+struct profile;
+
+/* Lines of text. `file`: its name, at the right end of the first line; `width` 0: not a terminal.
+ */
+void report_head_print(FILE *out, const struct profile *profile, const char *file, size_t width);
+/* Members "profile": {…} of an open object. */
+void report_head_json(struct jsontext *json, const struct profile *profile, const char *file);
+/* Samples in it; -1: not known. */
+int64_t report_head_samples(const struct profile *profile);
+/* What the target is called: never empty; escaped; new. */
+char *report_head_name(const struct profile *profile);

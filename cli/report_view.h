@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One view of a report: what the options asked for, what it is of, where it goes. */
+#pragma once
+
+#include "cli/selection.h"
+#include "cli/totals.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+struct frames;
+struct jsontext;
+
+struct report_view {
+	const struct profile *profile;
+	const struct frames *frames;
+	const struct selection *selection;
+	enum totals_order order;
+	double min_percent; /* what is smaller in self and cum is left out, and counted */
+	bool by_line;
+	size_t width; /* 0: no terminal */
+	bool colour;
+};

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/amount.h"
+#include "cli/frames.h"
+#include "cli/jsontext.h"
+#include "cli/report_flat.h"
+#include "cli/report_head.h"
+#include "cli/report_view.h"
+#include "common/err.h"
+#include "common/profile.h"
+#include "tests/fixture_profile.h"
+#include "tests/unit.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static void same_text(const char *got, const char *expected)
+{
+	CU_ASSERT_STRING_EQUAL(got, expected);
+	if (strcmp(got, expected) != 0)
+		printf("\n--- got:\n%s--- expected:\n%s", got, expected);
+}
+
+static void amounts(void)
+{
+	static const struct {
+		const char *unit;
+		int64_t total, value;
+		const char *text;
+	} cases[] = {
+		{"nanoseconds", 19200000000, 6910000000, "6.91s"},
+		{"nanoseconds", 5000000000000, 1234567000000, "1,234.57s"},
+		{"nanoseconds", 5000000, 1234567, "1.23ms"},
+		{"nanoseconds", 5000, 12, "0.01us"},
+		{"nanoseconds", 999, -12, "-12ns"},
+		{"milliseconds", 5000, 1500, "1.50s"},
+		{"count", 5, 1234567, "1,234,567"},
+		{"count", 5, -123, "-123"},
+		{"bytes", 5 << 20, 1 << 19, "0.50 MiB"},
+		{"bytes", 100, 12, "12 B"},
+		{"wishes", 100, 1000, "1,000"},
+	};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		char text[AMOUNT_TEXT];
+		amount_text(text, amount_scale(cases[i].unit, cases[i].total), cases[i].value);
+		CU_ASSERT_STRING_EQUAL(text, cases[i].text);
+	}
+}
+
+/* The flat table as text. */
+static char *flat(struct profile *profile, struct selection_wish wish, unsigned parts, size_t width,
+		  bool json)
+{
+	char *text = NULL;
+	size_t bytes;
+	FILE *out = open_memstream(&text, &bytes);
+	struct frames *frames guard(guard_frames) = frames_new(profile, parts);
+	struct frames *names guard(guard_frames) = frames_new(profile, FRAMES_FUNCTION);
+	struct selection selection guard(selection_deinit) = {0};
+	struct err err = {0};
+	CU_ASSERT_EQUAL(selection_init(&selection, profile, names, &wish, &err), 0);
+	struct report_view view = {.profile = profile,
+				   .frames = frames,
+				   .selection = &selection,
+				   .min_percent = 2,
+				   .by_line = parts & FRAMES_LINE,
+				   .width = width};
+	if (json) {
+		struct jsontext stream = jsontext_init(out);
+		jsontext_open(&stream, NULL, '{');
+		report_flat_json(&stream, &view);
+		jsontext_close(&stream);
+	} else {
+		report_flat_print(out, &view);
+	}
+	fclose(out);
+	return text;
+}
+
+static void prints_the_flat_table(void)
+{
+	struct profile *profile = fixture_profile_nginx();
+	char *text = flat(profile, (struct selection_wish){0}, FRAMES_FUNCTION | FRAMES_MODULE, 0,
+			  false);
+	same_text(text, " SELF  SELF%    CUM    CUM%  FUNCTION   MODULE\n"
+			"0.40s  40.0%  0.50s   50.0%  parse      app\n"
+			"0.20s  20.0%  0.30s   30.0%  walk       app\n"
+			"0.19s  19.0%  0.19s   19.0%  copy_user  [kernel]\n"
+			"0.10s  10.0%  0.10s   10.0%  leaf       app\n"
+			"0.10s  10.0%  0.10s   10.0%  (next)     app\n"
+			"0.00s   0.0%  1.00s  100.0%  _start     app\n"
+			"0.00s   0.0%  1.00s  100.0%  main       app\n"
+			"0.00s   0.0%  0.19s   19.0%  write      libc.so.6\n"
+			"(2 more below 2%, together 0.01s self, 1.0%; --min 0 shows them)\n");
+	free(text);
+	profile_free(profile);
+}
+
+static void cuts_to_the_terminal(void)
+{
+	struct profile *profile = fixture_profile_nginx();
+	char *text = flat(profile, (struct selection_wish){.focus = "^write$"},
+			  FRAMES_FUNCTION | FRAMES_MODULE, 50, false);
+	same_text(text, " SELF  SELF%    CUM   CUM%  FUNCTION   MODULE\n"
+			"0.19s  19.0%  0.19s  19.0%  copy_user  [kernel]\n"
+			"0.00s   0.0%  0.19s  19.0%  _start     app\n"
+			"0.00s   0.0%  0.19s  19.0%  main       app\n"
+			"0.00s   0.0%  0.19s  19.0%  write      libc.so.6\n");
+	free(text);
+	text = flat(profile, (struct selection_wish){.ignore = "walk|parse|rare"},
+		    FRAMES_FUNCTION | FRAMES_MODULE | FRAMES_LINE, 52, false);
+	same_text(text, " SELF  SELF%    CUM   CUM%  FUNCTION       MODULE\n"
+			"0.19s  19.0%  0.19s  19.0%  copy_user  ..  [kernel]\n"
+			"0.00s   0.0%  0.19s  19.0%  _start  _st..  app\n"
+			"0.00s   0.0%  0.19s  19.0%  main  main...  app\n"
+			"0.00s   0.0%  0.19s  19.0%  write  writ..  libc.so.6\n");
+	free(text);
+	profile_free(profile);
+}
+
+static void prints_modules(void)
+{
+	struct profile *profile = fixture_profile_nginx();
+	char *text =
+		flat(profile, (struct selection_wish){.sample = "samples"}, FRAMES_MODULE, 0, true);
+	same_text(text,
+		  "{\"rows\":[\n"
+		  "{\"self_count\":81,\"self_percent\":81,\"cum_count\":100,\"cum_percent\":100,"
+		  "\"function\":\"app\",\"module\":\"app\"},\n"
+		  "{\"self_count\":19,\"self_percent\":19,\"cum_count\":19,\"cum_percent\":19,"
+		  "\"function\":\"[kernel]\",\"module\":\"[kernel]\"},\n"
+		  "{\"self_count\":0,\"self_percent\":0,\"cum_count\":19,\"cum_percent\":19,"
+		  "\"function\":\"libc.so.6\",\"module\":\"libc.so.6\"}]}\n");
+	free(text);
+	profile_free(profile);
+}
+
+static void refuses(struct profile *profile, struct selection_wish wish, const char *msg,
+		    const char *hint)
+{
+	struct frames *names guard(guard_frames) = frames_new(profile, FRAMES_FUNCTION);
+	struct selection selection = {0};
+	struct err err = {0};
+	CU_ASSERT(selection_init(&selection, profile, names, &wish, &err) < 0);
+	CU_ASSERT_EQUAL(err.status, ERR_USAGE);
+	CU_ASSERT_STRING_EQUAL(err.msg, msg);
+	CU_ASSERT_STRING_EQUAL(err.hint, hint);
+}
+
+static void refuses_what_is_not_there(void)
+{
+	struct profile *profile = fixture_profile_nginx();
+	refuses(profile, (struct selection_wish){.sample = "blocked"},
+		"blocked: not measured (recorded with --mode cpu)", "record with another --mode");
+	refuses(profile, (struct selection_wish){.sample = "smaples"},
+		"no sample type \"smaples\" in this profile",
+		"did you mean --sample samples? There are: samples, cpu, offcpu_events, blocked, "
+		"runnable, wall");
+	refuses(profile, (struct selection_wish){.focus = "a("},
+		"not a regular expression: \"a(\": Unmatched ( or \\(", "");
+	profile_free(profile);
+}
+
+static void reads_head(void)
+{
+	struct profile *profile = fixture_profile_nginx();
+	char *text = NULL;
+	size_t bytes;
+	FILE *out = open_memstream(&text, &bytes);
+	report_head_print(out, profile, "nginx.pb.gz", 80);
+	fclose(out);
+	same_text(text, "nginx (4242)  30.0s at 99 Hz  100 samples  2 lost                    "
+			"nginx.pb.gz\n"
+			"whole stacks 97.0%; others ended by: no row 3\n"
+			"lost: ring full 2\n");
+	free(text);
+	profile_free(profile);
+}
+
+SUITE(report, {"amounts", amounts}, {"prints the flat table", prints_the_flat_table},
+      {"cuts to the terminal", cuts_to_the_terminal}, {"prints modules", prints_modules},
+      {"refuses what is not there", refuses_what_is_not_there}, {"reads the head", reads_head});
