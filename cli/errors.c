@@ -11,7 +11,7 @@
 
 static void print_json(int status, const char *msg, const char *hint)
 {
-	json_t *root = json_pack("{s{sisss*}}", "error", "code", status, "message", msg, "hint",
+	json_t *root = json_pack("{s{sissss*}}", "error", "code", status, "message", msg, "hint",
 				 *hint ? hint : NULL);
 	if (!root || json_dumpf(root, stderr, JSON_COMPACT | JSON_ENSURE_ASCII))
 		fprintf(stderr, "{\"error\":{\"code\":%d}}", status);
