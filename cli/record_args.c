@@ -306,6 +306,8 @@ static int check(const struct record_args *args, struct err *err)
 		err_hint(err, "-p PID, --comm NAME, -a, or a command to run");
 		return -EINVAL;
 	}
+	if (args->comm && (args->target.n_pids || args->target.n_tids))
+		return err_set(err, -EINVAL, ERR_USAGE, "--comm takes no PID or TID beside it");
 	if (named && args->all)
 		return err_set(err, -EINVAL, ERR_USAGE,
 			       "-a is the whole machine: it takes no other target");

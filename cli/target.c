@@ -2,7 +2,6 @@
 #include "cli/target.h"
 
 #include <ctype.h>
-#include <dirent.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdbool.h>
@@ -19,7 +18,6 @@
 #include "common/memory.h"
 
 enum {
-	COMM_BYTES = 15,      /* TASK_COMM_LEN without its NUL */
 	PID_LARGEST = 1 << 22 /* PID_MAX_LIMIT */
 };
 
@@ -52,9 +50,9 @@ static int add_list(uint32_t **numbers, size_t *n, const char *option, const cha
 	static const char separators[] = ", \t\r\n";
 	const char *at = text + strspn(text, separators);
 	if (!*at) {
-		err_set(err, -ESRCH, ERR_NO_PROCESS, "the list of %s is empty", option);
+		err_set(err, -EINVAL, ERR_USAGE, "the list of %s is empty", option);
 		err_hint(err, "did the command that makes the list find no process?");
-		return -ESRCH;
+		return -EINVAL;
 	}
 	while (*at) {
 		size_t bytes = strcspn(at, separators);
@@ -86,46 +84,6 @@ int target_add_pids(struct target *target, const char *text, struct err *err)
 int target_add_tids(struct target *target, const char *text, struct err *err)
 {
 	return add_list(&target->tids, &target->n_tids, "-t", text, err);
-}
-
-static bool has_name(const char *pid, const char *name)
-{
-	char path[300], comm[64];
-	snprintf(path, sizeof(path), "/proc/%s/comm", pid);
-	FILE *file guard_file = fopen(path, "re");
-	if (!file)
-		return false;
-	size_t bytes = fread(comm, 1, sizeof(comm), file);
-	if (bytes && comm[bytes - 1] == '\n')
-		bytes--;
-	size_t wanted = strnlen(name, COMM_BYTES);
-	return bytes == wanted && !memcmp(comm, name, bytes);
-}
-
-static void guard_closedir(DIR **dir)
-{
-	if (*dir)
-		closedir(*dir);
-}
-
-int target_add_named(struct target *target, const char *name, struct err *err)
-{
-	DIR *proc guard(guard_closedir) = opendir("/proc");
-	if (!proc)
-		return err_set(err, -errno, ERR_FAILED, "cannot read /proc: %s", strerror(errno));
-	int found = 0;
-	for (struct dirent *entry; (entry = readdir(proc));) {
-		unsigned long pid = strtoul(entry->d_name, NULL, 10);
-		if (!isdigit((unsigned char)entry->d_name[0]) || pid == (unsigned long)getpid())
-			continue;
-		if (!has_name(entry->d_name, name))
-			continue;
-		int code = add(&target->pids, &target->n_pids, (uint32_t)pid, err);
-		if (code < 0)
-			return code;
-		found++;
-	}
-	return found;
 }
 
 /* The value of a line of /proc/PID/status; -1: not there. */

@@ -21,13 +21,9 @@ void target_deinit(struct target *target);
 
 /* `text`: numbers separated by commas, blanks or newlines, as pgrep and pidof print them; numbers
  * that are there already are passed over. -EINVAL with words: no number, out of range, more than
- * LIMIT_TARGETS; -ESRCH with words: an empty list (pgrep found none). */
+ * LIMIT_TARGETS, or an empty list (pgrep found none). */
 int target_add_pids(struct target *target, const char *text, struct err *err);
 int target_add_tids(struct target *target, const char *text, struct err *err);
-/* Adds the processes whose name (comm, of which the kernel keeps 15 bytes) is `name` now. The
- * number found, 0 too; negative errno with words. */
-int target_add_named(struct target *target, const char *name, struct err *err);
-
 /* -ESRCH with words: no such process, or one that has ended and waits for its parent (a zombie);
  * -EINVAL with words: a thread's number among the pids. */
 int target_open(struct target *target, struct err *err);

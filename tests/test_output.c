@@ -67,7 +67,7 @@ static void fill(struct output_profile *profile)
 {
 	char *plain = malloc(PLAIN_BYTES);
 	for (int i = 0; i < PLAIN_BYTES; i++)
-		plain[i] = (char)(i * i >> 4);
+		plain[i] = (char)((unsigned)i * (unsigned)i >> 4);
 	size_t room = ZSTD_compressBound(PLAIN_BYTES);
 	char *packed = malloc(room);
 	size_t bytes = ZSTD_compress(packed, room, plain, PLAIN_BYTES, 1);
@@ -85,7 +85,7 @@ static bool is_whole(const char *path)
 	gzFile file = gzopen(path, "rb");
 	bool whole = file && !gzdirect(file);
 	for (int i = 0; i < PLAIN_BYTES && whole; i++)
-		whole = gzgetc(file) == (uint8_t)(i * i >> 4);
+		whole = gzgetc(file) == (uint8_t)((unsigned)i * (unsigned)i >> 4);
 	whole = whole && gzgetc(file) == -1;
 	if (file)
 		gzclose(file);

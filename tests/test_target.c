@@ -4,10 +4,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -43,8 +41,8 @@ static void refuses(const char *text, int code, int status, const char *msg)
 
 static void no_lists(void)
 {
-	refuses("", -ESRCH, ERR_NO_PROCESS, "the list of -p is empty");
-	refuses(" ,\n", -ESRCH, ERR_NO_PROCESS, "the list of -p is empty");
+	refuses("", -EINVAL, ERR_USAGE, "the list of -p is empty");
+	refuses(" ,\n", -EINVAL, ERR_USAGE, "the list of -p is empty");
 	refuses("0", -EINVAL, ERR_USAGE, "-p: \"0\" is no process number");
 	refuses("-1", -EINVAL, ERR_USAGE, "-p: \"-1\" is no process number");
 	refuses("12,nginx", -EINVAL, ERR_USAGE, "-p: \"nginx\" is no process number");
@@ -148,38 +146,6 @@ static void thread_among_the_pids(void)
 	pthread_join(thread, NULL);
 }
 
-static void by_name(void)
-{
-	int ends[2];
-	char name[64]; /* of this process alone: others may run this very test */
-	snprintf(name, sizeof(name), "%07d) \n(x1234567", getpid());
-	CU_ASSERT_FATAL(!pipe(ends));
-	pid_t pid = fork();
-	if (!pid) {
-		prctl(PR_SET_NAME, name);
-		char byte = 0;
-		_exit(write(ends[1], "r", 1) + read(ends[0], &byte, 0) + pause() ? 0 : 1);
-	}
-	char byte;
-	CU_ASSERT_EQUAL(read(ends[0], &byte, 1), 1);
-	struct target target = {0};
-	struct err err = {0};
-	CU_ASSERT_EQUAL(target_add_named(&target, name, &err), 1);
-	CU_ASSERT_EQUAL_FATAL(target.n_pids, 1);
-	CU_ASSERT_EQUAL(target.pids[0], pid);
-	CU_ASSERT_EQUAL(target_open(&target, &err), 0);
-	target_deinit(&target);
-	name[15] = '\0'; /* as the kernel keeps it */
-	CU_ASSERT_EQUAL(target_add_named(&target, name, &err), 1);
-	name[14] = '\0';
-	CU_ASSERT_EQUAL(target_add_named(&target, name, &err), 0);
-	target_deinit(&target);
-	kill(pid, SIGKILL);
-	waitpid(pid, NULL, 0);
-	close(ends[0]);
-	close(ends[1]);
-}
-
 SUITE(target, {"lists", lists}, {"no lists", no_lists}, {"too many", too_many},
       {"opens this process", opens_this_process}, {"zombie and gone", zombie_and_gone},
-      {"thread among the pids", thread_among_the_pids}, {"by name", by_name});
+      {"thread among the pids", thread_among_the_pids});
