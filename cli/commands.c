@@ -6,6 +6,7 @@
 #include "cli/export_merge.h"
 #include "cli/nearest.h"
 #include "cli/options.h"
+#include "cli/record.h"
 #include "cli/report.h"
 #include "common/err.h"
 
@@ -18,6 +19,7 @@ static int version_command(const struct command_globals *globals, int argc, char
 			   struct err *err);
 
 const struct command commands[] = {
+	{"record", "record where processes spend their CPU time", record_command},
 	{"report", "where the time went: self and cumulative, a function", report_command},
 	{"export", "a profile in another format", export_command},
 	{"merge", "several profiles as one", export_merge_command},
