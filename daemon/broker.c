@@ -79,7 +79,8 @@ static int on_events(struct broker *broker, const struct broker_request *request
 {
 	if (request->period_ns < PERIOD_MIN_NS)
 		return -EPROTO;
-	for (uint32_t cpu = request->first_cpu; cpu < CPUS_MAX; cpu++) {
+	long there = sysconf(_SC_NPROCESSORS_CONF);
+	for (uint32_t cpu = request->first_cpu; cpu < CPUS_MAX && cpu < there; cpu++) {
 		if (!(request->cpus[cpu / 64] >> cpu % 64 & 1))
 			continue;
 		if (answer->n_fds == 2 * CPUS_A_REPLY) {

@@ -15,8 +15,8 @@ enum broker_op {
 	/* → 1 reply with fds in the order of enum broker_load_fd. Once in a broker's life. */
 	BROKER_LOAD = 1,
 	/* session, period_ns, cpu set → one event fd and one link fd a CPU, in turn, events
-	 * disabled. CPUs that are off line are missing in the reply's cpus. Repeated with
-	 * `first_cpu` while `more`. */
+	 * disabled. CPUs that are off line or not there are missing in the reply's cpus. Repeated
+	 * with `first_cpu` while `more`. */
 	BROKER_EVENTS,
 	/* session, pid, flags (+ 1 fd: pidfd; none: opened here) → takes the process.
 	 * Reply: 1 fd, /proc/PID/maps opened (engine parses), absent for a kernel thread. -ESRCH:

@@ -1,0 +1,403 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The broker with the rights it keeps, asked by this process in the engine's place: every operation
+ * against forked targets, and a hostile engine. Runs as root. */
+#include "daemon/asker.h"
+#include "daemon/broker.h"
+#include "daemon/launch.h"
+#include "daemon/privileges.h"
+#include "daemon/target_files.h"
+#include "common/err.h"
+#include "common/guard.h"
+#include "common/packet.h"
+#include "tests/unit.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+GUARD_DEFINE(packet, struct packet *, packet_free)
+
+/* This program is also the worker that the broker starts: it echoes until its socket ends. */
+__attribute__((constructor)) static void be_worker(int argc, char **argv)
+{
+	if (argc != 1 || strcmp(argv[0], "probe-symbolizer"))
+		return;
+	char byte;
+	while (read(3, &byte, 1) == 1 && write(3, &byte, 1) == 1)
+		;
+	_exit(0);
+}
+
+struct served {
+	pid_t pid;
+	int socket; /* to the broker, unless taken */
+};
+
+static struct served broker_start(void)
+{
+	int pair[2] = {-1, -1};
+	CU_ASSERT_EQUAL(packet_pair(pair), 0);
+	struct served served = {.socket = pair[0]};
+	served.pid = fork();
+	if (served.pid == 0) {
+		close(pair[0]);
+		int program = open("/proc/self/exe", O_PATH | O_CLOEXEC);
+		if (privileges_keep(NULL))
+			_exit(99);
+		_exit(broker_run(pair[1], program));
+	}
+	close(pair[1]);
+	return served;
+}
+
+/* Closes and waits; the status that broker_run() returned. */
+static int broker_end(struct served *served)
+{
+	int status = -1;
+	if (served->socket >= 0)
+		close(served->socket);
+	served->socket = -1;
+	if (served->pid > 0)
+		waitpid(served->pid, &status, 0);
+	served->pid = 0;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static void broker_deinit(struct served *served)
+{
+	broker_end(served);
+}
+#define guard_broker guard(broker_deinit)
+
+static void guard_asker_free(struct asker **asker)
+{
+	asker_free(*asker);
+}
+#define guard_asker guard(guard_asker_free)
+
+static pid_t start_sleeper(void)
+{
+	pid_t pid = fork();
+	if (pid == 0) {
+		close_range(3, ~0u, 0); /* or the broker's socket would not end with ours */
+		for (;;)
+			pause();
+	}
+	return pid;
+}
+
+static void end_sleeper(pid_t *pid)
+{
+	kill(*pid, SIGKILL);
+	waitpid(*pid, NULL, 0);
+}
+#define guard_sleeper guard(end_sleeper)
+
+/* Whether a process of another parent ends; so long a wait is for a loaded machine. */
+static bool ends(int pidfd)
+{
+	struct pollfd ended = {.fd = pidfd, .events = POLLIN};
+	return poll(&ended, 1, 30000) == 1;
+}
+
+/* What the kernel says of the first executable mapping of a file, in the maps that came. */
+static bool find_code(int maps, struct target_line *code)
+{
+	FILE *file guard_file = fdopen(maps, "r");
+	char line[4352];
+	while (file && fgets(line, sizeof(line), file))
+		if (target_files_parse(line, code) && code->executable && code->inode)
+			return true;
+	return false;
+}
+
+static void opens_maps_and_files(struct asker *asker, pid_t target)
+{
+	int maps = -1, file guard_fd = -1;
+	CU_ASSERT_EQUAL(asker_take(asker, 3, target, -1, TAKE_CHILDREN, &maps, NULL), 0);
+	struct target_line code = {0};
+	CU_ASSERT(find_code(maps, &code));
+	CU_ASSERT_EQUAL(asker_mapped_file(asker, target, code.start, code.end, code.dev, code.inode,
+					  &file, NULL),
+			0);
+	struct stat stat;
+	CU_ASSERT_EQUAL(fstat(file, &stat), 0);
+	CU_ASSERT(S_ISREG(stat.st_mode));
+	int none = -1;
+	CU_ASSERT_EQUAL(asker_mapped_file(asker, target, code.start, code.end, code.dev,
+					  code.inode + 1, &none, NULL),
+			-ESTALE);
+	CU_ASSERT_EQUAL(asker_mapped_file(asker, getpid(), code.start, code.end, code.dev,
+					  code.inode, &none, NULL),
+			-ENOENT); /* not taken */
+	CU_ASSERT_EQUAL(asker_maps(asker, getpid(), &none, NULL), -ENOENT);
+	CU_ASSERT_EQUAL(asker_maps(asker, target, &none, NULL), 0);
+	CU_ASSERT(none >= 0);
+	close(none);
+	CU_ASSERT_EQUAL(asker_space(asker, target, 7, NULL), 0);
+	CU_ASSERT_EQUAL(asker_space(asker, getpid(), 7, NULL), -ENOENT);
+	CU_ASSERT_EQUAL(asker_take_thread(asker, 3, target, NULL), 0);
+	CU_ASSERT_EQUAL(asker_take_thread(asker, 3, getpid(), NULL), -ENOENT);
+	CU_ASSERT_EQUAL(asker_drop(asker, 3, NULL), 0);
+	CU_ASSERT_EQUAL(asker_maps(asker, target, &none, NULL), -ENOENT);
+}
+
+static void names_who_is_not_there(struct asker *asker, pid_t target)
+{
+	struct err err = {0};
+	int maps = 0;
+	CU_ASSERT_EQUAL(asker_take(asker, 0, 0x7ffffff0, -1, 0, &maps, &err), -ESRCH);
+	CU_ASSERT_EQUAL(err.status, ERR_NO_PROCESS);
+	CU_ASSERT_STRING_EQUAL(err.msg, "no process with PID 2147483632");
+	CU_ASSERT_EQUAL(asker_take_thread(asker, 0, 0x7ffffff0, NULL), -ESRCH);
+	CU_ASSERT_EQUAL(asker_take(asker, 0, 2, -1, 0, &maps, NULL), 0); /* kthreadd */
+	CU_ASSERT_EQUAL(maps, -1);
+	/* a pidfd of another process */
+	int pidfd guard_fd = pidfd_open(getpid(), 0);
+	CU_ASSERT_EQUAL(asker_take(asker, 0, target, pidfd, 0, &maps, NULL), -EPROTO);
+	CU_ASSERT_EQUAL(asker_maps(asker, target, &maps, NULL), -ENOENT);
+	int right guard_fd = pidfd_open(target, 0);
+	CU_ASSERT_EQUAL(asker_take(asker, 0, target, right, 0, &maps, NULL), 0);
+	close(maps);
+	CU_ASSERT_EQUAL(asker_drop(asker, 0, NULL), 0);
+	/* with everything taken, any process's maps */
+	CU_ASSERT_EQUAL(asker_take_all(asker, 1, NULL), 0);
+	CU_ASSERT_EQUAL(asker_maps(asker, getpid(), &maps, NULL), 0);
+	close(maps);
+	CU_ASSERT_EQUAL(asker_drop(asker, 1, NULL), 0);
+}
+
+static void opens_events(struct asker *asker)
+{
+	int events[CPUS_MAX], links[CPUS_MAX];
+	uint64_t cpus[CPUS_MAX / 64];
+	memset(cpus, 0xff, sizeof(cpus));
+	struct err err = {0};
+	int n = asker_events(asker, 5, 1000000, cpus, events, links, &err);
+	CU_ASSERT_EQUAL(n, sysconf(_SC_NPROCESSORS_ONLN));
+	CU_ASSERT_STRING_EQUAL(err.msg, "");
+	int found = 0;
+	for (int cpu = 0; cpu < CPUS_MAX; cpu++) {
+		CU_ASSERT_EQUAL(events[cpu] < 0, links[cpu] < 0);
+		if (events[cpu] < 0)
+			continue;
+		found++;
+		close(events[cpu]);
+		close(links[cpu]);
+	}
+	CU_ASSERT_EQUAL(found, n);
+	memset(cpus, 0, sizeof(cpus));
+	CU_ASSERT_EQUAL(asker_events(asker, 5, 1000000, cpus, events, links, NULL), 0);
+}
+
+static void does_every_operation(void)
+{
+	struct served served guard_broker = broker_start();
+	pid_t target guard_sleeper = start_sleeper();
+	struct asker *asker guard_asker = asker_new(steal_fd(served.socket));
+	struct err err = {0};
+	int fds[LOAD_FDS];
+	CU_ASSERT_EQUAL(asker_load(asker, fds, &err), 0);
+	CU_ASSERT_STRING_EQUAL(err.msg, "");
+	for (int i = 0; i < LOAD_FDS; i++)
+		CU_ASSERT_EQUAL(close(fds[i]), 0);
+	CU_ASSERT_EQUAL(asker_load(asker, fds, NULL), -EPROTO); /* once */
+	opens_maps_and_files(asker, target);
+	names_who_is_not_there(asker, target);
+	opens_events(asker);
+	uint64_t stext = 0;
+	int kallsyms guard_fd = -1;
+	CU_ASSERT_EQUAL(asker_kallsyms(asker, &stext, &kallsyms, NULL), 0);
+	char line[64];
+	CU_ASSERT(read(kallsyms, line, sizeof(line)) > 0);
+	CU_ASSERT(stext > 1ull << 63);
+	asker_free(asker);
+	asker = NULL;
+	CU_ASSERT_EQUAL(broker_end(&served), 0);
+}
+
+/* The code of the reply to `bytes` of `request` with `n_fds` fds. */
+static int reply_to(int socket, const void *request, size_t bytes, int n_fds)
+{
+	struct packet *packet guard(guard_packet) = packet_new();
+	int fds[LIMIT_PACKET_FDS];
+	for (int i = 0; i < LIMIT_PACKET_FDS; i++)
+		fds[i] = socket;
+	CU_ASSERT_EQUAL(packet_send(socket, request, bytes, fds, n_fds), 0);
+	if (packet_receive(socket, packet) || packet->bytes != sizeof(struct broker_reply))
+		return 1;
+	return ((struct broker_reply *)packet->data)->code;
+}
+
+static void refuses_nonsense(void)
+{
+	struct served served guard_broker = broker_start();
+	static uint8_t large[LIMIT_PACKET_BYTES];
+	struct broker_request r = {.op = BROKER_WORKER};
+	CU_ASSERT_EQUAL(reply_to(served.socket, &r, sizeof(r) - 1, 0), -EPROTO);
+	CU_ASSERT_EQUAL(reply_to(served.socket, large, 1, 0), -EPROTO);
+	CU_ASSERT_EQUAL(reply_to(served.socket, large, sizeof(large), 0), -EPROTO);
+	CU_ASSERT_EQUAL(reply_to(served.socket, &r, sizeof(r), 1), -EPROTO);
+	static const uint32_t ops[] = {0, BROKER_END_WORKER + 1, 0x7fffffff, 0x80000000, -1u};
+	for (size_t i = 0; i < sizeof(ops) / sizeof(ops[0]); i++) {
+		r.op = ops[i];
+		CU_ASSERT_EQUAL(reply_to(served.socket, &r, sizeof(r), 0), -EPROTO);
+	}
+	/* nothing goes before the load */
+	for (r.op = BROKER_EVENTS; r.op <= BROKER_KALLSYMS; r.op++)
+		CU_ASSERT_EQUAL(reply_to(served.socket, &r, sizeof(r), 0), -EPROTO);
+	r.op = BROKER_LOAD;
+	CU_ASSERT_EQUAL(reply_to(served.socket, &r, sizeof(r), 128), -EPROTO);
+	CU_ASSERT_EQUAL(reply_to(served.socket, &r, sizeof(r), 0), 0);
+	const struct broker_request bad[] = {
+		{.op = BROKER_EVENTS, .session = SESSIONS_MAX, .period_ns = 1000000, .cpus = {1}},
+		{.op = BROKER_EVENTS, .period_ns = 0, .cpus = {1}},
+		{.op = BROKER_EVENTS, .period_ns = PERIOD_MIN_NS - 1, .cpus = {1}},
+		{.op = BROKER_TAKE, .session = SESSIONS_MAX, .pid = getpid()},
+		{.op = BROKER_TAKE, .pid = getpid(), .flags = 8},
+		{.op = BROKER_TAKE_THREAD, .session = -1u, .tid = getpid()},
+		{.op = BROKER_TAKE_ALL, .session = 64},
+		{.op = BROKER_SPACE, .pid = getpid(), .space = SPACES_MAX},
+		{.op = BROKER_DROP, .session = 64},
+	};
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		CU_ASSERT_EQUAL(reply_to(served.socket, &bad[i], sizeof(bad[i]), 0), -EPROTO);
+	r = (struct broker_request){.op = BROKER_TAKE, .pid = getpid()};
+	CU_ASSERT_EQUAL(reply_to(served.socket, &r, sizeof(r), 2), -EPROTO);
+	CU_ASSERT_EQUAL(reply_to(served.socket, &r, sizeof(r), 1), -EPROTO); /* no pidfd */
+	r.pid = 0;
+	CU_ASSERT_EQUAL(reply_to(served.socket, &r, sizeof(r), 0), -ESRCH);
+	r = (struct broker_request){.op = BROKER_EVENTS, .period_ns = 1000000, .first_cpu = -1u};
+	CU_ASSERT_EQUAL(reply_to(served.socket, &r, sizeof(r), 0), 0); /* none */
+	CU_ASSERT_EQUAL(broker_end(&served), 0);
+}
+
+/* A worker: answers, and is what a worker must be. */
+static void check_worker(int socket, int pid)
+{
+	char byte = 'x';
+	CU_ASSERT_EQUAL(write(socket, &byte, 1), 1);
+	byte = 0;
+	CU_ASSERT_EQUAL(read(socket, &byte, 1), 1);
+	CU_ASSERT_EQUAL(byte, 'x');
+	char path[64], line[256], ids[64] = "", environment;
+	snprintf(path, sizeof(path), "/proc/%d/status", pid);
+	FILE *status guard_file = fopen(path, "re");
+	bool clean = true;
+	while (status && fgets(line, sizeof(line), status)) {
+		if (!strncmp(line, "Uid:", 4))
+			snprintf(ids, sizeof(ids), "%.60s", line);
+		if (!strncmp(line, "Cap", 3) && strcmp(line + 7, "\t0000000000000000\n"))
+			clean = false;
+	}
+	CU_ASSERT(clean);
+	CU_ASSERT_STRING_EQUAL(ids, "Uid:\t61102\t61102\t61102\t61102\n");
+#ifndef SANITIZE
+	snprintf(path, sizeof(path), "/proc/%d/environ", pid);
+	int environ_fd guard_fd = open(path, O_RDONLY | O_CLOEXEC);
+	CU_ASSERT_EQUAL(read(environ_fd, &environment, 1), 0);
+#endif
+	for (int fd = 0; fd < 16; fd++) {
+		snprintf(path, sizeof(path), "/proc/%d/fd/%d", pid, fd);
+		ssize_t n = readlink(path, line, sizeof(line) - 1);
+		line[n > 0 ? n : 0] = '\0';
+		if (fd < 2)
+			CU_ASSERT_STRING_EQUAL(line, "/dev/null");
+		CU_ASSERT_EQUAL(n > 0, fd <= 3);
+	}
+}
+
+static void starts_and_ends_workers(void)
+{
+	struct served served guard_broker = broker_start();
+	struct asker *asker guard_asker = asker_new(steal_fd(served.socket));
+	int sockets[WORKERS_MAX], pids[WORKERS_MAX], pidfds[WORKERS_MAX];
+	for (int i = 0; i < WORKERS_MAX; i++) {
+		sockets[i] = pids[i] = -1;
+		CU_ASSERT_EQUAL(asker_worker(asker, &sockets[i], &pids[i], NULL), 0);
+		pidfds[i] = pidfd_open(pids[i], 0);
+	}
+	check_worker(sockets[0], pids[0]);
+	int socket = -1, pid = -1;
+	CU_ASSERT_EQUAL(asker_worker(asker, &socket, &pid, NULL), -EAGAIN);
+	CU_ASSERT_EQUAL(asker_end_worker(asker, getpid(), NULL), 0); /* no worker: lives on */
+	CU_ASSERT_EQUAL(asker_end_worker(asker, pids[2], NULL), 0);
+	CU_ASSERT(ends(pidfds[2]));
+	CU_ASSERT_EQUAL(asker_worker(asker, &socket, &pid, NULL), 0);
+	close(socket);
+	/* one whose socket closes ends by itself */
+	close(sockets[4]);
+	CU_ASSERT(ends(pidfds[4]));
+	/* the others, when the engine ends */
+	asker_free(asker);
+	asker = NULL;
+	CU_ASSERT_EQUAL(broker_end(&served), 0);
+	for (int i = 0; i < WORKERS_MAX; i++) {
+		CU_ASSERT(ends(pidfds[i]));
+		close(pidfds[i]);
+		if (i != 4)
+			close(sockets[i]);
+	}
+}
+
+static void workers_die_with_the_broker(void)
+{
+	struct served served guard_broker = broker_start();
+	struct asker *asker guard_asker = asker_new(steal_fd(served.socket));
+	int socket guard_fd = -1, pid = -1;
+	CU_ASSERT_EQUAL(asker_worker(asker, &socket, &pid, NULL), 0);
+	int pidfd guard_fd = pidfd_open(pid, 0);
+	kill(served.pid, SIGKILL);
+	CU_ASSERT(ends(pidfd));
+	struct err err = {0};
+	int code = asker_worker(asker, &socket, &pid, &err);
+	CU_ASSERT(code == -ECONNRESET || code == -EPIPE);
+	CU_ASSERT_STRING_EQUAL(err.msg, "the broker ended");
+}
+
+/* Of an engine that hangs: says that it is there, and nothing else ever. */
+static _Noreturn void hang_on(int client_socket)
+{
+	pid_t pid = getpid();
+	(void)!write(client_socket, &pid, sizeof(pid));
+	for (;;)
+		pause();
+}
+
+static int hang(int client_socket, int broker_socket)
+{
+	hang_on(client_socket);
+}
+
+static void a_hung_engine_dies_with_the_broker(void)
+{
+	int client[2] = {-1, -1};
+	CU_ASSERT_EQUAL(packet_pair(client), 0);
+	int socket guard_fd = client[0];
+	pid_t parent = fork();
+	if (parent == 0) {
+		int broker;
+		if (!launch_engine(hang, client[1], &broker, NULL))
+			pause();
+		_exit(1);
+	}
+	close(client[1]);
+	pid_t engine = 0;
+	CU_ASSERT_EQUAL(read(socket, &engine, sizeof(engine)), sizeof(engine));
+	int pidfd guard_fd = pidfd_open(engine, 0);
+	kill(parent, SIGKILL);
+	waitpid(parent, NULL, 0);
+	CU_ASSERT(ends(pidfd));
+}
+
+SUITE(broker, {"does every operation", does_every_operation},
+      {"refuses nonsense", refuses_nonsense}, {"starts and ends workers", starts_and_ends_workers},
+      {"workers die with the broker", workers_die_with_the_broker},
+      {"a hung engine dies with the broker", a_hung_engine_dies_with_the_broker});
