@@ -14,8 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <systemd/sd-event.h>
-#include <time.h>
 #include <unistd.h>
+#include "common/clock.h"
 #include "common/err.h"
 #include "common/escape.h"
 #include "common/limits.h"
@@ -58,13 +58,6 @@ struct client {
 	struct build_result result; /* without the profile */
 	uint64_t progress_ns, progress_samples;
 };
-
-static uint64_t now_ns(void)
-{
-	struct timespec t;
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
-}
 
 static void finish(struct client *client)
 {
@@ -114,13 +107,13 @@ static void say_started(struct client *client)
 	message.started = &started;
 	say(client, &message);
 	client->said_started = true;
-	client->progress_ns = now_ns();
+	client->progress_ns = clock_now_ns();
 }
 
 static void say_progress(struct client *client, Probe__Progress__Phase phase)
 {
 	const struct session *session = client->session;
-	uint64_t now = now_ns(), samples = session->tally.samples;
+	uint64_t now = clock_now_ns(), samples = session->tally.samples;
 	if (now - client->progress_ns < PROGRESS_NS)
 		return;
 	Probe__Progress progress = PROBE__PROGRESS__INIT;

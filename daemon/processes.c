@@ -3,8 +3,8 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include "common/array.h"
+#include "common/clock.h"
 #include "common/guard.h"
 #include "common/index.h"
 #include "common/memory.h"
@@ -21,13 +21,6 @@ struct processes {
 	struct spaces *spaces;
 	struct asker *asker;
 };
-
-static uint64_t now_ns(void)
-{
-	struct timespec t;
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
-}
 
 struct processes *processes_new(struct spaces *spaces, struct asker *asker)
 {
@@ -177,7 +170,7 @@ static bool may_read_again(const struct process *process, uint64_t now)
 
 static void read_again(struct processes *processes, struct process *process)
 {
-	uint64_t begin = now_ns();
+	uint64_t begin = clock_now_ns();
 	if (!may_read_again(process, begin))
 		return;
 	int fd guard_fd = -1;
@@ -186,7 +179,7 @@ static void read_again(struct processes *processes, struct process *process)
 		spaces_update(processes->spaces, process->space, process->pid, fd);
 	else
 		load_space(processes, process, -1);
-	process->missed_ns = now_ns();
+	process->missed_ns = clock_now_ns();
 	process->miss_cost_ns = process->missed_ns - begin;
 }
 

@@ -8,9 +8,9 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/sysinfo.h>
-#include <time.h>
 #include <unistd.h>
 #include "common/array.h"
+#include "common/clock.h"
 #include "common/guard.h"
 #include "common/limits.h"
 #include "common/memory.h"
@@ -20,13 +20,6 @@
 #include "daemon/sampler.h"
 
 static const uint64_t SECOND_NS = 1000000000;
-
-static uint64_t clock_ns(clockid_t clock)
-{
-	struct timespec t;
-	clock_gettime(clock, &t);
-	return (uint64_t)t.tv_sec * SECOND_NS + (uint64_t)t.tv_nsec;
-}
 
 /* kernel.perf_event_max_sample_rate; 0 where it cannot be read. */
 static unsigned max_sample_rate(void)
@@ -92,7 +85,7 @@ int session_new(struct sampler *sampler, const Probe__Record *request, struct se
 	new->slot = (uint32_t)slot;
 	new->hz = hz;
 	new->period_ns = (uint64_t)((double)SECOND_NS / hz);
-	new->begun_ns = clock_ns(CLOCK_MONOTONIC);
+	new->begun_ns = clock_now_ns();
 	for (int i = 0; i < CPUS_MAX; i++)
 		new->events[i] = new->links[i] = -1;
 	tally_init(&new->tally);
@@ -257,7 +250,7 @@ static int take_comm(struct session *session, struct err *err)
 			take_descendants(session);
 		return 0;
 	}
-	if (clock_ns(CLOCK_MONOTONIC) - session->begun_ns < request->comm_wait_ns)
+	if (clock_now_ns() - session->begun_ns < request->comm_wait_ns)
 		return 0;
 	return err_set(err, -ESRCH, ERR_NO_PROCESS, "no process named \"%.15s\"", request->comm);
 }
@@ -290,7 +283,7 @@ static int begin(struct session *session, struct err *err)
 	counters_read(session->sampler->counters, session->slot, &session->start);
 	procfs_steal(&session->stolen, &session->all_time);
 	session->state = SESSION_SAMPLING;
-	session->started_ns = session->checked_ns = clock_ns(CLOCK_MONOTONIC);
+	session->started_ns = session->checked_ns = clock_now_ns();
 	session->start_time_ns = (int64_t)clock_ns(CLOCK_REALTIME);
 	for (int i = 0; i < CPUS_MAX; i++)
 		if (session->events[i] >= 0)
@@ -368,7 +361,7 @@ static void check_targets(struct session *session, uint64_t now)
 int session_tick(struct session *session, struct err *err)
 {
 	const Probe__Record *request = session->request;
-	uint64_t now = clock_ns(CLOCK_MONOTONIC);
+	uint64_t now = clock_now_ns();
 	if (session->state == SESSION_WAITING) {
 		int code = take_comm(session, err);
 		return code || !session->n_pids ? code : begin(session, err);
@@ -433,7 +426,7 @@ void session_stop(struct session *session, Probe__Finished__Reason reason)
 	if (before == SESSION_STOPPED)
 		return;
 	if (before == SESSION_SAMPLING) {
-		session->stopped_ns = clock_ns(CLOCK_MONOTONIC);
+		session->stopped_ns = clock_now_ns();
 		session->reason = reason;
 		close_events(session);
 		sampler_drain(session->sampler);

@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <time.h>
 #include "bpf/types.h"
 #include "common/array.h"
+#include "common/clock.h"
 #include "common/err.h"
 #include "common/guard.h"
 #include "common/memory.h"
@@ -38,13 +38,6 @@ struct spaces {
 	struct pieces free_mappings[CLASSES];
 	struct pieces free_slots;
 };
-
-static uint64_t now_ns(void)
-{
-	struct timespec t;
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
-}
 
 static void *map_array(int fd, size_t bytes)
 {
@@ -87,13 +80,14 @@ void spaces_free(struct spaces *spaces)
 
 static void give_back(struct pieces *pieces, uint32_t first)
 {
-	*array_add(pieces) = (struct piece){first, now_ns()};
+	*array_add(pieces) = (struct piece){first, clock_now_ns()};
 }
 
 /* The oldest piece, when its time has come; UINT32_MAX: none. */
 static uint32_t take_old(struct pieces *pieces)
 {
-	if (pieces->taken == pieces->n || pieces->at[pieces->taken].freed_ns + GRACE_NS > now_ns())
+	if (pieces->taken == pieces->n ||
+	    pieces->at[pieces->taken].freed_ns + GRACE_NS > clock_now_ns())
 		return UINT32_MAX;
 	uint32_t first = pieces->at[pieces->taken++].first;
 	if (pieces->taken > 64 && pieces->taken * 2 > pieces->n) {
@@ -184,7 +178,7 @@ int spaces_update(struct spaces *spaces, struct address_space *space, uint32_t p
 	for (uint32_t i = 0; i < maps.n; i++)
 		space->objects[i] =
 			objects_find(spaces->objects, spaces->asker, pid, &space->maps.at[i]);
-	space->read_ns = now_ns();
+	space->read_ns = clock_now_ns();
 	spaces_publish(spaces, space);
 	return 0;
 }
