@@ -157,7 +157,7 @@ static void group(struct build *build)
 	uint32_t first = 0, main_object = build->session->main_object;
 	/* Its mapping is the first, also when no sample fell into it. */
 	if (main_object &&
-	    (!build->n_order || location_at(build, build->order[0])->object != main_object))
+	    (!build->n_order || rank_of(build, location_at(build, build->order[0]))))
 		add_object(build, main_object, 0, 0);
 	for (uint32_t i = 0; i < build->n_order; i++) {
 		const struct location *location = location_at(build, build->order[i]);
