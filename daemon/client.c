@@ -40,6 +40,7 @@ struct client {
 	struct engine *engine;
 	struct wire *wire;
 	sd_event_source *io;
+	sd_event_source *deadline; /* of the recording's duration */
 	enum {
 		HELLO,
 		READY,
@@ -90,6 +91,22 @@ void client_fail(struct client *client, const char *msg)
 	fail(client, &err);
 }
 
+static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	client_tick(userdata);
+	return 0;
+}
+
+/* The tick would end it up to 100 ms late. */
+static void set_deadline(struct client *client)
+{
+	uint64_t duration_ns = client->session->request->duration_ns;
+	if (duration_ns)
+		sd_event_add_time_relative(client->engine->event, &client->deadline,
+					   CLOCK_MONOTONIC, duration_ns / 1000 + 1, 1000,
+					   on_deadline, client);
+}
+
 static void say_started(struct client *client)
 {
 	const struct session *session = client->session;
@@ -107,6 +124,7 @@ static void say_started(struct client *client)
 	message.started = &started;
 	say(client, &message);
 	client->said_started = true;
+	set_deadline(client);
 	client->progress_ns = clock_now_ns();
 }
 
@@ -353,7 +371,8 @@ void client_free(struct client *client)
 	if (!client)
 		return;
 	finish(client);
-	sd_event_source_unref(client->io);
+	sd_event_source_disable_unref(client->io);
+	sd_event_source_disable_unref(client->deadline);
 	wire_free(client->wire);
 	message_free(client->record);
 	free(client->packed.at);
