@@ -4,91 +4,119 @@
 #include "cli/frames.h"
 #include "cli/owners.h"
 #include "cli/selection.h"
-#include "cli/tree.h"
 #include "common/index.h"
 #include "common/memory.h"
 
 #include <inttypes.h>
+#include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 
-/* Keys of the tree: owners first, frames after them. */
-struct folded {
-	const struct selection *selection;
-	struct frames *frames;
-	struct owners *owners;
-	struct tree tree;
+/* Stacks whose frames look alike have one number: `looks`. */
+struct looks {
+	const struct profile *profile;
+	const struct frames *frames;
+	uint32_t *of_stack; /* the first stack that looks so */
+	uint32_t *keys;	    /* of the stack at hand, root first */
+	uint32_t n;
+	size_t room;
+	uint32_t *others; /* room to compare */
+	size_t others_room;
+	struct index index;
 };
 
-/* Where the rows of an owner and a stack end in the tree; so that a stack is walked once an owner,
- * not once a row. */
-struct place {
-	uint32_t owner, stack, node;
+/* A line: all rows of an owner and a look. */
+struct line {
+	uint32_t owner, stack;
+	int64_t value;
 };
-struct places {
-	struct place *at;
+struct lines {
+	struct line *at;
 	size_t n, room;
 	struct index index;
 };
 
-static bool same_place(const void *context, uint32_t number, const void *key)
+static uint32_t collect(const struct looks *looks, uint32_t stack, uint32_t **keys, size_t *room)
 {
-	const struct place *a = &((const struct places *)context)->at[number - 1], *b = key;
+	const struct profile_stack *s = &looks->profile->stacks.at[stack];
+	uint32_t n = 0;
+	for (uint32_t i = s->n_frames; i-- > 0;) {
+		uint32_t inlined;
+		uint32_t location = looks->profile->frames.at[s->first_frame + i];
+		const uint32_t *of = frames_of(looks->frames, location, &inlined);
+		*keys = memory_grow(*keys, room, (size_t)n + inlined, sizeof(**keys));
+		for (uint32_t k = inlined; k-- > 0;)
+			(*keys)[n++] = of[k];
+	}
+	return n;
+}
+
+static bool looks_alike(const void *context, uint32_t number, const void *key)
+{
+	/* The room to compare in is the only thing that changes. */
+	struct looks *looks = (struct looks *)context;
+	uint32_t n = collect(looks, number - 1, &looks->others, &looks->others_room);
+	return n == looks->n && !memcmp(looks->others, key, n * sizeof(*looks->keys));
+}
+
+static void compare_stacks(struct looks *looks, const bool *keep)
+{
+	uint32_t n = looks->profile->stacks.n;
+	looks->of_stack = memory_new((size_t)n + 1, sizeof(*looks->of_stack));
+	looks->keys = memory_grow(NULL, &looks->room, 1, sizeof(*looks->keys));
+	for (uint32_t i = 0; i < n; i++) {
+		if (!keep[i])
+			continue;
+		looks->n = collect(looks, i, &looks->keys, &looks->room);
+		uint64_t hash = index_hash(looks->keys, looks->n * sizeof(*looks->keys));
+		uint32_t number = index_find(&looks->index, hash, looks_alike, looks, looks->keys);
+		if (!number) {
+			number = i + 1;
+			index_add(&looks->index, hash, number);
+		}
+		looks->of_stack[i] = number - 1;
+	}
+}
+
+static void looks_deinit(struct looks *looks)
+{
+	free(looks->of_stack);
+	free(looks->keys);
+	free(looks->others);
+	index_deinit(&looks->index);
+}
+
+static bool same_line(const void *context, uint32_t number, const void *key)
+{
+	const struct line *a = &((const struct lines *)context)->at[number - 1], *b = key;
 	return a->owner == b->owner && a->stack == b->stack;
 }
 
-static uint32_t walk(struct folded *folded, uint32_t owner, uint32_t stack)
+static void add_to_line(struct lines *lines, uint32_t owner, uint32_t stack, int64_t value)
 {
-	const struct profile *profile = folded->selection->profile;
-	const struct profile_stack *s = &profile->stacks.at[stack];
-	uint32_t owners = owners_end(folded->owners), node = 0;
-	if (*owners_get(folded->owners, owner)->name)
-		node = tree_child(&folded->tree, node, owner);
-	for (uint32_t i = s->n_frames; i-- > 0;) {
-		uint32_t n;
-		const uint32_t *keys =
-			frames_of(folded->frames, profile->frames.at[s->first_frame + i], &n);
-		for (uint32_t k = n; k-- > 0;)
-			node = tree_child(&folded->tree, node, owners + keys[k]);
+	struct line line = {owner, stack, value};
+	uint64_t hash = index_hash(&line, offsetof(struct line, value));
+	uint32_t number = index_find(&lines->index, hash, same_line, lines, &line);
+	if (number) {
+		struct line *found = &lines->at[number - 1];
+		found->value = selection_add(found->value, value);
+		return;
 	}
-	return node;
-}
-
-static uint32_t find_place(struct folded *folded, struct places *places,
-			   const struct profile_row *row)
-{
-	struct place place = {owners_of(folded->owners, row->labels), row->stack, 0};
-	uint64_t hash = index_hash(&place, sizeof(place));
-	uint32_t number = index_find(&places->index, hash, same_place, places, &place);
-	if (number)
-		return places->at[number - 1].node;
-	place.node = walk(folded, place.owner, place.stack);
-	places->at = memory_grow(places->at, &places->room, places->n + 1, sizeof(place));
-	places->at[places->n++] = place;
-	index_add(&places->index, hash, (uint32_t)places->n);
-	return place.node;
-}
-
-static void build(struct folded *folded)
-{
-	const struct profile *profile = folded->selection->profile;
-	struct places places = {0};
-	tree_init(&folded->tree);
-	for (uint32_t i = 0; i < profile->rows.n; i++) {
-		int64_t value = selection_row(folded->selection, i);
-		if (!value)
-			continue;
-		uint32_t node = find_place(folded, &places, &profile->rows.at[i]);
-		folded->tree.at[node].self = selection_add(folded->tree.at[node].self, value);
-	}
-	free(places.at);
-	index_deinit(&places.index);
+	lines->at = memory_grow(lines->at, &lines->room, lines->n + 1, sizeof(line));
+	lines->at[lines->n++] = line;
+	index_add(&lines->index, hash, (uint32_t)lines->n);
 }
 
 /* `;` would split a frame; line breaks have been escaped. */
 static void put_text(FILE *out, const char *text)
 {
-	for (; *text; text++)
-		putc_unlocked(*text == ';' ? ':' : *text, out);
+	const char *end;
+	while ((end = strchr(text, ';'))) {
+		fwrite_unlocked(text, 1, (size_t)(end - text), out);
+		putc_unlocked(':', out);
+		text = end + 1;
+	}
+	fputs_unlocked(text, out);
 }
 
 static void put_owner(FILE *out, const struct owners_one *owner, bool threads)
@@ -111,50 +139,37 @@ static void put_frame(FILE *out, const struct frames_key *key, bool annotate)
 		fputs("_[j]", out);
 }
 
-static void put_path(FILE *out, const struct folded *folded, uint32_t node, uint32_t *path,
-		     const struct folded_options *options)
+static void put_line(FILE *out, struct looks *looks, const struct owners_one *owner,
+		     const struct line *line, const struct folded_options *options)
 {
-	uint32_t n = 0, owners = owners_end(folded->owners);
-	for (; node; node = folded->tree.at[node].parent)
-		path[n++] = folded->tree.at[node].key;
-	if (!n)
+	const char *gap = "";
+	if (*owner->name) {
+		put_owner(out, owner, options->threads);
+		gap = ";";
+	}
+	uint32_t n = collect(looks, line->stack, &looks->keys, &looks->room);
+	if (!n && !*owner->name)
 		fputs("[no stack]", out);
-	while (n-- > 0) {
-		if (path[n] < owners)
-			put_owner(out, owners_get(folded->owners, path[n]), options->threads);
-		else
-			put_frame(out, frames_key(folded->frames, path[n] - owners),
-				  options->annotate);
-		if (n)
-			putc_unlocked(';', out);
+	for (uint32_t i = 0; i < n; i++) {
+		fputs(gap, out);
+		put_frame(out, frames_key(looks->frames, looks->keys[i]), options->annotate);
+		gap = ";";
 	}
 }
 
-static uint32_t deepest(const struct tree *tree)
+static void print(FILE *out, struct looks *looks, const struct owners *owners,
+		  const struct lines *lines, int64_t divisor, const struct folded_options *options)
 {
-	uint32_t most = 0;
-	guard_mem uint32_t *depth = memory_new(tree->n, sizeof(*depth));
-	for (uint32_t i = 1; i < tree->n; i++) {
-		depth[i] = depth[tree->at[i].parent] + 1;
-		most = depth[i] > most ? depth[i] : most;
-	}
-	return most;
-}
-
-static void print(FILE *out, const struct folded *folded, const struct folded_options *options)
-{
-	int64_t divisor = !strcmp(folded->selection->unit, "nanoseconds") ? 1000 : 1;
 	int64_t rest = 0; /* what rounding down has left so far: goes to the next line */
-	guard_mem uint32_t *path = memory_new((size_t)deepest(&folded->tree) + 1, sizeof(*path));
-	for (uint32_t i = 0; i < folded->tree.n; i++) {
-		int64_t value = folded->tree.at[i].self;
-		if (value <= 0)
+	for (size_t i = 0; i < lines->n; i++) {
+		const struct line *line = &lines->at[i];
+		if (line->value <= 0)
 			continue;
-		value = selection_add(value, rest);
+		int64_t value = selection_add(line->value, rest);
 		rest = value % divisor;
 		if (value < divisor)
 			continue;
-		put_path(out, folded, i, path, options);
+		put_line(out, looks, owners_get(owners, line->owner), line, options);
 		fprintf(out, " %" PRId64 "\n", value / divisor);
 	}
 }
@@ -162,18 +177,25 @@ static void print(FILE *out, const struct folded *folded, const struct folded_op
 void folded_write(FILE *out, const struct selection *selection,
 		  const struct folded_options *options)
 {
+	const struct profile *profile = selection->profile;
 	unsigned parts = FRAMES_FUNCTION | (options->annotate ? FRAMES_KIND : 0);
-	struct folded folded = {
-		.selection = selection,
-		.frames = frames_new(selection->profile, parts),
-		.owners = owners_new(selection->profile,
-				     options->threads ? OWNERS_BY_THREAD : OWNERS_BY_COMM),
-	};
-	build(&folded);
-	print(out, &folded, options);
-	tree_deinit(&folded.tree);
-	owners_free(folded.owners);
-	frames_free(folded.frames);
+	struct frames *frames guard(guard_frames) = frames_new(profile, parts);
+	struct owners *owners guard(guard_owners) =
+		owners_new(profile, options->threads ? OWNERS_BY_THREAD : OWNERS_BY_COMM);
+	struct looks looks guard(looks_deinit) = {.profile = profile, .frames = frames};
+	struct lines lines = {0};
+	compare_stacks(&looks, selection->keep);
+	for (uint32_t i = 0; i < profile->rows.n; i++) {
+		const struct profile_row *row = &profile->rows.at[i];
+		int64_t value = selection_row(selection, i);
+		if (value)
+			add_to_line(&lines, owners_of(owners, row->labels),
+				    looks.of_stack[row->stack], value);
+	}
+	int64_t divisor = !strcmp(selection->unit, "nanoseconds") ? 1000 : 1;
+	print(out, &looks, owners, &lines, divisor, options);
+	free(lines.at);
+	index_deinit(&lines.index);
 }
 
 const char *folded_column(const struct profile *profile, const char *sample)

@@ -9,6 +9,7 @@
 #include "cli/options.h"
 #include "cli/report_flat.h"
 #include "cli/report_head.h"
+#include "cli/report_owners.h"
 #include "cli/report_view.h"
 #include "cli/terminal.h"
 #include "common/err.h"
@@ -29,6 +30,8 @@ enum {
 	SORT,
 	LINES,
 	MODULES,
+	PROCESSES,
+	THREADS,
 	JSON,
 	COLOUR,
 	NO_PAGER,
@@ -42,6 +45,8 @@ static const struct option table[] = {
 	{"ignore", IGNORE, "REGEX", "without stacks with such a function in them"},
 	{"lines", LINES, NULL, "by source line"},
 	{"modules", MODULES, NULL, "by module"},
+	{"processes", PROCESSES, NULL, "by process"},
+	{"threads", THREADS, NULL, "by thread"},
 	{"json", JSON, NULL, "for programs"},
 	{"color", COLOUR, "auto|always|never", "colours (auto: on a terminal, without NO_COLOR)"},
 	{"no-pager", NO_PAGER, NULL, "do not page on a terminal"},
@@ -53,7 +58,8 @@ struct request {
 	struct selection_wish wish;
 	enum totals_order order;
 	double min_percent; /* negative: not given */
-	unsigned parts;	    /* enum frames_parts */
+	enum report_kind kind;
+	unsigned parts; /* enum frames_parts */
 	bool json, no_pager;
 	enum terminal_colour colour;
 };
@@ -87,6 +93,12 @@ static int take_option(struct request *request, const struct options *options, i
 		return 0;
 	case MODULES:
 		request->parts = FRAMES_MODULE;
+		return 0;
+	case PROCESSES:
+		request->kind = REPORT_PROCESSES;
+		return 0;
+	case THREADS:
+		request->kind = REPORT_THREADS;
 		return 0;
 	case JSON:
 		request->json = true;
@@ -154,6 +166,19 @@ static void print_selection(const struct selection *selection, const struct sele
 		printf("%s: %s\n", selection->type, total);
 }
 
+static enum owners_by owners_by(enum report_kind kind)
+{
+	return kind == REPORT_THREADS ? OWNERS_BY_THREAD : OWNERS_BY_PROCESS;
+}
+
+static void print_view(const struct report_view *view)
+{
+	if (view->kind == REPORT_FLAT)
+		report_flat_print(stdout, view);
+	else
+		report_owners_print(stdout, view, owners_by(view->kind));
+}
+
 static void print_text(const struct request *request, struct report_view *view, const char *file)
 {
 	view->width = terminal_width();
@@ -162,7 +187,7 @@ static void print_text(const struct request *request, struct report_view *view, 
 		terminal_page_begin();
 	report_head_print(stdout, view->profile, file, view->width);
 	print_selection(view->selection, &request->wish);
-	report_flat_print(stdout, view);
+	print_view(view);
 	terminal_page_end();
 }
 
@@ -177,7 +202,10 @@ static void print_json(const struct report_view *view, const char *file)
 	jsontext_int(&json, "total", view->selection->total);
 	jsontext_int(&json, "selected", view->selection->kept);
 	jsontext_close(&json);
-	report_flat_json(&json, view);
+	if (view->kind == REPORT_FLAT)
+		report_flat_json(&json, view);
+	else
+		report_owners_json(&json, view, owners_by(view->kind));
 	jsontext_close(&json);
 }
 
@@ -191,6 +219,7 @@ static int view_profile(const struct request *request, const struct profile *pro
 	if (result < 0)
 		return result;
 	struct report_view view = {
+		.kind = request->kind,
 		.profile = profile,
 		.frames = frames,
 		.selection = &selection,

@@ -12,7 +12,14 @@
 struct frames;
 struct jsontext;
 
+enum report_kind {
+	REPORT_FLAT,
+	REPORT_PROCESSES,
+	REPORT_THREADS,
+};
+
 struct report_view {
+	enum report_kind kind;
 	const struct profile *profile;
 	const struct frames *frames;
 	const struct selection *selection;

@@ -74,9 +74,9 @@ void table_highlight(struct table *table)
 	table->highlights.at[table->highlights.n - 1] = true;
 }
 
-size_t table_rows(const struct table *table)
+size_t table_columns(const struct table *table)
 {
-	return table->highlights.n;
+	return table->n;
 }
 
 /* What the flexible column may have, so that a line fits. */

@@ -4,6 +4,7 @@
 #include "cli/jsontext.h"
 #include "cli/report_flat.h"
 #include "cli/report_head.h"
+#include "cli/report_owners.h"
 #include "cli/report_view.h"
 #include "common/err.h"
 #include "common/profile.h"
@@ -134,6 +135,29 @@ static void prints_modules(void)
 	profile_free(profile);
 }
 
+static void prints_threads(void)
+{
+	struct profile *profile = fixture_profile_nginx();
+	struct frames *frames guard(guard_frames) = frames_new(profile, FRAMES_FUNCTION);
+	struct selection selection guard(selection_deinit) = {0};
+	struct selection_wish wish = {0};
+	CU_ASSERT_EQUAL(selection_init(&selection, profile, frames, &wish, NULL), 0);
+	struct report_view view = {.profile = profile, .frames = frames, .selection = &selection};
+	char *text = NULL;
+	size_t bytes;
+	FILE *out = open_memstream(&text, &bytes);
+	report_owners_print(out, &view, OWNERS_BY_THREAD);
+	report_owners_print(out, &view, OWNERS_BY_PROCESS);
+	fclose(out);
+	same_text(text, "  CPU   CPU%   PID   TID  THREAD\n"
+			"0.70s  70.0%  4242  4242  nginx\n"
+			"0.30s  30.0%  4242  4243  nginx\n"
+			"  CPU    CPU%   PID  PROCESS\n"
+			"1.00s  100.0%  4242  nginx\n");
+	free(text);
+	profile_free(profile);
+}
+
 static void refuses(struct profile *profile, struct selection_wish wish, const char *msg,
 		    const char *hint)
 {
@@ -178,4 +202,5 @@ static void reads_head(void)
 
 SUITE(report, {"amounts", amounts}, {"prints the flat table", prints_the_flat_table},
       {"cuts to the terminal", cuts_to_the_terminal}, {"prints modules", prints_modules},
-      {"refuses what is not there", refuses_what_is_not_there}, {"reads the head", reads_head});
+      {"prints threads", prints_threads}, {"refuses what is not there", refuses_what_is_not_there},
+      {"reads the head", reads_head});
