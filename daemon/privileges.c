@@ -94,16 +94,21 @@ int privileges_limit_worker(void)
 {
 	const struct {
 		int resource;
-		rlim_t value;
+		rlim_t most;
 	} limits[] = {
-		{RLIMIT_NOFILE, 16}, /* the socket, an object and its debug files */
+		{RLIMIT_NOFILE, 8192}, /* it keeps each object open */
 		{RLIMIT_FSIZE, 0},
 #ifndef SANITIZE			/* ASan reserves terabytes */
-		{RLIMIT_AS, 2ul << 30}, /* a mapped browser with its debug sections unpacked */
+		{RLIMIT_AS, 3ul << 30}, /* a mapped browser with its debug sections unpacked */
 #endif
 	};
 	for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
-		const struct rlimit limit = {limits[i].value, limits[i].value};
+		struct rlimit limit;
+		if (getrlimit(limits[i].resource, &limit) < 0)
+			return -errno;
+		if (limit.rlim_max > limits[i].most)
+			limit.rlim_max = limits[i].most;
+		limit.rlim_cur = limit.rlim_max;
 		if (setrlimit(limits[i].resource, &limit) < 0)
 			return -errno;
 	}

@@ -19,5 +19,5 @@ int privileges_drop(uid_t id, struct err *err);
 
 /* The engine holds an event and a link per CPU and session: all the fds it can get. */
 int privileges_limit_engine(void);
-/* A worker parses what a target wrote: little memory, few files, nothing written. */
+/* A worker parses what a target wrote: bounded memory and files, nothing written. */
 int privileges_limit_worker(void);

@@ -145,7 +145,8 @@ static void others_keep_nothing(void)
 	struct child worker guard_child = child_start(keep_and_drop);
 	CU_ASSERT_EQUAL(worker.code, 0);
 	compare(worker.pid, 0, "61100\t61100\t61100\t61100");
-	CU_ASSERT_EQUAL(limit_of(worker.pid, "Max open files"), 16);
+	long files = limit_of(worker.pid, "Max open files");
+	CU_ASSERT(files > 16 && files <= 8192);
 	CU_ASSERT_EQUAL(limit_of(worker.pid, "Max file size"), 0);
 }
 
