@@ -26,25 +26,24 @@ enum {
 
 int launch_open_program(const char *name, int *fd, struct err *err)
 {
-	char path[PATH_MAX];
-	ssize_t n = readlink("/proc/self/exe", path, sizeof(path));
-	if (n < 0 || n >= (ssize_t)sizeof(path))
-		return err_set(err, n < 0 ? -errno : -ENAMETOOLONG, ERR_FAILED,
-			       "cannot find the own program: %s",
-			       strerror(n < 0 ? errno : ENAMETOOLONG));
-	path[n] = '\0';
-	char *slash = strrchr(path, '/');
-	size_t room = slash ? sizeof(path) - (slash + 1 - path) : 0;
-	if (strlen(name) >= room)
-		return err_set(err, -ENAMETOOLONG, ERR_FAILED, "cannot open %s: %s", name,
-			       strerror(ENAMETOOLONG));
-	memcpy(slash + 1, name, strlen(name) + 1);
-	int opened = open(path, O_PATH | O_CLOEXEC);
-	if (opened < 0)
-		return err_set(err, -errno, ERR_FAILED, "cannot open %s: %s", path,
+	static const char *const places[] = {"", "../libexec/probe/"};
+	char directory[PATH_MAX], path[PATH_MAX + 64];
+	ssize_t n = readlink("/proc/self/exe", directory, sizeof(directory) - 1);
+	if (n < 0)
+		return err_set(err, -errno, ERR_FAILED, "cannot find the own program: %s",
 			       strerror(errno));
-	*fd = opened;
-	return 0;
+	directory[n] = '\0';
+	*strrchr(directory, '/') = '\0'; /* the kernel gives an absolute path */
+	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+		snprintf(path, sizeof(path), "%s/%s%s", directory, places[i], name);
+		int opened = open(path, O_PATH | O_CLOEXEC);
+		if (opened < 0)
+			continue;
+		*fd = opened;
+		return 0;
+	}
+	return err_set(err, -errno, ERR_FAILED, "%s is not in %s: %s", name, directory,
+		       strerror(errno));
 }
 
 void launch_quiet(void)

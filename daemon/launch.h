@@ -15,7 +15,7 @@ enum {
 	LAUNCH_WORKER_UID = 61102,
 };
 
-/* Opens `name` in the directory where this program lies. */
+/* Opens `name` where this program lies (build tree), or where `make install` puts it from there. */
 int launch_open_program(const char *name, int *fd, struct err *err);
 
 /* Forks the engine, which runs `run` with the client's socket and its end of a new packet pair; the
