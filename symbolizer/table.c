@@ -3,9 +3,11 @@
 
 #include <dwarf.h>
 #include <errno.h>
+#include <stdlib.h>
 
 #include "common/err.h"
 #include "common/worker.h"
+#include "symbolizer/cfi_entries.h"
 #include "symbolizer/cfi_state.h"
 #include "symbolizer/elf.h"
 
@@ -72,22 +74,70 @@ static int read_section(const struct elf *elf, const char *name, struct elf_byte
 	return 0;
 }
 
+/* The sections of an object, and what the compiler is to know of it. */
+struct input {
+	struct elf_bytes eh_frame, debug_frame;
+	struct worker_segment segments[WORKER_SEGMENTS];
+	struct cfi_source source;
+};
+
+static void input_deinit(struct input *input)
+{
+	elf_bytes_deinit(&input->eh_frame);
+	elf_bytes_deinit(&input->debug_frame);
+}
+
+static int input_read(struct input *input, const struct elf *elf)
+{
+	struct cfi_source *source = &input->source;
+	source->segments = input->segments;
+	source->n_segments = code_segments(elf, input->segments);
+	source->sections[1].debug = true;
+	int code = read_section(elf, ".eh_frame", &input->eh_frame, &source->sections[0]);
+	if (code && !read_by_header(elf, &input->eh_frame, &source->sections[0].vaddr)) {
+		source->sections[0].bytes = input->eh_frame.data;
+		source->sections[0].n = input->eh_frame.bytes;
+	}
+	int debug_code =
+		read_section(elf, ".debug_frame", &input->debug_frame, &source->sections[1]);
+	if (source->sections[0].bytes || source->sections[1].bytes)
+		return 0;
+	return code == -ENODATA ? debug_code : code;
+}
+
 int table_build(const struct elf *elf, struct cfi_table *table, struct err *err)
 {
-	struct elf_bytes eh_frame guard_elf_bytes = {0}, debug_frame guard_elf_bytes = {0};
-	struct worker_segment segments[WORKER_SEGMENTS];
-	struct cfi_source source = {.segments = segments,
-				    .n_segments = code_segments(elf, segments)};
-	source.sections[1].debug = true;
-	int code = read_section(elf, ".eh_frame", &eh_frame, &source.sections[0]);
-	if (code && !read_by_header(elf, &eh_frame, &source.sections[0].vaddr)) {
-		source.sections[0].bytes = eh_frame.data;
-		source.sections[0].n = eh_frame.bytes;
-	}
-	int debug_code = read_section(elf, ".debug_frame", &debug_frame, &source.sections[1]);
-	if (!source.sections[0].bytes && !source.sections[1].bytes) {
-		code = code == -ENODATA ? debug_code : code;
+	struct input input guard(input_deinit) = {0};
+	int code = input_read(&input, elf);
+	if (code)
 		return err_set(err, code, ERR_FAILED, "no unwind information");
-	}
-	return cfi_compile(&source, table, err);
+	return cfi_compile(&input.source, table, err);
+}
+
+static int compare_functions(const void *a, const void *b)
+{
+	const struct table_function *x = a, *y = b;
+	return (x->address > y->address) - (x->address < y->address);
+}
+
+int table_functions(const struct elf *elf, struct table_function **out, uint32_t *n)
+{
+	struct input input guard(input_deinit) = {0};
+	struct cfi_entries entries guard(cfi_entries_deinit) = {0};
+	struct cfi_counts counts = {0};
+	int code = input_read(&input, elf);
+	if (!code)
+		code = cfi_entries_read(&input.source, &entries, &counts);
+	if (code)
+		return code;
+	struct table_function *functions = malloc((entries.n_fdes + 1ul) * sizeof(*functions));
+	if (!functions)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < entries.n_fdes; i++)
+		functions[i] = (struct table_function){entries.fdes[i].vaddr,
+						       entries.fdes[i].end - entries.fdes[i].start};
+	qsort(functions, entries.n_fdes, sizeof(*functions), compare_functions);
+	*out = functions;
+	*n = entries.n_fdes;
+	return 0;
 }

@@ -11,3 +11,11 @@ struct err;
  * file without section headers has PT_GNU_EH_FRAME, that shows where .eh_frame begins. Codes of
  * cfi_compile(), and of elf_read(). */
 int table_build(const struct elf *elf, struct cfi_table *table, struct err *err);
+
+/* Where functions begin and end, also those without a symbol: the FDEs of the same sections. */
+struct table_function {
+	uint64_t address; /* ELF */
+	uint32_t bytes;
+};
+/* By address; free() them. */
+int table_functions(const struct elf *elf, struct table_function **functions, uint32_t *n);
