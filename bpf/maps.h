@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* The maps, and the memory they cost the host: ring 4 MiB + mappings 4 MiB + filter 1.9 MiB + ticks
  * 1 MiB + threads 0.3 MiB + spaces, seen and counters 0.4 MiB + 18 KiB a CPU of scratch: under
- * 12 MiB. */
+ * 12 MiB; and 21 MiB of unwind tables (unwind_types.h). */
 #pragma once
 
 #include "bpf/kernel.h"
 #include "bpf/types.h"
+#include "bpf/unwind_types.h"
 
 /* Set before loading. */
 const volatile __u64 stext = 0; /* kernel addresses are told as distances from here */
@@ -28,6 +29,10 @@ struct {
 MAPS_ARRAY(sessions, struct session_config, SESSIONS_MAX, BPF_F_MMAPABLE);
 MAPS_ARRAY(spaces, struct space, SPACES_MAX, BPF_F_MMAPABLE);
 MAPS_ARRAY(mappings, struct mapping, MAPPINGS_MAX, BPF_F_MMAPABLE);
+MAPS_ARRAY(unwind_tables, struct unwind_table, UNWIND_TABLES, BPF_F_MMAPABLE);
+MAPS_ARRAY(unwind_pages, struct unwind_page, UNWIND_PAGES, BPF_F_MMAPABLE);
+MAPS_ARRAY(unwind_rows, struct unwind_row, UNWIND_ROWS, BPF_F_MMAPABLE);
+MAPS_ARRAY(unwind_rules, struct unwind_rule, UNWIND_RULES, BPF_F_MMAPABLE);
 MAPS_ARRAY(counters, struct cpu_counters, CPUS_MAX, BPF_F_MMAPABLE);
 MAPS_ARRAY(ticks, struct ticks, SESSIONS_MAX *CPUS_MAX, BPF_F_MMAPABLE);
 MAPS_ARRAY(everything, __u64, 1, 0);

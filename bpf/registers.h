@@ -2,7 +2,7 @@
 /* The user registers of the current thread: all that is known of the processor here. */
 #pragma once
 
-#include "bpf/kernel.h"
+#include "bpf/stacks.h"
 
 #ifndef __TARGET_ARCH_x86
 #error "only x86-64 is known here"
@@ -21,22 +21,57 @@ static __always_inline bool registers_32bit(const struct pt_regs *regs)
 	return (regs->cs & 0xffff) == REGISTERS_USER_CS32;
 }
 
+/* A system call that is under way, not an interrupt. Its pc is behind the instruction, which may be
+ * the last one of its function (libc's __restore_rt): so like a return address. */
+static __always_inline bool registers_in_syscall(const struct pt_regs *regs)
+{
+	return (__s64)regs->orig_rax >= 0;
+}
+
+/* DWARF's numbers (psABI 3.6.2). */
+static __always_inline void registers_number(const struct pt_regs *from, struct unwind_state *to)
+{
+	to->reg[0] = from->rax;
+	to->reg[1] = from->rdx;
+	to->reg[2] = from->rcx;
+	to->reg[3] = from->rbx;
+	to->reg[4] = from->rsi;
+	to->reg[5] = from->rdi;
+	to->reg[6] = from->rbp;
+	to->reg[7] = from->rsp;
+	to->reg[8] = from->r8;
+	to->reg[9] = from->r9;
+	to->reg[10] = from->r10;
+	to->reg[11] = from->r11;
+	to->reg[12] = from->r12;
+	to->reg[13] = from->r13;
+	to->reg[14] = from->r14;
+	to->reg[15] = from->r15;
+	to->pc = from->rip;
+}
+
 /* The registers the thread has, or will have, in user mode. False: it has none. `ctx` are those
- * that were interrupted. The kernel's copy is read whole: newer kernels keep cs as a u16 in a
- * union, which a typed access would follow. */
+ * that were interrupted; `saved` is room for the kernel's copy, which is read whole: newer kernels
+ * keep cs as a u16 in a union, which a typed access would follow. */
 static __always_inline bool registers_read(struct bpf_perf_event_data *ctx,
-					   struct task_struct *task, struct pt_regs *regs)
+					   struct task_struct *task, struct pt_regs *saved,
+					   struct unwind_state *to, bool *is_32bit)
 {
 	if ((task->flags & (KERNEL_PF_KTHREAD | KERNEL_PF_IO_WORKER)) || !task->mm)
 		return false;
+	to->flags = FRAME_EXACT;
 	if (registers_user_mode(&ctx->regs)) {
-		regs->rip = ctx->regs.rip;
-		regs->rsp = ctx->regs.rsp;
-		regs->rbp = ctx->regs.rbp;
-		regs->cs = ctx->regs.cs;
+		registers_number(&ctx->regs, to);
+		*is_32bit = registers_32bit(&ctx->regs);
 		return true;
 	}
-	const void *saved = (const void *)bpf_task_pt_regs(task);
-	return saved && !bpf_probe_read_kernel(regs, sizeof(*regs), saved) &&
-	       registers_user_mode(regs);
+	const void *kernels = (const void *)bpf_task_pt_regs(task);
+	if (!kernels || bpf_probe_read_kernel(saved, sizeof(*saved), kernels) ||
+	    !registers_user_mode(saved))
+		return false;
+	registers_number(saved, to);
+	if (registers_in_syscall(saved))
+		to->flags = 0;
+	*is_32bit = registers_32bit(saved);
+	return true;
 }

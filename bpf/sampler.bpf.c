@@ -39,7 +39,7 @@ static __always_inline bool sampler_sample(struct bpf_perf_event_data *ctx, stru
 		return false;
 	}
 	if (config->flags & SESSION_USER) {
-		__u32 end = walk_user(s, ctx, task, space);
+		__u32 end = walk_user(s, ctx, task, space, config->flags);
 		count_walk_end(end);
 		if (end != WALK_NO_REGISTERS &&
 		    !stacks_send(s, end, config->salt, &sample.user_hash, &sample.user_check)) {

@@ -5,13 +5,16 @@
 
 #include "bpf/count.h"
 
+#define unwind_read(to, bytes, address)                                                            \
+	bpf_probe_read_user(to, bytes, (const void *)(unsigned long)(address))
+#include "bpf/unwind_step.h"
+
 /* What a walk knows; see walk.h. */
 struct walk {
-	__u64 pc, sp, fp; /* registers of the frame in hand */
-	__u64 range;	  /* of the space, see struct space */
+	struct unwind_state at; /* the frame in hand */
+	__u64 range;		/* of the space, see struct space */
 	__u32 space;
-	__u16 flags; /* enum frame_flags of the frame in hand */
-	__u16 pad;
+	__u32 session_flags;
 	struct mapping hit; /* holds the frame in hand; object 0: no mapping does */
 };
 
@@ -22,6 +25,7 @@ struct scratch {
 	__u32 check;
 	__u32 pad;
 	struct walk walk;
+	struct pt_regs registers; /* the kernel's copy of a thread's */
 	__u64 addresses[KERNEL_FRAMES_MAX + 1];
 	struct stack_event body; /* with room for USER_FRAMES_MAX */
 };

@@ -168,8 +168,9 @@ TYPES_ASSERT_SIZE(struct filter_change, 24);
 
 /* sessions: mmapable array by session number. Written by the engine before the events start. */
 enum session_flags {
-	SESSION_USER = 1 << 0,	 /* user stacks (off: -K) */
-	SESSION_KERNEL = 1 << 1, /* kernel stacks (off: -U) */
+	SESSION_USER = 1 << 0,	     /* user stacks (off: -K) */
+	SESSION_KERNEL = 1 << 1,     /* kernel stacks (off: -U) */
+	SESSION_BY_POINTER = 1 << 2, /* frame pointers only (--call-graph fp) */
 };
 struct session_config {
 	__u32 flags; /* enum session_flags */

@@ -7,10 +7,16 @@
 #include "bpf/registers.h"
 #include "bpf/stacks.h"
 
-enum {
-	WALK_STEPPED = WALK_ENDS,	/* no end: the registers are the caller's now */
-	WALK_FRAME_BYTES_MAX = 1 << 20, /* a frame pointer further away leads nowhere */
-};
+#define WALK_ELEMENT(name, type, map)                                                              \
+	static __always_inline const struct type *name(__u32 number)                               \
+	{                                                                                          \
+		return bpf_map_lookup_elem(&map, &number);                                         \
+	}
+WALK_ELEMENT(unwind_table_at, unwind_table, unwind_tables)
+WALK_ELEMENT(unwind_page_at, unwind_page, unwind_pages)
+WALK_ELEMENT(unwind_row_at, unwind_row, unwind_rows)
+WALK_ELEMENT(unwind_rule_at, unwind_rule, unwind_rules)
+#include "bpf/unwind_lookup.h"
 
 /* Number of the mapping that holds `address`, or MAPPINGS_MAX. Not inlined, and global, so that the
  * verifier looks at it once and not after every way a walk can come here. */
@@ -33,11 +39,17 @@ __noinline __u32 walk_find_mapping(__u32 first, __u32 n, __u64 address)
 	return MAPPINGS_MAX;
 }
 
-/* Makes walk->hit the mapping of the frame in hand. A return address may be the first byte after
- * its function, and after its mapping. */
+/* The instruction that the frame in hand executes: a return address may be the first byte after its
+ * function, and after its mapping. */
+static __always_inline __u64 walk_address(const struct walk *walk)
+{
+	return walk->at.flags & FRAME_EXACT ? walk->at.pc : walk->at.pc - 1;
+}
+
+/* Makes walk->hit the mapping of the frame in hand. */
 static __always_inline void walk_locate(struct walk *walk)
 {
-	__u64 address = walk->flags & FRAME_EXACT ? walk->pc : walk->pc - 1;
+	__u64 address = walk_address(walk);
 	if (walk->hit.object && address >= walk->hit.start && address < walk->hit.end)
 		return;
 	walk->hit.object = 0;
@@ -51,37 +63,29 @@ static __always_inline bool walk_push(struct scratch *s)
 {
 	struct walk *walk = &s->walk;
 	struct frame frame = {
-		.address = walk->pc,
+		.address = walk->at.pc,
 		.object = walk->space,
 		.kind = FRAME_RAW,
-		.flags = walk->flags,
+		.flags = walk->at.flags,
 	};
 	if (walk->hit.object) {
-		frame.address = walk->pc - walk->hit.start + walk->hit.offset;
+		frame.address = walk->at.pc - walk->hit.start + walk->hit.offset;
 		frame.object = walk->hit.object;
 		frame.kind = FRAME_FILE;
 	}
 	return stacks_push(s, &frame);
 }
 
-/* To the caller by the frame pointer. A process built without them ends here early, or loses the
- * callers of leaf functions. */
-static __always_inline __u32 walk_by_pointer(struct walk *walk)
+/* To the caller: by a rule, or where there is none by the frame pointer, for code of a JIT or a
+ * language that keeps them. */
+static __always_inline __u32 walk_step(struct walk *walk)
 {
-	__u64 saved[2]; /* the caller's frame pointer, the return address */
-	if (!walk->fp)
-		return WALK_ROOT;
-	if (walk->fp < walk->sp || walk->fp - walk->sp > WALK_FRAME_BYTES_MAX || (walk->fp & 7))
-		return WALK_NO_ROW;
-	if (bpf_probe_read_user(saved, sizeof(saved), (const void *)walk->fp))
-		return WALK_BAD_PAGE;
-	if (!saved[1])
-		return WALK_ROOT;
-	walk->sp = walk->fp + sizeof(saved);
-	walk->fp = saved[0];
-	walk->pc = saved[1];
-	walk->flags = FRAME_BY_POINTER;
-	return WALK_STEPPED;
+	__u32 number = 0;
+	if (walk->hit.object && walk->hit.table && !(walk->session_flags & SESSION_BY_POINTER))
+		number = unwind_find(walk->hit.table,
+				     walk_address(walk) - walk->hit.start + walk->hit.offset);
+	const struct unwind_rule *rule = number ? unwind_rule_at(number) : NULL;
+	return rule ? unwind_step(&walk->at, rule) : unwind_step_pointer(&walk->at);
 }
 
 struct walk_loop {
@@ -104,30 +108,26 @@ static long walk_frame(__u32 i, void *data)
 		loop->end = WALK_DEPTH;
 		return 1;
 	}
-	loop->end = walk_by_pointer(walk);
-	return loop->end != WALK_STEPPED;
+	loop->end = walk_step(walk);
+	return loop->end != UNWIND_STEPPED;
 }
 
 /* Walks into the scratch memory. Returns why the walk ended; with WALK_NO_REGISTERS there is no
  * stack. */
 static __always_inline __u32 walk_user(struct scratch *s, struct bpf_perf_event_data *ctx,
-				       struct task_struct *task, __u32 space)
+				       struct task_struct *task, __u32 space, __u32 session_flags)
 {
-	struct pt_regs regs;
-	if (!registers_read(ctx, task, &regs))
-		return WALK_NO_REGISTERS;
 	struct walk *walk = &s->walk;
-	__builtin_memset(walk, 0, sizeof(*walk));
-	walk->pc = regs.rip;
-	walk->sp = regs.rsp;
-	walk->fp = regs.rbp;
-	walk->flags = FRAME_EXACT;
+	bool is_32bit = false;
+	if (!registers_read(ctx, task, &s->registers, &walk->at, &is_32bit))
+		return WALK_NO_REGISTERS;
 	walk->space = space;
+	walk->session_flags = session_flags;
+	walk->hit.object = 0;
 	struct space *slot = space ? bpf_map_lookup_elem(&spaces, &space) : NULL;
-	if (slot)
-		walk->range = slot->range;
+	walk->range = slot ? slot->range : 0;
 	stacks_begin(s, false);
-	if (registers_32bit(&regs)) {
+	if (is_32bit) {
 		walk_locate(walk);
 		walk_push(s);
 		return WALK_32BIT;

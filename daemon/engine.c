@@ -4,9 +4,11 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #include <systemd/sd-event.h>
 #include <time.h>
+#include "common/array.h"
 #include "common/err.h"
 #include "daemon/asker.h"
 #include "daemon/client.h"
@@ -23,12 +25,24 @@ static void drain(struct engine *engine)
 		sampler_drain(engine->sampler);
 }
 
+/* Those that are over leave. */
+static void tick_clients(struct engine *engine)
+{
+	for (uint32_t i = engine->n_clients; i-- > 0;) {
+		client_tick(engine->clients[i]);
+		if (!client_is_over(engine->clients[i]))
+			continue;
+		client_free(engine->clients[i]);
+		engine->clients[i] = engine->clients[--engine->n_clients];
+	}
+}
+
 static int on_tick(sd_event_source *source, uint64_t usec, void *userdata)
 {
 	struct engine *engine = userdata;
 	drain(engine);
-	client_tick(engine->client);
-	if (client_is_over(engine->client))
+	tick_clients(engine);
+	if (engine->embedded && !engine->n_clients)
 		return sd_event_exit(engine->event, 0);
 	sd_event_source_set_time_relative(source, TICK_US);
 	return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
@@ -43,7 +57,9 @@ static int on_ring(sd_event_source *source, int fd, uint32_t revents, void *user
 static int on_broker(sd_event_source *source, int fd, uint32_t revents, void *userdata)
 {
 	struct engine *engine = userdata;
-	client_fail(engine->client, "the broker (probed) has ended; the recording is lost");
+	for (uint32_t i = 0; i < engine->n_clients; i++)
+		client_fail(engine->clients[i],
+			    "the broker (probed) has ended; the recording is lost");
 	return sd_event_exit(engine->event, 1);
 }
 
@@ -72,15 +88,29 @@ static int run(struct engine *engine)
 	return sd_event_loop(engine->event);
 }
 
+int engine_add_client(struct engine *engine, int socket_take)
+{
+	struct client *client = client_new(engine, socket_take);
+	if (!client)
+		return -ENOMEM;
+	engine->clients = array_room(engine->clients, engine->n_clients, &engine->clients_room,
+				     sizeof(*engine->clients));
+	engine->clients[engine->n_clients++] = client;
+	return 0;
+}
+
 int engine_run(int client_socket, int broker_socket)
 {
-	struct engine engine = {.asker = asker_new(broker_socket)};
+	struct engine engine = {.asker = asker_new(broker_socket), .embedded = true};
 	signal(SIGPIPE, SIG_IGN);
 	if (sd_event_new(&engine.event) < 0)
 		return 1;
-	engine.client = client_new(&engine, client_socket);
-	int code = engine.client ? run(&engine) : -ENOMEM;
-	client_free(engine.client);
+	int code = engine_add_client(&engine, client_socket);
+	if (!code)
+		code = run(&engine);
+	while (engine.n_clients)
+		client_free(engine.clients[--engine.n_clients]);
+	free(engine.clients);
 	symbolizer_free(engine.symbolizer);
 	sampler_free(engine.sampler);
 	sd_event_unref(engine.event);

@@ -3,6 +3,9 @@
  * clients. Its own uid, no capabilities; everything privileged is asked from the broker. */
 #pragma once
 
+#include <stdbool.h>
+#include <stdint.h>
+
 struct asker;
 struct err;
 struct symbolizer;
@@ -16,11 +19,15 @@ struct engine {
 	struct asker *asker;
 	struct sampler *sampler;
 	struct symbolizer *symbolizer;
-	struct client *client;
+	struct client **clients;
+	uint32_t n_clients, clients_room;
+	bool embedded; /* ends with its one client */
 };
 
 /* Runs as the process: serves the one client on `client_socket` (both sockets are taken), until it
  * is done or gone, or the broker is. Returns the exit status. */
 int engine_run(int client_socket, int broker_socket);
+/* A new client: takes the socket, also when it fails (then the socket is closed). */
+int engine_add_client(struct engine *engine, int socket_take);
 /* Makes sampler and symbolizer when they are not there yet. */
 int engine_prepare(struct engine *engine, struct err *err);

@@ -85,6 +85,13 @@ int object_open(int fd_take, struct object **object, struct err *err)
 	return code ? code : from_elf(elf, object);
 }
 
+int object_open_memory(uint8_t *memory_take, size_t bytes, struct object **object, struct err *err)
+{
+	struct elf *elf;
+	int code = elf_open_memory(memory_take, bytes, &elf, err);
+	return code ? code : from_elf(elf, object);
+}
+
 int object_open_vdso(int fd, struct object **object, struct err *err)
 {
 	guard_mem uint8_t *bytes = malloc(VDSO_MAX);
@@ -101,9 +108,7 @@ int object_open_vdso(int fd, struct object **object, struct err *err)
 			break;
 		n += (size_t)got;
 	}
-	struct elf *elf;
-	int code = elf_open_memory(steal_ptr(bytes), n, &elf, err);
-	return code ? code : from_elf(elf, object);
+	return object_open_memory(steal_ptr(bytes), n, object, err);
 }
 
 int object_open_kernel(int fd, uint64_t stext, struct object **out, struct err *err)
@@ -188,7 +193,7 @@ _Static_assert(sizeof(struct worker_name) + sizeof(struct worker_line) + 3 * LIM
 		       OBJECT_RECORD_BYTES,
 	       "one line fits");
 
-size_t object_name(const struct object *object, uint64_t address, void *record)
+size_t object_name(struct object *object, uint64_t address, void *record)
 {
 	struct worker_name head = {.vaddr = address};
 	size_t bytes = sizeof(head);

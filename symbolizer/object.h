@@ -15,6 +15,8 @@ struct worker_opened;
 
 /* Takes the fd, also when it fails. Codes of elf_open(). */
 int object_open(int fd_take, struct object **object, struct err *err);
+/* The same for a file in memory, which it takes. */
+int object_open_memory(uint8_t *memory_take, size_t bytes, struct object **object, struct err *err);
 /* Reads the vdso's bytes from the fd (borrowed), a pipe or a file. */
 int object_open_vdso(int fd, struct object **object, struct err *err);
 /* `stext`: the address that kernel frames are relative to. The fd is borrowed. Codes of
@@ -34,4 +36,4 @@ enum {
 };
 /* Writes the record of one address (struct worker_name …) into `record`, which is aligned to 8 and
  * has OBJECT_RECORD_BYTES; returns its bytes. */
-size_t object_name(const struct object *object, uint64_t address, void *record);
+size_t object_name(struct object *object, uint64_t address, void *record);

@@ -82,7 +82,7 @@ static int answer_open(struct service *service, const struct worker_request *req
 }
 
 static int answer_names(struct service *service, const struct worker_request *request,
-			const struct object *object)
+			struct object *object)
 {
 	for (uint32_t i = 0; i < request->n; i++) {
 		void *record = reply_room(&service->reply, OBJECT_RECORD_BYTES);
@@ -105,7 +105,7 @@ static void put_array(struct reply *reply, const void *elements, uint32_t n, uin
 	}
 }
 
-static int answer_table(struct service *service, const struct object *object)
+static int answer_table(struct service *service, struct object *object)
 {
 	struct reply *reply = &service->reply;
 	struct cfi_table table guard(cfi_table_deinit) = {};

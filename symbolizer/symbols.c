@@ -270,8 +270,10 @@ static void lay_out(struct symbols *symbols, uint32_t *open)
 
 int symbols_finish(struct symbols *symbols)
 {
-	qsort(symbols->entries, symbols->n_entries, sizeof(struct entry), compare_entries);
-	settle_sizes(symbols);
+	if (symbols->n_entries) {
+		qsort(symbols->entries, symbols->n_entries, sizeof(struct entry), compare_entries);
+		settle_sizes(symbols);
+	}
 	uint64_t n = symbols->n_entries;
 	guard_mem uint32_t *open = malloc((n + 1) * sizeof(*open));
 	symbols->ranges = malloc((2 * n + 1) * sizeof(struct range));

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "symbolizer/object.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/err.h"
+#include "common/worker.h"
+#include "tests/image.h"
+#include "tests/unit.h"
+
+static uint64_t record[OBJECT_RECORD_BYTES / sizeof(uint64_t)];
+
+/* The first line's name of the record, or "". */
+static const char *name_at(struct object *object, uint64_t offset, uint64_t *vaddr)
+{
+	static char name[256];
+	struct worker_name head;
+	struct worker_line line;
+	size_t bytes = object_name(object, offset, record);
+	memcpy(&head, record, sizeof(head));
+	CU_ASSERT_EQUAL(head.bytes, bytes);
+	CU_ASSERT_EQUAL(bytes % 8, 0);
+	*vaddr = head.vaddr;
+	*name = 0;
+	if (head.n_lines) {
+		memcpy(&line, (char *)record + sizeof(head), sizeof(line));
+		snprintf(name, sizeof(name), "%.*s", line.n_name,
+			 (char *)record + sizeof(head) + sizeof(line));
+	}
+	return name;
+}
+
+static void names_by_file_offset(void)
+{
+	const struct image_symbol list[] = {
+		{"main", IMAGE_TEXT + 0x100, 0x10, STT_FUNC, STB_GLOBAL},
+		{"\x1b[31m;\xff\n", IMAGE_TEXT + 0x200, 0x10, STT_FUNC, STB_GLOBAL},
+	};
+	size_t bytes;
+	uint64_t vaddr;
+	uint8_t *image = image_new(list, 2, &bytes);
+	guard_object struct object *object = NULL;
+	CU_ASSERT_EQUAL(object_open_memory(image, bytes, &object, NULL), 0);
+	CU_ASSERT_STRING_EQUAL(name_at(object, IMAGE_OFFSET + 0x10f, &vaddr), "main");
+	CU_ASSERT_EQUAL(vaddr, IMAGE_TEXT + 0x10f);
+	CU_ASSERT_STRING_EQUAL(name_at(object, IMAGE_OFFSET + 0x110, &vaddr), "");
+	CU_ASSERT_EQUAL(vaddr, IMAGE_TEXT + 0x110);
+	CU_ASSERT_STRING_EQUAL(name_at(object, 1ull << 40, &vaddr), "");
+	CU_ASSERT_EQUAL(vaddr, 1ull << 40);
+	/* Raw: who shows it escapes it. */
+	CU_ASSERT_STRING_EQUAL(name_at(object, IMAGE_OFFSET + 0x200, &vaddr), "\x1b[31m;\xff\n");
+	struct worker_opened opened;
+	object_describe(object, &opened);
+	CU_ASSERT_EQUAL(opened.n_symbols, 2);
+	CU_ASSERT_EQUAL(opened.n_segments, 1);
+	CU_ASSERT_STRING_EQUAL(opened.note, "");
+}
+
+static void names_this_function(void)
+{
+	uint64_t vaddr;
+	guard_object struct object *object = NULL;
+	int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+	CU_ASSERT_EQUAL(object_open(fd, &object, NULL), 0);
+	/* The file offset of our own code, from the mapping that holds it. */
+	guard_file FILE *maps = fopen("/proc/self/maps", "re");
+	char line[1024];
+	unsigned long start, end, offset, here = (unsigned long)&names_this_function;
+	while (maps && fgets(line, sizeof(line), maps))
+		if (sscanf(line, "%lx-%lx %*s %lx", &start, &end, &offset) == 3 && here >= start &&
+		    here < end)
+			break;
+	CU_ASSERT_STRING_EQUAL(name_at(object, here - start + offset, &vaddr),
+			       "names_this_function");
+}
+
+static void says_what_is_missing(void)
+{
+	size_t bytes;
+	uint8_t *image = image_new(NULL, 0, &bytes);
+	Elf64_Ehdr *header = (Elf64_Ehdr *)image;
+	header->e_shoff = 0;
+	struct worker_opened opened;
+	guard_object struct object *object = NULL;
+	CU_ASSERT_EQUAL(object_open_memory(image, bytes, &object, NULL), 0);
+	object_describe(object, &opened);
+	CU_ASSERT_STRING_EQUAL(opened.note, "stripped: only exported functions have names");
+	struct err err = {};
+	struct object *none = NULL;
+	CU_ASSERT_EQUAL(object_open(image_file("#!/bin/sh", 9), &none, &err), -ENOEXEC);
+	CU_ASSERT_STRING_EQUAL(err.msg, "not an ELF file");
+}
+
+static void broken_tables_cost_only_names(void)
+{
+	const struct image_symbol list[] = {
+		{"main", IMAGE_TEXT + 0x100, 0x10, STT_FUNC, STB_GLOBAL}};
+	size_t bytes;
+	uint64_t vaddr;
+	uint8_t *image = image_new(list, 1, &bytes);
+	Elf64_Ehdr *header = (Elf64_Ehdr *)image;
+	Elf64_Shdr *symbols = (Elf64_Shdr *)(image + header->e_shoff) + 2;
+	symbols->sh_size = UINT64_MAX / 2;
+	guard_object struct object *object = NULL;
+	CU_ASSERT_EQUAL(object_open_memory(image, bytes, &object, NULL), 0);
+	struct worker_opened opened;
+	object_describe(object, &opened);
+	CU_ASSERT_STRING_EQUAL(opened.note, "broken symbol table");
+	CU_ASSERT_STRING_EQUAL(name_at(object, IMAGE_OFFSET + 0x10f, &vaddr), "");
+	CU_ASSERT_EQUAL(vaddr, IMAGE_TEXT + 0x10f);
+}
+
+/* Small files with bytes changed by a fixed sequence: no crash, no hang (ASan judges). */
+static void changed_files(void)
+{
+	const struct image_symbol list[] = {
+		{"_ZN3foo3barEv", IMAGE_TEXT + 0x100, 0x10, STT_FUNC, STB_GLOBAL},
+		{"local", IMAGE_TEXT + 0x108, 0, STT_NOTYPE, STB_LOCAL},
+		{"main", IMAGE_TEXT + 0x200, 0x20, STT_FUNC, STB_WEAK},
+	};
+	size_t bytes;
+	uint64_t seed = 42;
+	guard_mem uint8_t *image = image_new(list, 3, &bytes);
+	for (int i = 0; i < 5000; i++) {
+		uint8_t *changed = malloc(bytes);
+		memcpy(changed, image, bytes);
+		for (int k = 0; k <= i % 3; k++) {
+			seed = seed * 6364136223846793005ull + 1442695040888963407ull;
+			size_t at = (seed >> 33) % (bytes - IMAGE_TEXT_BYTES);
+			at = at < IMAGE_OFFSET ? at % 128 : at + IMAGE_TEXT_BYTES;
+			changed[at] = (uint8_t)(seed >> 20);
+		}
+		uint64_t vaddr;
+		guard_object struct object *object = NULL;
+		if (object_open_memory(changed, bytes, &object, NULL))
+			continue;
+		struct worker_opened opened;
+		object_describe(object, &opened);
+		for (uint64_t offset = 0; offset < bytes; offset += 0x80)
+			name_at(object, offset, &vaddr);
+	}
+}
+
+SUITE(object, {"names by file offset", names_by_file_offset},
+      {"names this function", names_this_function}, {"says what is missing", says_what_is_missing},
+      {"broken tables cost only names", broken_tables_cost_only_names},
+      {"changed files", changed_files});
