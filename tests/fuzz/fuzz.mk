@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: Apache-2.0
+# Fuzzing, with libFuzzer under ASan and UBSan. tests/fuzz/fuzz_X.c is linked with common/ and with
+# fuzz_X_src; its seeds are the files of tests/fuzz/seeds/X and of the directories fuzz_X_seeds, which
+# are made.
+#
+#   make fuzz-short                  each for 15 seconds (FUZZ_SECONDS=)
+#   make fuzz_pprof                  builds one; then e.g. build/fuzz/fuzz_pprof build/fuzz/found/pprof
+F := build/fuzz
+fuzz_elf_src := $(filter-out %/main.c,$(symbolizer_src))
+fuzz_pprof_seeds := $(F)/seeds/pprof
+
+FUZZ_SECONDS ?= 15
+fuzz_names := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+fuzz_flags := -std=gnu11 -D_GNU_SOURCE -DVERSION='"$(VERSION)"' -iquote . -iquote build/gen -O1 -g \
+	-fno-omit-frame-pointer -fno-sanitize-recover=undefined
+fuzz_common := $(common_src) $(patsubst common/%.proto,build/gen/common/%.pb-c.c,$(protos))
+.PHONY: fuzz-short $(fuzz_names:%=fuzz_%) $(fuzz_names:%=fuzz-short-%)
+
+define fuzz_target
+$(F)/fuzz_$(1): $(patsubst %.c,$(F)/%.o,tests/fuzz/fuzz_$(1).c $(fuzz_common) $(fuzz_$(1)_src))
+	$$(call quiet,LINK)$(CLANG) -fsanitize=fuzzer,address,undefined -o $$@ $$^ $(unit_libs)
+fuzz_$(1): $(F)/fuzz_$(1)
+fuzz-short-$(1): $(F)/fuzz_$(1) $(fuzz_$(1)_seeds)
+	@mkdir -p $(F)/found/$(1)
+	$(F)/fuzz_$(1) -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=2048 -verbosity=0 \
+		-print_final_stats=1 -artifact_prefix=$(F)/fuzz_$(1)- \
+		$(F)/found/$(1) $(wildcard tests/fuzz/seeds/$(1)) $(fuzz_$(1)_seeds)
+endef
+$(foreach name,$(fuzz_names),$(eval $(call fuzz_target,$(name))))
+fuzz-short: $(fuzz_names:%=fuzz-short-%)
+
+$(F)/%.o: %.c | $(gen_src)
+	@mkdir -p $(@D)
+	$(call quiet,CC)$(CLANG) $(fuzz_flags) -fsanitize=fuzzer-no-link,address,undefined -MMD -MP -c -o $@ $<
+
+# Seeds of pprof are the text form of common/profile.proto: as bytes, gzip and zstd.
+$(F)/seeds/pprof: $(wildcard tests/fuzz/seeds/pprof/*.txt) common/profile.proto common/info.proto
+	@mkdir -p $@
+	@for text in tests/fuzz/seeds/pprof/*.txt; do \
+		bytes=$@/$$(basename $$text .txt).pb && \
+		protoc -Icommon --encode=probe.Profile common/profile.proto <$$text >$$bytes && \
+		gzip -nkf $$bytes && zstd -qf $$bytes || exit 1; \
+	done
+	@touch $@
+
+-include $(shell find $(F) -name '*.d' 2>/dev/null)
