@@ -14,7 +14,8 @@
 #include "common/guard.h"
 #include "common/limits.h"
 #include "common/memory.h"
-#include "cli/output_gzip.h"
+#include "cli/export_formats.h"
+#include "cli/output_write.h"
 
 enum {
 	SAME_SECOND_MOST = 1000 /* default names tried before giving up */
@@ -62,7 +63,7 @@ void output_make_name(char *out, size_t room, const struct output_name *name, un
 		strftime(when, sizeof(when), "-%Y%m%dT%H%M%SZ", &tm);
 	if (n > 1)
 		snprintf(again, sizeof(again), "-%u", n);
-	snprintf(out, room, "%s%s%s%s.pb.gz", words, pid, when, again);
+	snprintf(out, room, "%s%s%s%s%s", words, pid, when, again, name->suffix);
 }
 
 /* The directory of `path` as "" or "…/". */
@@ -89,11 +90,11 @@ static int open_beside(const char *path, char **name)
 	return fd;
 }
 
-static int check_stdout(struct err *err)
+static int check_stdout(const struct output *output, struct err *err)
 {
 	if (fcntl(STDOUT_FILENO, F_GETFD) < 0)
 		return err_set(err, -EBADF, ERR_FAILED, "standard output is closed");
-	if (!isatty(STDOUT_FILENO))
+	if (output->format || !isatty(STDOUT_FILENO))
 		return 0;
 	err_set(err, -EINVAL, ERR_USAGE, "a profile is binary: not written to a terminal");
 	err_hint(err, "-o FILE, or a pipe");
@@ -126,7 +127,7 @@ static int check_existing(const struct output *output, const struct stat *st, st
 int output_check(const struct output *output, struct err *err)
 {
 	if (output_is_stdout(output))
-		return check_stdout(err);
+		return check_stdout(output, err);
 	const char *path = output->path ? output->path : "";
 	struct stat st;
 	if (*path && !stat(path, &st)) {
@@ -165,55 +166,71 @@ static int move(const char *from, const char *to, bool replace)
 	return 0;
 }
 
-static int write_to(int fd, const struct output_profile *profile, uint64_t *bytes)
+/* One wish to save: where to is the caller's matter. */
+struct saving {
+	const struct output *output;
+	const struct output_profile *profile;
+	const struct output_name *name;
+	uint64_t *bytes;
+	struct err *err;
+};
+
+static int write_to(const struct saving *saving, const char *path, int fd)
 {
-	return output_gzip_write(profile->zstd, profile->bytes, fd, bytes);
+	const char *slash = strrchr(path, '/');
+	return output_write(saving->output->format, saving->profile, slash ? slash + 1 : path, fd,
+			    saving->bytes, saving->err);
 }
 
-/* The whole file beside `path`; its temporary name (new) in *name. Nothing is left on failure. */
-static int write_beside(const char *path, const struct output_profile *profile, char **name,
-			uint64_t *bytes)
+/* The whole file, beside the place it is for; its temporary name (new) in *temporary. Nothing is
+ * left on failure. */
+static int write_beside(const struct saving *saving, const char *path, char **temporary)
 {
 	char *made guard_mem = NULL;
 	int fd = open_beside(path, &made);
 	if (fd < 0)
 		return fd;
-	int code = write_to(fd, profile, bytes);
+	int code = write_to(saving, path, fd);
 	if (close(fd) && code >= 0)
 		code = -errno;
 	if (code < 0)
 		unlink(made);
 	else
-		*name = steal_ptr(made);
+		*temporary = steal_ptr(made);
 	return code;
 }
 
-static int save_as(const char *path, bool replace, const struct output_profile *profile,
-		   uint64_t *bytes)
+static int save_as(const struct saving *saving, const char *path)
 {
 	char *temporary guard_mem = NULL;
-	int code = write_beside(path, profile, &temporary, bytes);
+	int code = write_beside(saving, path, &temporary);
 	if (code < 0)
 		return code;
-	code = move(temporary, path, replace);
+	code = move(temporary, path, saving->output->force);
 	if (code < 0)
 		unlink(temporary);
 	return code;
 }
 
-/* Under the first free default name in `directory` ("" or ending in '/'). */
-static int save_named(const char *directory, const struct output_profile *profile,
-		      const struct output_name *name, char **path, uint64_t *bytes)
+static char *path_in(const char *directory, const struct output_name *name, unsigned n)
 {
+	char file[256], *path = NULL;
+	output_make_name(file, sizeof(file), name, n);
+	if (asprintf(&path, "%s%s", directory, file) < 0)
+		memory_exhausted();
+	return path;
+}
+
+/* Under the first free default name in `directory` ("" or ending in '/'). */
+static int save_named(const struct saving *saving, const char *directory, char **path)
+{
+	char *first guard_mem = path_in(directory, saving->name, 1);
 	char *temporary guard_mem = NULL;
-	int code = write_beside(directory, profile, &temporary, bytes);
+	int code = write_beside(saving, first, &temporary);
 	if (code < 0)
 		return code;
 	for (unsigned n = 1; n <= SAME_SECOND_MOST; n++) {
-		char file[256], *whole guard_mem = NULL;
-		output_make_name(file, sizeof(file), name, n);
-		if (asprintf(&whole, "%s%s", directory, file) < 0)
-			memory_exhausted();
+		char *whole guard_mem = path_in(directory, saving->name, n);
 		code = move(temporary, whole, false);
 		if (!code) {
 			*path = steal_ptr(whole);
@@ -226,28 +243,28 @@ static int save_named(const char *directory, const struct output_profile *profil
 	return code;
 }
 
-static int save_special(const char *path, const struct output_profile *profile, uint64_t *bytes)
+static int save_special(const struct saving *saving, const char *path)
 {
 	int fd guard_fd = open(path, O_WRONLY | O_CLOEXEC);
-	return fd < 0 ? -errno : write_to(fd, profile, bytes);
+	return fd < 0 ? -errno : write_to(saving, path, fd);
 }
 
-static int save_where_asked(const struct output *output, const struct output_profile *profile,
-			    const struct output_name *name, char **path, uint64_t *bytes)
+static int save_where_asked(const struct saving *saving, char **path)
 {
-	if (!output->path)
-		return save_named("", profile, name, path, bytes);
+	const char *asked = saving->output->path;
+	if (!asked)
+		return save_named(saving, "", path);
 	struct stat st;
 	int code;
-	if (output_is_stdout(output))
-		code = write_to(STDOUT_FILENO, profile, bytes);
-	else if (!stat(output->path, &st) && is_special(&st))
-		code = save_special(output->path, profile, bytes);
+	if (output_is_stdout(saving->output))
+		code = write_to(saving, "standard output", STDOUT_FILENO);
+	else if (!stat(asked, &st) && is_special(&st))
+		code = save_special(saving, asked);
 	else
-		code = save_as(output->path, output->force, profile, bytes);
+		code = save_as(saving, asked);
 	if (code < 0)
 		return code;
-	*path = strdup(output->path);
+	*path = strdup(asked);
 	if (!*path)
 		memory_exhausted();
 	return 0;
@@ -256,7 +273,8 @@ static int save_where_asked(const struct output *output, const struct output_pro
 int output_save(const struct output *output, const struct output_profile *profile,
 		const struct output_name *name, char **path, uint64_t *bytes, struct err *err)
 {
-	int code = save_where_asked(output, profile, name, path, bytes);
+	struct saving saving = {output, profile, name, bytes, err};
+	int code = save_where_asked(&saving, path);
 	if (code >= 0)
 		return OUTPUT_SAVED;
 	if (code == -EBADMSG)
@@ -270,7 +288,7 @@ int output_save(const struct output *output, const struct output_profile *profil
 	char *directory guard_mem = NULL;
 	if (asprintf(&directory, "%s/", tmp && *tmp ? tmp : "/tmp") < 0)
 		memory_exhausted();
-	int elsewhere = save_named(directory, profile, name, path, bytes);
+	int elsewhere = save_named(&saving, directory, path);
 	if (elsewhere < 0) {
 		err_hint(err, "%s could not be written either (%s): the profile is lost", directory,
 			 strerror(-elsewhere));

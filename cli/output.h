@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 struct err;
+struct export_format;
 
 /* The bytes that the engine sent: pprof, compressed with zstd. */
 struct output_profile {
@@ -22,6 +23,7 @@ void output_profile_deinit(struct output_profile *profile);
 struct output {
 	const char *path; /* -o; NULL: a name made of target and time, in the current directory */
 	bool force;	  /* an existing file may be replaced */
+	const struct export_format *format; /* NULL: pprof */
 };
 
 static inline bool output_is_stdout(const struct output *output)
@@ -38,6 +40,7 @@ struct output_name {
 	const char *name; /* of the target, any bytes */
 	uint32_t pid;	  /* 0: none */
 	int64_t time_s;	  /* since 1970, UTC */
+	const char *suffix;
 };
 
 /* "NAME-PID-20261122T074512Z.pb.gz", `n` from 2 on: "…Z-2.pb.gz"; sanitized; cut to `room`. */
@@ -50,7 +53,7 @@ enum output_result {
 	OUTPUT_SAVED_ELSEWHERE,
 };
 
-/* Writes gzip-compressed pprof. *path (new on the heap; "-" for standard output) and *bytes only
+/* Writes in the format wished. *path (new on the heap; "-" for standard output) and *bytes only
  * with the results above; else negative errno with words, and no file is left. -EPIPE: nobody reads
  * standard output any more (no words). */
 int output_save(const struct output *output, const struct output_profile *profile,

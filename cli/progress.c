@@ -180,7 +180,7 @@ static void print_next(FILE *out, const char *path)
 }
 
 void progress_wrote(struct progress *progress, const Probe__Finished *finished, const char *path,
-		    uint64_t bytes)
+		    uint64_t bytes, bool is_pprof)
 {
 	FILE *out = progress->out;
 	char text[PROGRESS_TEXT];
@@ -197,8 +197,10 @@ void progress_wrote(struct progress *progress, const Probe__Finished *finished, 
 	fprintf(out, ", %s lost", progress_count(text, finished->lost));
 	if (finished->has_named)
 		fprintf(out, ", %.1f%% named", finished->named * 100);
-	fprintf(out, ", %s\n", progress_size(text, bytes));
-	if (!is_stdout)
+	if (bytes)
+		fprintf(out, ", %s", progress_size(text, bytes));
+	fputc('\n', out);
+	if (is_pprof && !is_stdout)
 		print_next(out, path);
 	fflush(out);
 }

@@ -38,9 +38,9 @@ void progress_started(struct progress *progress, const struct progress_started *
 void progress_update(struct progress *progress, const struct Probe__Progress *update);
 /* Removes the bar. */
 void progress_clear(struct progress *progress);
-/* "Wrote FILE  1,901 samples, …" and the next steps. */
+/* "Wrote FILE  1,901 samples, …" and, if it is pprof, the next steps. `bytes` 0: not known. */
 void progress_wrote(struct progress *progress, const struct Probe__Finished *finished,
-		    const char *path, uint64_t bytes);
+		    const char *path, uint64_t bytes, bool is_pprof);
 
 /* "1,204" */
 const char *progress_count(char text[PROGRESS_TEXT], uint64_t n);

@@ -15,6 +15,7 @@
 #include "cli/commands.h"
 #include "cli/daemon_link.h"
 #include "cli/errors.h"
+#include "cli/export_formats.h"
 #include "cli/output.h"
 #include "cli/progress.h"
 #include "cli/record_args.h"
@@ -101,16 +102,18 @@ static int save(struct record *record, struct err *err)
 	const Probe__Finished *finished = session->finished->finished;
 	if (!finished->samples)
 		return say_nothing(record, err);
+	const struct export_format *format = record->args.output.format;
 	struct output_name name = {
 		.name = record_session_name(session),
 		.pid = record_session_pid(session),
 		.time_s = record->began,
+		.suffix = format ? format->suffixes[0] : ".pb.gz",
 	};
 	char *path guard_mem = NULL;
 	uint64_t bytes;
 	int code = output_save(&record->args.output, &session->profile, &name, &path, &bytes, err);
 	if (code == OUTPUT_SAVED)
-		progress_wrote(&record->progress, finished, path, bytes);
+		progress_wrote(&record->progress, finished, path, bytes, !format);
 	return code == OUTPUT_SAVED_ELSEWHERE ? -EIO : code;
 }
 

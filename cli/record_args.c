@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/export_formats.h"
 #include "cli/options.h"
 #include "common/duration.h"
 #include "common/err.h"
@@ -60,7 +61,7 @@ static const struct option table[] = {
 	{"label", OPTION_LABEL, "KEY=VALUE", "a note kept in the profile"},
 	{"duration", 'd', "DURATION", "end after 30 or 30s"},
 	{"output", 'o', "FILE|-", "where the profile goes (NAME-PID-TIME.pb.gz)"},
-	{"format", 'f', "pprof", "of the output"},
+	{"format", 'f', "FORMAT", "as of `probe export` (by the suffix of FILE, else pprof)"},
 	{"force", OPTION_FORCE, NULL, "replace FILE"},
 	{"json", OPTION_JSON, NULL, "errors as JSON"},
 	{NULL},
@@ -215,14 +216,18 @@ static int add_label(struct record_args *args, const char *text, struct err *err
 	return 0;
 }
 
-static int check_format(const char *text, struct err *err)
+/* pprof needs no writer: it is what the engine sends. */
+static const struct export_format *other_than_pprof(const struct export_format *format)
 {
-	if (!strcmp(text, "pprof"))
-		return 0;
-	err_set(err, -EINVAL, ERR_USAGE, "-f: a recording is written as pprof, not as \"%s\"",
-		text);
-	err_hint(err, "`probe export -f FORMAT` makes others of it");
-	return -EINVAL;
+	return format && strcmp(format->name, "pprof") != 0 ? format : NULL;
+}
+
+static int parse_format(struct record_args *args, const char *text, struct err *err)
+{
+	const struct export_format *format = export_formats_find(text, err);
+	args->format_given = format != NULL;
+	args->output.format = other_than_pprof(format);
+	return format ? 0 : -EINVAL;
 }
 
 /* A positional DURATION, or a bare number where somebody typed several PIDs. 1: neither, so CMD
@@ -282,7 +287,7 @@ static int take_option(struct record_args *args, int option, const char *value, 
 		args->output.path = value;
 		return 0;
 	case 'f':
-		return check_format(value, err);
+		return parse_format(args, value, err);
 	default:
 		break;
 	}
@@ -352,5 +357,7 @@ int record_args_parse(struct record_args *args, int argc, char **argv, struct er
 	}
 	if (!args->command && got < 0)
 		return got;
+	if (!args->format_given && args->output.path)
+		args->output.format = other_than_pprof(export_formats_of(args->output.path, NULL));
 	return check(args, err);
 }

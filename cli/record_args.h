@@ -25,7 +25,8 @@ struct record_args {
 	size_t n_labels;
 	uint64_t duration_ns; /* 0: none */
 	struct output output;
-	char **command; /* borrowed: the rest of argv, ending with NULL; NULL: none */
+	bool format_given; /* -f; else the suffix of the file says it */
+	char **command;	   /* borrowed: the rest of argv, ending with NULL; NULL: none */
 };
 
 enum {

@@ -14,8 +14,11 @@
 #include <zlib.h>
 #include <zstd.h>
 
+#include "cli/export_formats.h"
 #include "cli/output_gzip.h"
 #include "common/err.h"
+#include "common/pprof.h"
+#include "common/profile.h"
 #include "tests/unit.h"
 
 enum {
@@ -95,13 +98,15 @@ static bool is_whole(const char *path)
 static void names(void)
 {
 	char out[256];
-	struct output_name name = {
-		.name = "nginx: w/;\n\x1b[1m", .pid = 4242, .time_s = 1795333512};
+	struct output_name name = {.name = "nginx: w/;\n\x1b[1m",
+				   .pid = 4242,
+				   .time_s = 1795333512,
+				   .suffix = ".pb.gz"};
 	output_make_name(out, sizeof(out), &name, 1);
 	CU_ASSERT_STRING_EQUAL(out, "nginx__w_____1m-4242-20261122T074512Z.pb.gz");
 	output_make_name(out, sizeof(out), &name, 2);
 	CU_ASSERT_STRING_EQUAL(out, "nginx__w_____1m-4242-20261122T074512Z-2.pb.gz");
-	name = (struct output_name){.name = "..-rf", .time_s = 0};
+	name = (struct output_name){.name = "..-rf", .time_s = 0, .suffix = ".pb.gz"};
 	output_make_name(out, sizeof(out), &name, 1);
 	CU_ASSERT_STRING_EQUAL(out, "_.-rf-19700101T000000Z.pb.gz");
 	name.name = "";
@@ -147,7 +152,7 @@ static void default_names_never_collide(void)
 	struct output_profile profile = {0};
 	fill(&profile);
 	struct output output = {0};
-	struct output_name name = {.name = "x", .pid = 1};
+	struct output_name name = {.name = "x", .pid = 1, .suffix = ".pb.gz"};
 	const char *expected[] = {"x-1-19700101T000000Z.pb.gz", "x-1-19700101T000000Z-2.pb.gz",
 				  "x-1-19700101T000000Z-3.pb.gz"};
 	for (int i = 0; i < 3; i++) {
@@ -172,7 +177,7 @@ static void replaces_only_when_forced(void)
 	struct output_profile profile = {0};
 	fill(&profile);
 	close(open("old", O_CREAT | O_WRONLY, 0600));
-	struct output_name name = {.name = "x"};
+	struct output_name name = {.name = "x", .suffix = ".pb.gz"};
 	char *path = NULL;
 	uint64_t bytes;
 	struct err err = {0};
@@ -198,7 +203,7 @@ static void full_disk(void)
 	struct place place = place_open();
 	struct output_profile profile = {0};
 	fill(&profile);
-	struct output_name name = {.name = "x", .pid = 7};
+	struct output_name name = {.name = "x", .pid = 7, .suffix = ".pb.gz"};
 	char *path = NULL, hint[320];
 	uint64_t bytes;
 	struct err err = {0};
@@ -230,7 +235,7 @@ static void leaves_nothing(void)
 	char *path = NULL;
 	uint64_t bytes;
 	struct err err = {0};
-	struct output_name name = {.name = "x"};
+	struct output_name name = {.name = "x", .suffix = ".pb.gz"};
 	int code = output_save(&(struct output){0}, &profile, &name, &path, &bytes, &err);
 	setrlimit(RLIMIT_FSIZE, &old);
 	signal(SIGXFSZ, was);
@@ -260,7 +265,42 @@ static void damaged_at_every_cut(void)
 	CU_ASSERT_EQUAL(place_close(&place), 1);
 }
 
+static int keep(void *context, const void *data, size_t bytes)
+{
+	return output_profile_add(context, data, bytes);
+}
+
+/* pprof_read_bytes() takes plain bytes too: what is tested here is who writes what. */
+static void in_another_format(void)
+{
+	struct place place = place_open();
+	struct profile *profile = profile_new_ours();
+	const struct profile_function function = {.name = profile_add_string(profile, "f", 1)};
+	const struct profile_line line = {.function = profile_add_function(profile, &function)};
+	uint32_t location = profile_add_location(profile, &(struct profile_location){0}, &line, 1);
+	const int64_t values[PROFILE_COLUMNS] = {[COLUMN_SAMPLES] = 7, [COLUMN_CPU] = 70};
+	profile_add_row(profile, profile_add_stack(profile, &location, 1), 0, values);
+	struct output_profile plain = {0};
+	CU_ASSERT_EQUAL(pprof_write(profile, keep, &plain), 0);
+	profile_free(profile);
+	struct output output = {.path = "x", .format = export_formats_find("folded", NULL)};
+	struct output_name name = {.name = "x", .suffix = ".folded"};
+	char *path = NULL, text[100] = "";
+	uint64_t bytes = 0;
+	struct err err = {0};
+	CU_ASSERT_EQUAL(output_save(&output, &plain, &name, &path, &bytes, &err), OUTPUT_SAVED);
+	FILE *file = fopen("x", "re");
+	CU_ASSERT_PTR_NOT_NULL_FATAL(file);
+	CU_ASSERT_EQUAL(fread(text, 1, sizeof(text) - 1, file), bytes);
+	fclose(file);
+	CU_ASSERT_PTR_NOT_NULL(strstr(text, "f 7\n"));
+	free(path);
+	output_profile_deinit(&plain);
+	CU_ASSERT_EQUAL(place_close(&place), 1);
+}
+
 SUITE(output, {"names", names}, {"checks", checks},
       {"default names never collide", default_names_never_collide},
       {"replaces only when forced", replaces_only_when_forced}, {"full disk", full_disk},
-      {"leaves nothing", leaves_nothing}, {"damaged at every cut", damaged_at_every_cut});
+      {"leaves nothing", leaves_nothing}, {"damaged at every cut", damaged_at_every_cut},
+      {"in another format", in_another_format});
