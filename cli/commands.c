@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/commands.h"
 
+#include "cli/doctor.h"
 #include "cli/errors.h"
 #include "cli/export.h"
 #include "cli/export_merge.h"
@@ -23,6 +24,7 @@ const struct command commands[] = {
 	{"report", "where the time went: self and cumulative, a function", report_command},
 	{"export", "a profile in another format", export_command},
 	{"merge", "several profiles as one", export_merge_command},
+	{"doctor", "what works on this machine, and what to do about the rest", doctor_command},
 	{"help", "this list, or the options of a command", help_command},
 	{"version", "the version of this program", version_command},
 	{NULL},
