@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/profile_info.h"
 
+#include "common/index.h"
 #include "common/info.pb-c.h"
 #include "common/memory.h"
 
@@ -83,23 +84,38 @@ static void add_thread(Probe__ThreadTimes *to, const Probe__ThreadTimes *from)
 #undef ADD
 }
 
+static bool same_thread(const void *context, uint32_t number, const void *key)
+{
+	const Probe__Info *info = context;
+	const Probe__ThreadTimes *a = info->thread[number - 1], *b = key;
+	return a->tid == b->tid && a->pid == b->pid && a->start_time_ns == b->start_time_ns;
+}
+
+static uint64_t thread_hash(const Probe__ThreadTimes *thread)
+{
+	const uint64_t words[] = {thread->pid, thread->tid, thread->start_time_ns};
+	return index_hash(words, sizeof(words));
+}
+
+/* There may be very many: a server's, of all day. */
 static void merge_threads(Probe__Info *into, Probe__Info *from)
 {
+	struct index known = {0};
 	size_t left = 0;
+	for (size_t i = 0; i < into->n_thread; i++)
+		index_add(&known, thread_hash(into->thread[i]), (uint32_t)i + 1);
 	for (size_t i = 0; i < from->n_thread; i++) {
-		Probe__ThreadTimes *thread = from->thread[i], *known = NULL;
-		for (size_t j = 0; j < into->n_thread && !known; j++)
-			if (into->thread[j]->tid == thread->tid &&
-			    into->thread[j]->pid == thread->pid &&
-			    into->thread[j]->start_time_ns == thread->start_time_ns)
-				known = into->thread[j];
-		if (!known) {
+		Probe__ThreadTimes *thread = from->thread[i];
+		uint32_t number =
+			index_find(&known, thread_hash(thread), same_thread, into, thread);
+		if (!number) {
 			from->thread[left++] = thread;
 			continue;
 		}
-		add_thread(known, thread);
+		add_thread(into->thread[number - 1], thread);
 		probe__thread_times__free_unpacked(thread, NULL);
 	}
+	index_deinit(&known);
 	take_all(&into->thread, &into->n_thread, from->thread, left);
 	from->thread = NULL;
 	from->n_thread = 0;

@@ -42,5 +42,3 @@ $(F)/seeds/pprof: $(wildcard tests/fuzz/seeds/pprof/*.txt) common/profile.proto 
 		gzip -nkf $$bytes && zstd -qf $$bytes || exit 1; \
 	done
 	@touch $@
-
--include $(shell find $(F) -name '*.d' 2>/dev/null)
