@@ -48,13 +48,17 @@ enum broker_op {
 };
 
 enum broker_load_fd {
-	LOAD_RING,     /* events, BPF_MAP_TYPE_RINGBUF */
-	LOAD_SESSIONS, /* struct session_config[SESSIONS_MAX] */
-	LOAD_SPACES,   /* struct space[SPACES_MAX] */
-	LOAD_MAPPINGS, /* struct mapping[MAPPINGS_MAX] */
-	LOAD_COUNTERS, /* struct cpu_counters[CPUS_MAX] */
-	LOAD_TICKS,    /* struct ticks[SESSIONS_MAX * CPUS_MAX] */
-	LOAD_LIFE,     /* link of fork … kept open while anything records */
+	LOAD_RING,	    /* events, BPF_MAP_TYPE_RINGBUF */
+	LOAD_SESSIONS,	    /* struct session_config[SESSIONS_MAX] */
+	LOAD_SPACES,	    /* struct space[SPACES_MAX] */
+	LOAD_MAPPINGS,	    /* struct mapping[MAPPINGS_MAX] */
+	LOAD_COUNTERS,	    /* struct cpu_counters[CPUS_MAX] */
+	LOAD_TICKS,	    /* struct ticks[SESSIONS_MAX * CPUS_MAX] */
+	LOAD_UNWIND_TABLES, /* the four arrays of bpf/unwind_types.h */
+	LOAD_UNWIND_PAGES,
+	LOAD_UNWIND_ROWS,
+	LOAD_UNWIND_RULES,
+	LOAD_LIFE, /* link of fork … kept open while anything records */
 	LOAD_LIFE_EXEC,
 	LOAD_LIFE_EXIT,
 	LOAD_FDS,

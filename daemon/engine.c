@@ -9,15 +9,12 @@
 #include <systemd/sd-event.h>
 #include <time.h>
 #include "common/array.h"
-#include "common/clock.h"
 #include "common/err.h"
-#include "common/limits.h"
-#include "common/message.h"
-#include "common/wire.h"
 #include "daemon/asker.h"
 #include "daemon/client.h"
 #include "daemon/symbolizer.h"
 #include "daemon/sampler.h"
+#include "daemon/unwind_loader.h"
 
 /* How often the ring is drained and clients are looked after. The ring wakes us before when it
  * fills; 10 wake-ups a second are 0.02 % of a CPU. */
@@ -67,6 +64,14 @@ static int on_broker(sd_event_source *source, int fd, uint32_t revents, void *us
 	return sd_event_exit(engine->event, 1);
 }
 
+/* A recording may have waited for the unwind tables of its targets. */
+static void on_tables_ready(void *context)
+{
+	struct engine *engine = context;
+	for (uint32_t i = 0; i < engine->n_clients; i++)
+		client_tick(engine->clients[i]);
+}
+
 int engine_prepare(struct engine *engine, struct err *err)
 {
 	if (engine->sampler)
@@ -75,6 +80,10 @@ int engine_prepare(struct engine *engine, struct err *err)
 	if (code)
 		return code;
 	engine->symbolizer = symbolizer_new(engine->event, engine->asker, engine->sampler->objects);
+	engine->loader = unwind_loader_new(engine->symbolizer, engine->sampler->objects,
+					   engine->sampler->spaces, engine->sampler->tables,
+					   on_tables_ready, engine);
+	engine->sampler->loader = engine->loader;
 	code = sd_event_add_io(engine->event, NULL, engine->sampler->ring_fd, EPOLLIN, on_ring,
 			       engine);
 	return code < 0 ? code : 0;
@@ -92,24 +101,8 @@ static int run(struct engine *engine)
 	return sd_event_loop(engine->event);
 }
 
-/* One line in what the new socket's buffer holds; it is not waited for. */
-static void refuse(int socket_take)
-{
-	struct err err = {0};
-	struct wire *wire = wire_new(socket_take, LIMIT_CLIENT_QUEUE_BYTES);
-	if (!wire)
-		return;
-	err_set(&err, -EUSERS, ERR_FAILED, "the daemon serves %d clients already", LIMIT_CLIENTS);
-	message_send_failed(wire, &err);
-	wire_free(wire);
-}
-
 int engine_add_client(struct engine *engine, int socket_take)
 {
-	if (engine->n_clients == LIMIT_CLIENTS) {
-		refuse(socket_take);
-		return -EUSERS;
-	}
 	struct client *client = client_new(engine, socket_take);
 	if (!client)
 		return -ENOMEM;
@@ -121,8 +114,7 @@ int engine_add_client(struct engine *engine, int socket_take)
 
 int engine_run(int client_socket, int broker_socket)
 {
-	struct engine engine = {
-		.asker = asker_new(broker_socket), .embedded = true, .started_ns = clock_now_ns()};
+	struct engine engine = {.asker = asker_new(broker_socket), .embedded = true};
 	signal(SIGPIPE, SIG_IGN);
 	if (sd_event_new(&engine.event) < 0)
 		return 1;
@@ -132,6 +124,7 @@ int engine_run(int client_socket, int broker_socket)
 	while (engine.n_clients)
 		client_free(engine.clients[--engine.n_clients]);
 	free(engine.clients);
+	unwind_loader_free(engine.loader);
 	symbolizer_free(engine.symbolizer);
 	sampler_free(engine.sampler);
 	sd_event_unref(engine.event);

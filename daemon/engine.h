@@ -10,6 +10,7 @@ struct asker;
 struct err;
 struct symbolizer;
 struct sampler;
+struct unwind_loader;
 typedef struct sd_event sd_event;
 
 /* What clients share. Private to the engine's process; sampler and symbolizer come with the first
@@ -19,11 +20,10 @@ struct engine {
 	struct asker *asker;
 	struct sampler *sampler;
 	struct symbolizer *symbolizer;
+	struct unwind_loader *loader;
 	struct client **clients;
 	uint32_t n_clients, clients_room;
-	bool embedded;	       /* ends with its one client */
-	uint64_t started_ns;   /* CLOCK_MONOTONIC */
-	uint64_t n_recordings; /* begun */
+	bool embedded; /* ends with its one client */
 };
 
 /* Runs as the process: serves the one client on `client_socket` (both sockets are taken), until it

@@ -15,6 +15,9 @@
 struct objects {
 	struct object *at; /* from 1 */
 	uint32_t n, room;
+	struct {
+		uint32_t *at, n, room;
+	} wanted;	       /* their tables */
 	struct index by_inode; /* dev and inode → the newest object of this inode */
 	uint32_t vdso;
 };
@@ -41,6 +44,7 @@ void objects_free(struct objects *objects)
 			close(objects->at[i].fd);
 	}
 	free(objects->at);
+	free(objects->wanted.at);
 	index_deinit(&objects->by_inode);
 	free(objects);
 }
@@ -48,6 +52,11 @@ void objects_free(struct objects *objects)
 struct object *objects_get(struct objects *objects, uint32_t number)
 {
 	return &objects->at[number < objects->n ? number : 0];
+}
+
+uint32_t objects_take_wanted(struct objects *objects)
+{
+	return objects->wanted.n ? objects->wanted.at[--objects->wanted.n] : 0;
 }
 
 uint32_t objects_count(const struct objects *objects)
@@ -89,6 +98,8 @@ static bool same_inode(const void *context, uint32_t number, const void *key)
 static uint32_t add(struct objects *objects, const struct object *object)
 {
 	*array_add(objects) = *object;
+	if (object->fd >= 0 || object->kind == OBJECT_VDSO)
+		*array_add(&objects->wanted) = objects->n - 1;
 	return objects->n - 1;
 }
 
@@ -111,8 +122,12 @@ uint32_t objects_find(struct objects *objects, struct asker *asker, uint32_t pid
 	struct inode_key key = {line->dev, line->inode};
 	uint64_t hash = index_hash(&key, sizeof(key));
 	uint32_t known = index_find(&objects->by_inode, hash, same_inode, objects, &key);
-	if (known && unchanged(&objects->at[known]))
+	if (known && unchanged(&objects->at[known])) {
+		if (objects->at[known].table_evicted)
+			*array_add(&objects->wanted) = known;
+		objects->at[known].table_evicted = false;
 		return known;
+	}
 
 	struct object object = {.dev = key.dev, .inode = key.inode, .fd = -1};
 	object.code = asker_mapped_file(asker, pid, line->start, line->end, key.dev, key.inode,

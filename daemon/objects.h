@@ -5,6 +5,7 @@
  * and while it is open its inode number is not given to another file. */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct asker;
@@ -14,10 +15,11 @@ struct objects;
 struct object {
 	uint64_t dev, inode, size;
 	int64_t mtime_ns, ctime_ns;
-	char *path;	/* as the first mapping said; text of the target */
-	int fd;		/* -1: could not be opened (code says why), or the vdso */
-	int code;	/* 0 or why there is no fd */
-	uint32_t table; /* unwind rows: number, 0: none */
+	char *path;	    /* as the first mapping said; text of the target */
+	int fd;		    /* -1: could not be opened (code says why), or the vdso */
+	int code;	    /* 0 or why there is no fd */
+	uint32_t table;	    /* unwind rows: number, 0: none */
+	bool table_evicted; /* it has none for want of room: wanted when it is mapped again */
 	enum {
 		OBJECT_FILE,
 		OBJECT_VDSO
@@ -34,4 +36,7 @@ uint32_t objects_find(struct objects *objects, struct asker *asker, uint32_t pid
 		      const struct maps_line *line);
 /* Borrowed; the pointer holds until the next objects_find(). */
 struct object *objects_get(struct objects *objects, uint32_t number);
+/* An object whose unwind table is wanted, each once: new, or mapped again after it was evicted. 0:
+ * none. */
+uint32_t objects_take_wanted(struct objects *objects);
 uint32_t objects_count(const struct objects *objects);

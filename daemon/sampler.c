@@ -15,6 +15,8 @@
 #include "daemon/ring.h"
 #include "daemon/session.h"
 #include "daemon/spaces.h"
+#include "daemon/unwind_loader.h"
+#include "daemon/unwind_tables.h"
 
 static void on_stack(void *context, const struct stack_event *event)
 {
@@ -97,6 +99,8 @@ static int open_parts(struct sampler *sampler, const int fds[LOAD_FDS], struct e
 	if (!code)
 		code = spaces_new(fds[LOAD_SPACES], fds[LOAD_MAPPINGS], sampler->objects,
 				  sampler->asker, &sampler->spaces, err);
+	if (!code)
+		code = unwind_tables_new(&fds[LOAD_UNWIND_TABLES], &sampler->tables, err);
 	return code;
 }
 
@@ -139,6 +143,7 @@ void sampler_free(struct sampler *sampler)
 	locations_deinit(&sampler->locations);
 	processes_free(sampler->processes);
 	spaces_free(sampler->spaces);
+	unwind_tables_free(sampler->tables);
 	counters_close(sampler->counters);
 	ring_close(sampler->ring);
 	close(sampler->ring_fd);
@@ -158,6 +163,7 @@ void sampler_drain(struct sampler *sampler)
 	};
 	/* Bounded: what arrives while we drain waits for the next time. */
 	ring_drain(sampler->ring, &handlers, RING_BYTES / sizeof(struct event));
+	unwind_loader_look(sampler->loader);
 }
 
 int sampler_add_session(struct sampler *sampler, struct session *session)

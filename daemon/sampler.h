@@ -16,6 +16,8 @@ struct processes;
 struct ring;
 struct session;
 struct spaces;
+struct unwind_loader;
+struct unwind_tables;
 
 struct sampler {
 	struct asker *asker; /* borrowed */
@@ -26,6 +28,8 @@ struct sampler {
 	struct session_config *configs; /* mapped, SESSIONS_MAX */
 	struct objects *objects;
 	struct spaces *spaces;
+	struct unwind_tables *tables;
+	struct unwind_loader *loader; /* borrowed; set once there is a symbolizer */
 	struct processes *processes;
 	struct locations locations;
 	struct stacks stacks;

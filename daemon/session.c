@@ -18,8 +18,11 @@
 #include "daemon/processes.h"
 #include "daemon/procfs.h"
 #include "daemon/sampler.h"
+#include "daemon/unwind_loader.h"
 
 static const uint64_t SECOND_NS = 1000000000;
+/* Tables of a process with 500 libraries take half a second. */
+static const uint64_t LOADING_NS = 2000000000;
 
 /* kernel.perf_event_max_sample_rate; 0 where it cannot be read. */
 static unsigned max_sample_rate(void)
@@ -271,12 +274,18 @@ static int open_events(struct session *session, struct err *err)
 	return opened < 0 ? opened : 0;
 }
 
+static bool by_pointer(const Probe__Record *request)
+{
+	return request->call_graph == PROBE__RECORD__CALL_GRAPH__FP;
+}
+
 static int begin(struct session *session, struct err *err)
 {
 	const Probe__Record *request = session->request;
 	session->sampler->configs[session->slot] =
 		(struct session_config){.flags = (request->no_user ? 0 : SESSION_USER) |
-						 (request->no_kernel ? 0 : SESSION_KERNEL)};
+						 (request->no_kernel ? 0 : SESSION_KERNEL) |
+						 (by_pointer(request) ? SESSION_BY_POINTER : 0)};
 	int code = open_events(session, err);
 	if (code)
 		return code;
@@ -288,6 +297,20 @@ static int begin(struct session *session, struct err *err)
 	for (int i = 0; i < CPUS_MAX; i++)
 		if (session->events[i] >= 0)
 			ioctl(session->events[i], PERF_EVENT_IOC_ENABLE, 0);
+	return 0;
+}
+
+/* Sampling begins when the targets' unwind tables are there, but not much later than asked for. */
+static int load(struct session *session, struct err *err)
+{
+	struct unwind_loader *loader = session->sampler->loader;
+	if (session->state != SESSION_LOADING)
+		session->loading_ns = clock_now_ns();
+	session->state = SESSION_LOADING;
+	unwind_loader_look(loader);
+	if (unwind_loader_is_ready(loader) || by_pointer(session->request) ||
+	    clock_now_ns() - session->loading_ns > LOADING_NS)
+		return begin(session, err);
 	return 0;
 }
 
@@ -307,7 +330,7 @@ int session_start(struct session *session, const int *pidfds, uint32_t n_pidfds,
 		return code;
 	if (request->comm && !session->n_pids)
 		return 0; /* SESSION_WAITING */
-	return begin(session, err);
+	return load(session, err);
 }
 
 void session_on_sample(struct session *session, const struct sample_event *sample,
@@ -364,8 +387,10 @@ int session_tick(struct session *session, struct err *err)
 	uint64_t now = clock_now_ns();
 	if (session->state == SESSION_WAITING) {
 		int code = take_comm(session, err);
-		return code || !session->n_pids ? code : begin(session, err);
+		return code || !session->n_pids ? code : load(session, err);
 	}
+	if (session->state == SESSION_LOADING)
+		return load(session, err);
 	if (session->state != SESSION_SAMPLING)
 		return 0;
 	check_targets(session, now);

@@ -15,6 +15,7 @@ struct sampler;
 
 enum session_state {
 	SESSION_WAITING, /* for a process of that name (--comm --wait) */
+	SESSION_LOADING, /* the unwind tables of the targets are under way */
 	SESSION_SAMPLING,
 	SESSION_STOPPED,
 };
@@ -28,6 +29,7 @@ struct session {
 	uint64_t period_ns;
 	int events[CPUS_MAX], links[CPUS_MAX]; /* -1: none */
 	uint64_t begun_ns;		       /* CLOCK_MONOTONIC: of the request */
+	uint64_t loading_ns;		       /* since it waits for tables */
 	uint64_t started_ns, stopped_ns;
 	int64_t start_time_ns; /* of day */
 	Probe__Finished__Reason reason;
@@ -59,7 +61,7 @@ int session_new(struct sampler *sampler, const Probe__Record *request, struct se
 /* Ends sampling if it runs, and frees. */
 void session_free(struct session *session);
 /* Takes the targets and starts the events. pidfds (borrowed) as in protocol.proto. 0, or 0 with
- * state SESSION_WAITING; negative errno with words. */
+ * state SESSION_WAITING or SESSION_LOADING; negative errno with words. */
 int session_start(struct session *session, const int *pidfds, uint32_t n_pidfds, struct err *err);
 /* Once in a while (100 ms): looks for the awaited process, for targets that ended, for the end of
  * time. Stops the session when it is over. */

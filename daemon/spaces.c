@@ -37,6 +37,7 @@ struct spaces {
 	uint32_t next_mapping, next_slot;
 	struct pieces free_mappings[CLASSES];
 	struct pieces free_slots;
+	struct address_space *first; /* all there are */
 };
 
 static void *map_array(int fd, size_t bytes)
@@ -135,7 +136,7 @@ static void drop_mappings(struct spaces *spaces, struct address_space *space)
 	space->room = 0;
 }
 
-void spaces_publish(struct spaces *spaces, struct address_space *space)
+static void publish(struct spaces *spaces, struct address_space *space)
 {
 	if (!space->slot)
 		return;
@@ -165,6 +166,22 @@ void spaces_publish(struct spaces *spaces, struct address_space *space)
 	drop_mappings(spaces, &old);
 }
 
+/* Pieces that are free already are written to as well, which does no harm. */
+void spaces_set_table(struct spaces *spaces, uint32_t object, uint32_t table)
+{
+	for (uint32_t i = 0; i < spaces->next_mapping; i++)
+		if (spaces->mappings[i].object == object)
+			__atomic_store_n(&spaces->mappings[i].table, table, __ATOMIC_RELEASE);
+}
+
+void spaces_mark_objects(const struct spaces *spaces, bool *mapped, uint32_t n)
+{
+	for (const struct address_space *s = spaces->first; s; s = s->next)
+		for (uint32_t i = 0; i < s->maps.n; i++)
+			if (s->objects[i] && s->objects[i] <= n)
+				mapped[s->objects[i]] = true;
+}
+
 int spaces_update(struct spaces *spaces, struct address_space *space, uint32_t pid, int maps_fd)
 {
 	struct maps maps;
@@ -179,7 +196,7 @@ int spaces_update(struct spaces *spaces, struct address_space *space, uint32_t p
 		space->objects[i] =
 			objects_find(spaces->objects, spaces->asker, pid, &space->maps.at[i]);
 	space->read_ns = clock_now_ns();
-	spaces_publish(spaces, space);
+	publish(spaces, space);
 	return 0;
 }
 
@@ -188,6 +205,11 @@ int spaces_add(struct spaces *spaces, uint32_t pid, int maps_fd, struct address_
 	struct address_space *new = memory_new(1, sizeof(*new));
 	new->refs = 1;
 	new->slot = take_slot(spaces);
+	new->next = spaces->first;
+	new->link = &spaces->first;
+	if (new->next)
+		new->next->link = &new->next;
+	spaces->first = new;
 	int code = spaces_update(spaces, new, pid, maps_fd);
 	if (code) {
 		spaces_unref(spaces, new);
@@ -212,6 +234,9 @@ void spaces_unref(struct spaces *spaces, struct address_space *space)
 		give_back(&spaces->free_slots, space->slot);
 	}
 	drop_mappings(spaces, space);
+	*space->link = space->next;
+	if (space->next)
+		space->next->link = space->link;
 	maps_deinit(&space->maps);
 	free(space->objects);
 	free(space);

@@ -18,9 +18,10 @@ struct address_space {
 	uint32_t slot; /* in the BPF array; also its number, never 0 */
 	uint32_t refs;
 	struct maps maps;
-	uint32_t *objects;    /* by line of maps; 0: none */
-	uint32_t first, room; /* its piece of the mapping array */
-	uint64_t read_ns;     /* CLOCK_MONOTONIC of the last reading of maps */
+	uint32_t *objects;		    /* by line of maps; 0: none */
+	uint32_t first, room;		    /* its piece of the mapping array */
+	struct address_space *next, **link; /* of all there are */
+	uint64_t read_ns;		    /* CLOCK_MONOTONIC of the last reading of maps */
 };
 
 /* The two fds are LOAD_SPACES and LOAD_MAPPINGS (borrowed). */
@@ -36,5 +37,7 @@ int spaces_add(struct spaces *spaces, uint32_t pid, int maps_fd, struct address_
 int spaces_update(struct spaces *spaces, struct address_space *space, uint32_t pid, int maps_fd);
 struct address_space *spaces_ref(struct address_space *space);
 void spaces_unref(struct spaces *spaces, struct address_space *space);
-/* Publishes anew: the objects' tables have changed. */
-void spaces_publish(struct spaces *spaces, struct address_space *space);
+/* The object has a table now: all mappings of it name it. */
+void spaces_set_table(struct spaces *spaces, uint32_t object, uint32_t table);
+/* Sets mapped[i] for objects (1 … n) that some space maps; others are left alone. */
+void spaces_mark_objects(const struct spaces *spaces, bool *mapped, uint32_t n);

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/unwind_loader.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "common/memory.h"
+#include "daemon/objects.h"
+#include "daemon/spaces.h"
+#include "daemon/symbolizer.h"
+#include "daemon/unwind_tables.h"
+
+struct unwind_loader {
+	struct symbolizer *symbolizer;
+	struct objects *objects;
+	struct spaces *spaces;
+	struct unwind_tables *tables;
+	void (*on_ready)(void *context);
+	void *context;
+	uint32_t asked; /* object whose table is under way, 0: none */
+	struct unwind_loader_counts counts;
+};
+
+/* Objects that no space maps give up their room, to be asked for again when they are mapped. */
+static void evict(struct unwind_loader *loader)
+{
+	uint32_t n = objects_count(loader->objects);
+	bool *mapped = memory_new(n + 1, sizeof(*mapped));
+	spaces_mark_objects(loader->spaces, mapped, n);
+	for (uint32_t i = 1; i <= n; i++) {
+		struct object *object = objects_get(loader->objects, i);
+		if (mapped[i] || !object->table)
+			continue;
+		unwind_tables_remove(loader->tables, object->table);
+		object->table = 0;
+		object->table_evicted = true;
+		loader->counts.evicted++;
+	}
+	free(mapped);
+}
+
+static void ask_next(struct unwind_loader *loader);
+
+static void on_table(void *context, int code, const char *words, const struct worker_table *table,
+		     const struct unwind_rule *rules, const struct unwind_row *rows)
+{
+	struct unwind_loader *loader = context;
+	struct object *object = objects_get(loader->objects, loader->asked);
+	uint32_t number = 0;
+	if (!code)
+		code = unwind_tables_add(loader->tables, rules, table->n_rules, rows, table->n_rows,
+					 &number);
+	if (!code) {
+		object->table = number;
+		spaces_set_table(loader->spaces, loader->asked, number);
+		loader->counts.loaded++;
+	} else if (code == -ENOSPC) {
+		loader->counts.no_room++;
+		object->table_evicted = true; /* another chance when it is mapped anew */
+		evict(loader);
+	} else {
+		loader->counts.failed++;
+	}
+	loader->asked = 0;
+	ask_next(loader);
+	if (!loader->asked)
+		loader->on_ready(loader->context);
+}
+
+/* One at a time: names that a session waits for come in between. */
+static void ask_next(struct unwind_loader *loader)
+{
+	loader->asked = objects_take_wanted(loader->objects);
+	if (loader->asked)
+		symbolizer_table(loader->symbolizer, loader->asked, on_table, loader);
+}
+
+void unwind_loader_look(struct unwind_loader *loader)
+{
+	if (!loader->asked)
+		ask_next(loader);
+}
+
+bool unwind_loader_is_ready(const struct unwind_loader *loader)
+{
+	return !loader->asked;
+}
+
+void unwind_loader_count(const struct unwind_loader *loader, struct unwind_loader_counts *counts)
+{
+	*counts = loader->counts;
+	counts->rows = unwind_tables_rows(loader->tables);
+}
+
+struct unwind_loader *unwind_loader_new(struct symbolizer *symbolizer, struct objects *objects,
+					struct spaces *spaces, struct unwind_tables *tables,
+					void (*on_ready)(void *context), void *context)
+{
+	struct unwind_loader *loader = memory_new(1, sizeof(*loader));
+	*loader = (struct unwind_loader){.symbolizer = symbolizer,
+					 .objects = objects,
+					 .spaces = spaces,
+					 .tables = tables,
+					 .on_ready = on_ready,
+					 .context = context};
+	return loader;
+}
+
+void unwind_loader_free(struct unwind_loader *loader)
+{
+	if (!loader)
+		return;
+	symbolizer_forget(loader->symbolizer, loader);
+	free(loader);
+}
