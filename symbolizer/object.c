@@ -12,6 +12,7 @@
 #include "symbolizer/demangle.h"
 #include "symbolizer/elf.h"
 #include "symbolizer/kallsyms.h"
+#include "symbolizer/plt.h"
 #include "symbolizer/symbols.h"
 
 #define VDSO_MAX (1 << 20)
@@ -56,6 +57,9 @@ static void read_symbols(struct object *object)
 	code = symbols_add_table(symbols, object->elf, SHT_DYNSYM);
 	if (code)
 		note(object, words(code));
+	code = plt_add(symbols, object->elf);
+	if (code)
+		note(object, "broken relocations: PLT stubs have no names");
 	code = symbols_finish(symbols);
 	if (code) {
 		note(object, words(code));
