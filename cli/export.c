@@ -24,6 +24,7 @@ enum {
 };
 
 static const struct option table[] = {
+	INPUT_OPTIONS,
 	{"format", 'f', "FORMAT", "pprof, folded, json, text (by the suffix of -o)"},
 	{"output", 'o', "FILE|-", "where to; standard output"},
 	{"force", FORCE, NULL, "replace an existing file"},
@@ -37,20 +38,12 @@ static const struct option table[] = {
 };
 
 struct arguments {
-	const char *file, *output, *format;
+	struct input input;
+	const char *output, *format;
 	bool force;
 	struct selection_wish wish;
 	struct folded_options folded;
 };
-
-static int take_word(struct arguments *arguments, const char *word, struct err *err)
-{
-	if (arguments->file)
-		return err_set(err, -EINVAL, ERR_USAGE, "one file at a time: %s, %s",
-			       arguments->file, word);
-	arguments->file = word;
-	return 0;
-}
 
 static void take_option(struct arguments *arguments, int got, const char *value)
 {
@@ -86,7 +79,7 @@ static void take_option(struct arguments *arguments, int got, const char *value)
 static int parse(struct arguments *arguments, int argc, char **argv, struct err *err)
 {
 	struct options options =
-		options_init("usage: probe export [OPTIONS] [FILE|-]\n"
+		options_init("usage: probe export [OPTIONS] [FILE|- | -p PID DURATION]\n"
 			     "A profile in another format. Reads any pprof file; without FILE the "
 			     "newest of ours here.",
 			     table, argc, argv);
@@ -95,10 +88,11 @@ static int parse(struct arguments *arguments, int argc, char **argv, struct err 
 		if (got == OPTIONS_HELP)
 			return got;
 		if (got == OPTIONS_WORD) {
-			int result = take_word(arguments, options.value, err);
+			int result = input_take_word(&arguments->input, options.value, err);
 			if (result < 0)
 				return result;
-		} else if (got != OPTIONS_DASHES) {
+		} else if (got != OPTIONS_DASHES &&
+			   !input_take_option(&arguments->input, got, options.value)) {
 			take_option(arguments, got, options.value);
 		}
 	}
@@ -140,8 +134,8 @@ int export_command(const struct command_globals *globals, int argc, char **argv,
 		return result;
 	char name[INPUT_NAME];
 	struct profile *profile = NULL;
-	result = input_read(arguments.file, name, &profile, err);
-	if (result < 0)
+	result = input_open(&arguments.input, globals, name, &profile, err);
+	if (result)
 		return result;
 	struct export_request request = {profile, name, arguments.wish, arguments.folded};
 	result = format->write(&request, file.out, err);

@@ -2,7 +2,9 @@
 #include "cli/input.h"
 
 #include "cli/errors.h"
+#include "cli/input_record.h"
 #include "cli/newest.h"
+#include "common/duration.h"
 #include "common/err.h"
 #include "common/guard.h"
 #include "common/pprof.h"
@@ -53,4 +55,56 @@ int input_read(const char *file, char name[INPUT_NAME], struct profile **profile
 	if (name)
 		snprintf(name, INPUT_NAME, "%s", slash ? slash + 1 : file);
 	return pprof_read(fd, file, profile, err);
+}
+
+bool input_take_option(struct input *input, int got, const char *value)
+{
+	if (got == 'p')
+		input->pids = value;
+	else if (got == 'F')
+		input->hz = value;
+	else
+		return false;
+	return true;
+}
+
+int input_take_word(struct input *input, const char *word, struct err *err)
+{
+	uint64_t ns;
+	if (!input->duration && duration_parse(word, true, &ns) != -EINVAL && access(word, F_OK)) {
+		input->duration = word;
+		return 0;
+	}
+	if (input->file)
+		return err_set(err, -EINVAL, ERR_USAGE, "one file at a time: %s, %s", input->file,
+			       word);
+	input->file = word;
+	return 0;
+}
+
+static int check(const struct input *input, struct err *err)
+{
+	if (input->pids && input->file)
+		return err_set(err, -EINVAL, ERR_USAGE,
+			       "a file (%s) or -p, not both; a duration needs its unit (10s)",
+			       input->file);
+	if (!input->pids && (input->duration || input->hz)) {
+		err_set(err, -EINVAL, ERR_USAGE, "%s belongs to a recording: -p PID is missing",
+			input->duration ? input->duration : "-F");
+		return -EINVAL;
+	}
+	return 0;
+}
+
+int input_open(const struct input *input, const struct command_globals *globals,
+	       char name[INPUT_NAME], struct profile **profile, struct err *err)
+{
+	int result = check(input, err);
+	if (result < 0)
+		return result;
+	if (!input->pids)
+		return input_read(input->file, name, profile, err);
+	char path[INPUT_NAME];
+	result = input_record_run(input, globals, path, err);
+	return result ? result : input_read(path, name, profile, err);
 }

@@ -38,6 +38,7 @@ enum {
 };
 
 static const struct option table[] = {
+	INPUT_OPTIONS,
 	{"sample", SAMPLE, "TYPE", "cpu, blocked, runnable, wall, or a type of the file's own"},
 	{"sort", SORT, "self|cum", "the largest first, by this"},
 	{"min", MIN, "PERCENT", "leave out what is smaller in self and cum (0.1; with --json 0)"},
@@ -54,7 +55,7 @@ static const struct option table[] = {
 };
 
 struct request {
-	const char *file;
+	struct input input;
 	struct selection_wish wish;
 	enum totals_order order;
 	double min_percent; /* negative: not given */
@@ -127,7 +128,7 @@ static int take_option(struct request *request, const struct options *options, i
 static int parse(struct request *request, int argc, char **argv, struct err *err)
 {
 	struct options options = options_init(
-		"usage: probe report [OPTIONS] [FILE|-]\n"
+		"usage: probe report [OPTIONS] [FILE|- | -p PID DURATION]\n"
 		"Where the time went. Reads any pprof file; without FILE the newest of ours here.",
 		table, argc, argv);
 	int got;
@@ -136,14 +137,11 @@ static int parse(struct request *request, int argc, char **argv, struct err *err
 			return got;
 		if (got == OPTIONS_DASHES)
 			continue;
-		if (got == OPTIONS_WORD && request->file)
-			return err_set(err, -EINVAL, ERR_USAGE, "one file at a time: %s, %s",
-				       request->file, options.value);
-		if (got == OPTIONS_WORD) {
-			request->file = options.value;
-			continue;
-		}
-		int result = take_option(request, &options, got, err);
+		int result = 0;
+		if (got == OPTIONS_WORD)
+			result = input_take_word(&request->input, options.value, err);
+		else if (!input_take_option(&request->input, got, options.value))
+			result = take_option(request, &options, got, err);
 		if (result < 0)
 			return result;
 	}
@@ -242,8 +240,8 @@ int report_command(const struct command_globals *globals, int argc, char **argv,
 		return result == OPTIONS_HELP ? 0 : result;
 	char name[INPUT_NAME];
 	struct profile *profile = NULL;
-	result = input_read(request.file, name, &profile, err);
-	if (result < 0)
+	result = input_open(&request.input, globals, name, &profile, err);
+	if (result)
 		return result;
 	if (!profile->rows.n)
 		result = err_set(err, -ENODATA, ERR_NOTHING_SAMPLED, "%s: nothing was sampled",

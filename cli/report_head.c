@@ -132,6 +132,8 @@ static bool add_counters(struct line *line, Probe__Counter *const *counters, siz
 			continue;
 		char escaped[200];
 		escape_text(escaped, sizeof(escaped), name, strlen(name));
+		for (char *c = escaped; *c; c++)
+			*c = *c == '_' ? ' ' : *c;
 		add(line, "%s%s ", any ? ", " : "", escaped);
 		add_count(line, value);
 		any = true;
