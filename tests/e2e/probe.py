@@ -90,14 +90,14 @@ class Recording:
         return Result(self.popen.returncode, out.decode("utf-8", "surrogateescape"),
                       (self.err + err).decode("utf-8", "surrogateescape"), 0)
 
-    def trio(self):
-        """The pids of broker and engine (probed) and of the workers, by name, below this probe."""
-        wait_for(lambda: len(descendants(self.pid)) >= 3, 5, "broker, engine and worker")
-        found = {"probed": [], "probe-symbolizer": []}
+    def processes(self, name):
+        """The pids of our program `name` below this probe, oldest first."""
+        found = []
         for pid in descendants(self.pid):
             with contextlib.suppress(OSError):
-                found.setdefault(Path(os.readlink(f"/proc/{pid}/exe")).name, []).append(pid)
-        return found
+                if Path(os.readlink(f"/proc/{pid}/exe")).name == name:
+                    found.append(pid)
+        return sorted(found)
 
     def __enter__(self):
         return self

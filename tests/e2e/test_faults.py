@@ -264,7 +264,7 @@ def test_client_is_killed(tmp_path, busy):
 @pytest.mark.parametrize("which", ["first", "second"])
 def test_broker_or_engine_is_killed(tmp_path, busy, which):
     with probe.Recording("-p", busy, "-o", tmp_path / "p.pb.gz") as recording:
-        pids = sorted(recording.trio()["probed"])
+        pids = recording.processes("probed")
         assert len(pids) == 2
         time.sleep(0.3)
         os.kill(pids[0 if which == "first" else 1], SIGNALS["KILL"])
@@ -278,11 +278,13 @@ def test_broker_or_engine_is_killed(tmp_path, busy, which):
 def test_worker_is_killed(tmp_path, busy):
     """Names are lost, at most: the samples are not."""
     with probe.Recording("-p", busy, "-F", 999, "-o", tmp_path / "p.pb.gz") as recording:
-        (worker,) = recording.trio()["probe-symbolizer"]
-        time.sleep(0.4)
-        os.kill(worker, SIGNALS["KILL"])
-        time.sleep(0.2)
-        result = recording.end(SIGNALS["INT"])
+        time.sleep(0.5)
+        os.kill(recording.pid, SIGNALS["INT"])
+        while recording.popen.poll() is None:
+            for worker in recording.processes("probe-symbolizer"):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(worker, SIGNALS["KILL"])
+        result = recording.end()
     assert result.code == 0, result
     assert probe.Profile(tmp_path / "p.pb.gz").total() > 200
 

@@ -13,7 +13,7 @@ def test_shares(tmp_path):
     """50, 30, 15 and 5 %, within 3 points at 5,000 samples and more; the count, as its own clock says."""
     def attempt():
         steal = probe.Steal()
-        result, profile = probe.record(tmp_path / "p.pb.gz", "-F", 4000, "--", TARGETS / "shares", 1.6)
+        result, profile = probe.record(tmp_path / "p.pb.gz", "-F", 4000, "--", TARGETS / "shares", 1.4)
         return result, profile, steal.seconds()
 
     result, profile, stolen = probe.quiet_machine(attempt)
@@ -56,9 +56,9 @@ def test_children(tmp_path):
     steal = probe.Steal()
     result, profile = probe.record(tmp_path / "p.pb.gz", "-F", 999, "--", TARGETS / "forker", 2, 15)
     children, ns = (int(x) for x in result.out.split())
-    used = profile.cum("forker_child") + profile.cum("forker_grandchild")
     assert children >= 40
-    probe.assert_counts(used, 999, ns / 1e9, steal.seconds() + 0.1)
+    # The grandchild's stack is the child's, copied: forker_child() is in both.
+    probe.assert_counts(profile.cum("forker_child"), 999, ns / 1e9, steal.seconds() + 0.1)
     assert profile.cum("forker_grandchild") == pytest.approx(profile.total() / 2, rel=0.2)
 
 
@@ -84,10 +84,10 @@ def test_exec(tmp_path):
 def test_deep(tmp_path, depth):
     """Every frame of a deep recursion."""
     _, profile = probe.record(tmp_path / "p.pb.gz", "-F", 499, "--", TARGETS / "deep", 0.6, depth)
-    deepest = [sum(f.function in ("deep_even", "deep_odd") for f in s.frames) for s in profile.samples
-               if any(f.function == "deep_leaf" for f in s.frames)]
-    assert len(deepest) > 10
-    assert set(deepest) == {depth + 1}
+    deepest = {sum(f.function in ("deep_even", "deep_odd") for f in s.frames) for s in profile.samples
+               if any(f.function == "deep_leaf" for f in s.frames)}
+    assert deepest == {depth + 1}
+    assert profile.share("deep_leaf") > 0.9
 
 
 def test_too_deep(tmp_path):
@@ -109,8 +109,8 @@ def test_library_that_goes(tmp_path):
 
 def test_cxx_names(tmp_path):
     _, profile = probe.record(tmp_path / "p.pb.gz", "-F", 499, "--", TARGETS / "mangled", 0.6)
-    assert profile.share("shop::cart<long>::add(long, unsigned long)") > 0.9
-    assert profile.share("shop::checkout(shop::cart<long>&, unsigned long)") > 0.9
+    assert profile.share("shop::cart<long>::add") > 0.9
+    assert profile.share("shop::checkout") > 0.9
     frame = next(f for s in profile.samples for f in s.frames if f.function.startswith("shop::checkout"))
     assert frame.system_name.startswith("_ZN4shop8checkout")
 
@@ -158,7 +158,7 @@ def test_while_command_runs(tmp_path):
     with probe.target("shares", 30) as popen:
         result, profile = probe.record(tmp_path / "p.pb.gz", "-p", popen.pid, "-F", 999, "--", TARGETS / "deep", 0.7)
     assert set(profile.by_label("pid")) == {popen.pid}
-    assert 0.65e9 <= profile.duration_ns <= 1.5e9
+    assert 0.65e9 <= profile.duration_ns <= result.seconds * 1e9
 
 
 def test_everything(tmp_path):

@@ -22,7 +22,7 @@ lint-rules: $(call objects,$(common_src) $(symbolizer_src) $(daemon_src) $(cli_s
 $(B)/lint/tests/%.clang: LINT_FLAGS := -Wno-sign-compare
 $(B)/lint/%.clang: %.c $(B)/%.o
 	@mkdir -p $(@D)
-	@$(CLANG) $(filter-out -Werror,$(ALL_CFLAGS)) -Werror $(LINT_FLAGS) -fsyntax-only $<
+	@$(CLANG) $(filter-out -Werror,$(ALL_CFLAGS)) -Werror -Wno-gnu-variable-sized-type-not-at-end $(LINT_FLAGS) -fsyntax-only $<
 	@touch $@
 
 $(B)/lint/%.tidy: %.c $(B)/%.o .clang-tidy

@@ -22,19 +22,28 @@ static inline uint64_t busy_wall_ns(void)
 	return now.tv_sec * 1000000000ull + now.tv_nsec;
 }
 
-/* A few microseconds of arithmetic that the compiler cannot drop. Inlined, so that the time is the
+/* Some 10 us of arithmetic that the compiler cannot drop. Inlined, so that the time is the
  * caller's own. */
 #define BUSY_SPIN()                                                                                \
 	do {                                                                                       \
 		volatile uint64_t x = 1;                                                           \
-		for (int i = 0; i < 2000; i++)                                                     \
+		for (int i = 0; i < 8000; i++)                                                     \
 			x = x * 6364136223846793005ull + 1442695040888963407ull;                   \
 	} while (0)
 
-/* Seconds given as argument `i`, or a long time. */
+/* Seconds given as argument `i`, or a long time: by the clock on the wall, or (so that a busy
+ * machine changes nothing) by the thread's CPU clock. */
+static inline uint64_t busy_given_ns(int argc, char **argv, int i)
+{
+	return (uint64_t)((argc > i ? atof(argv[i]) : 3600) * 1e9);
+}
+
 static inline uint64_t busy_until(int argc, char **argv, int i)
 {
-	double seconds = argc > i ? atof(argv[i]) : 3600;
+	return busy_wall_ns() + busy_given_ns(argc, argv, i);
+}
 
-	return busy_wall_ns() + (uint64_t)(seconds * 1e9);
+static inline uint64_t busy_until_used(int argc, char **argv, int i)
+{
+	return busy_cpu_ns() + busy_given_ns(argc, argv, i);
 }

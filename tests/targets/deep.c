@@ -11,7 +11,7 @@ void deep_odd(uint64_t end, int depth);
 
 void deep_leaf(uint64_t end)
 {
-	while (busy_wall_ns() < end)
+	while (busy_cpu_ns() < end)
 		BUSY_SPIN();
 }
 
@@ -33,6 +33,6 @@ void deep_odd(uint64_t end, int depth)
 
 int main(int argc, char **argv)
 {
-	deep_even(busy_until(argc, argv, 1), argc > 2 ? atoi(argv[2]) : 100);
+	deep_even(busy_until_used(argc, argv, 1), argc > 2 ? atoi(argv[2]) : 100);
 	return 0;
 }

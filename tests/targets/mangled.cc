@@ -26,10 +26,10 @@ void checkout(cart<long> &mine, uint64_t end)
 
 int main(int argc, char **argv)
 {
-	uint64_t end = busy_until(argc, argv, 1);
+	uint64_t end = busy_until_used(argc, argv, 1);
 	shop::cart<long> mine;
 
-	while (busy_wall_ns() < end)
+	while (busy_cpu_ns() < end)
 		shop::checkout(mine, busy_cpu_ns() + 10000000);
 	return 0;
 }

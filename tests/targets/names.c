@@ -26,10 +26,10 @@ NAMED(names_long)
 
 int main(int argc, char **argv)
 {
-	uint64_t end = busy_until(argc, argv, 1);
+	uint64_t end = busy_until_used(argc, argv, 1);
 
 	prctl(PR_SET_NAME, "\033[31m;a\nb\xff c");
-	while (busy_wall_ns() < end) {
+	while (busy_cpu_ns() < end) {
 		names_escape();
 		names_semicolon();
 		names_bytes();

@@ -14,13 +14,13 @@
 
 int main(int argc, char **argv)
 {
-	uint64_t end = busy_until(argc, argv, 1);
+	uint64_t end = busy_until_used(argc, argv, 1);
 	char path[PATH_MAX] = "";
 
 	if (readlink("/proc/self/exe", path, sizeof(path) - sizeof("libplugged.so")) < 0)
 		return 1;
 	strcpy(strrchr(path, '/') + 1, "libplugged.so");
-	while (busy_wall_ns() < end) {
+	while (busy_cpu_ns() < end) {
 		void *library = dlopen(path, RTLD_NOW);
 		void (*work)(uint64_t) = library ? dlsym(library, "plugged_work") : NULL;
 
