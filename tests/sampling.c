@@ -78,6 +78,9 @@ void sampling_free(struct sampling *s)
 
 bool sampling_start(struct sampling *s, uint32_t session, uint64_t period_ns, uint32_t flags)
 {
+	const char *scale = getenv("SAMPLING_PERIODS");
+	if (scale)
+		period_ns *= strtoul(scale, NULL, 10);
 	s->sessions[session].flags = flags;
 	s->period_ns[session] = period_ns;
 	for (int cpu = 0; cpu < (int)sysconf(_SC_NPROCESSORS_CONF) && cpu < CPUS_MAX; cpu++) {

@@ -35,7 +35,9 @@ struct sampling {
 /* NULL after a failed assertion. */
 struct sampling *sampling_new(void);
 void sampling_free(struct sampling *s);
-/* Enables the session on all CPUs. False after a failed assertion. */
+/* Enables the session on all CPUs. Where the machine is emulated, and a walk takes longer than a
+ * period, SAMPLING_PERIODS=20 in the environment makes all periods longer. False after a failed
+ * assertion. */
 bool sampling_start(struct sampling *s, uint32_t session, uint64_t period_ns, uint32_t flags);
 /* Disables the events; returns their firings, each CPU's rounded down. */
 uint64_t sampling_pause(struct sampling *s, uint32_t session);

@@ -405,7 +405,7 @@ static void counts_what_a_full_ring_loses(void)
 	pid_t child = sampling_child(sampling_many_deep_stacks);
 	CU_ASSERT_EQUAL(programs_take(s->programs, 0, child, 0, NULL), 0);
 	CU_ASSERT_EQUAL(programs_take(s->programs, 1, child, 0, NULL), 0);
-	sampling_start(s, 0, MS / 10, SESSION_USER);
+	sampling_start(s, 0, MS / 2, SESSION_USER);
 	struct counters_sum sum;
 	do {
 		usleep(1000);

@@ -42,8 +42,10 @@ __asm__(".text\n"
 	"walk_recursed:\n"
 	"	hlt\n"
 	"walk_spin:\n"
-	"	.rept 4000\n" /* many leaves: many different stacks */
-	"	lea 1(%rax), %rax\n"
+	"	.rept 4000\n" /* many leaves: many different stacks. Emulators interrupt at jumps
+				 only */
+	"	jmp 1f\n"
+	"1:\n"
 	"	.endr\n"
 	"	jmp walk_spin\n"
 	"walk_spin_end:\n"
@@ -109,7 +111,11 @@ static void run_32bit(void)
 	void *code = mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC,
 			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
 	memcpy(code, "\xeb\xfe", 2);
-	__asm__ volatile("pushq $0x23\n push %0\n lretq\n" : : "r"(code));
+	const struct {
+		uint32_t offset;
+		uint16_t segment;
+	} __attribute__((packed)) there = {(uint32_t)(uintptr_t)code, 0x23};
+	__asm__ volatile("ljmpl *%0" : : "m"(there));
 }
 
 typedef void check(struct sampling *s, const struct sample_event *sample,

@@ -2,7 +2,7 @@
 # The tests: `make check` runs all of them.
 include tests/lint/lint.mk
 include tests/targets/targets.mk
-include $(wildcard tests/agree/agree.mk tests/fuzz/fuzz.mk tests/bench/bench.mk)
+include $(wildcard tests/agree/agree.mk tests/fuzz/fuzz.mk tests/bench/bench.mk tests/kernels/kernels.mk)
 .PHONY: check check-run check-build unit e2e
 
 check: deps

@@ -1,0 +1,6 @@
+# SPDX-License-Identifier: Apache-2.0
+# The kernels we promise, emulated: what touches BPF is loaded and run on each.
+.PHONY: check-kernels
+check-kernels: $(B)/unit
+	@status=0; for series in 6.1 6.12; do \
+		tests/kernels/check $$series programs walk || status=1; done; exit $$status
