@@ -139,6 +139,7 @@ static void take_types(struct profile *into, const struct profile *from, const s
 		profile_add_type(into, (struct profile_type){map->strings[from->types.at[i].type],
 							     map->strings[from->types.at[i].unit]});
 	into->default_type = from->default_type;
+	into->period = from->period;
 	into->period_type.type = map->strings[from->period_type.type];
 	into->period_type.unit = map->strings[from->period_type.unit];
 }

@@ -144,10 +144,13 @@ static void merges(void)
 	a->time_ns = 200;
 	b->time_ns = 100;
 	a->duration_ns = b->duration_ns = 5;
+	a->period = -7; /* of a damaged file: what is first stays */
 	profile_add_comment(a, text(a, "same"));
 	profile_add_comment(b, text(b, "same"));
 	CU_ASSERT_EQUAL(profile_merge(into, a, NULL), 0);
+	CU_ASSERT_EQUAL(into->period, -7);
 	CU_ASSERT_EQUAL(profile_merge(into, b, NULL), 0);
+	CU_ASSERT_EQUAL(into->period, 0);
 	CU_ASSERT_EQUAL(into->types.n, PROFILE_COLUMNS);
 	CU_ASSERT_EQUAL(into->default_type, COLUMN_CPU);
 	CU_ASSERT_EQUAL(into->rows.n, 2);
