@@ -240,8 +240,12 @@ int daemon_link_lost(struct daemon_link *link, struct err *err)
 		return err_set(err, -EPIPE, ERR_FAILED,
 			       "probed was killed by signal %d (%s): the recording is lost",
 			       WTERMSIG(status), strsignal(WTERMSIG(status)));
+	if (WEXITSTATUS(status))
+		return err_set(err, -EPIPE, ERR_FAILED,
+			       "probed ended with status %d: the recording is lost",
+			       WEXITSTATUS(status));
 	return err_set(err, -EPIPE, ERR_FAILED,
-		       "probed ended with status %d: the recording is lost", WEXITSTATUS(status));
+		       "the engine (a process of probed) died: the recording is lost");
 }
 
 void daemon_link_hang_up(struct daemon_link *link)

@@ -22,7 +22,7 @@ static int write_format(const struct export_format *format, struct profile *prof
 	FILE *out guard_file = copy < 0 ? NULL : fdopen(copy, "w");
 	if (!out)
 		return -errno;
-	copy = -1;
+	(void)steal_fd(copy);
 	struct export_request request = {.profile = profile, .name = name};
 	int code = format->write(&request, out, err);
 	if (code < 0)

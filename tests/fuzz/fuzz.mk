@@ -8,6 +8,7 @@
 F := build/fuzz
 fuzz_elf_src := $(filter-out %/main.c,$(symbolizer_src))
 fuzz_pprof_seeds := $(F)/seeds/pprof
+fuzz_wire_seeds := $(F)/seeds/wire
 
 FUZZ_SECONDS ?= 15
 fuzz_names := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
@@ -40,5 +41,22 @@ $(F)/seeds/pprof: $(wildcard tests/fuzz/seeds/pprof/*.txt) common/profile.proto 
 		bytes=$@/$$(basename $$text .txt).pb && \
 		protoc -Icommon --encode=probe.Profile common/profile.proto <$$text >$$bytes && \
 		gzip -nkf $$bytes && zstd -qf $$bytes || exit 1; \
+	done
+	@touch $@
+
+# Seeds of wire are one message of common/protocol.proto a line: as frames behind the size of cuts, in
+# one stream and each alone.
+$(F)/seeds/wire: $(wildcard tests/fuzz/seeds/wire/*.txt) common/protocol.proto
+	@mkdir -p $@
+	@for text in tests/fuzz/seeds/wire/*.txt; do \
+		whole=$@/$$(basename $$text .txt); n=0; printf '\0' >$$whole; \
+		while read -r line; do \
+			n=$$((n + 1)); one=$$whole-$$n; \
+			protoc -Icommon --encode=probe.Message common/protocol.proto <<<"$$line" >$$one.message || exit 1; \
+			size=$$(stat -c %s $$one.message); \
+			{ printf "\\x$$(printf %02x $$size)\0\0\0"; cat $$one.message; } >$$one.frame; \
+			cat $$one.frame >>$$whole; { printf '\3'; cat $$one.frame; } >$$one; \
+			rm $$one.message $$one.frame; \
+		done <$$text; \
 	done
 	@touch $@
