@@ -28,3 +28,12 @@
 #define LIMIT_PROFILE_COMMENTS 256
 /* The info message of a profile: 100,000 threads fit. */
 #define LIMIT_INFO_BYTES (8 << 20)
+/* Clients of the daemon at once; one more is refused with a line. Together with the bytes below this
+ * bounds what clients can make the engine hold to 512 MiB, and to 4 MiB while they behave. */
+#define LIMIT_CLIENTS 256
+/* Bytes queued for one client that reads slowly, and as many that it may have sent in one frame. */
+#define LIMIT_CLIENT_QUEUE_BYTES (1 << 20)
+/* Seconds until a client has said Hello and what it wants; a person does not wait that long. */
+#define LIMIT_HANDSHAKE_SECONDS 5
+/* Seconds without a byte taken by a client for which bytes are waiting. */
+#define LIMIT_STALL_SECONDS 30

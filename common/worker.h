@@ -72,8 +72,11 @@ struct worker_opened {
 struct worker_name {
 	uint32_t bytes; /* of the whole record with padding */
 	uint32_t n_lines;
-	uint64_t vaddr; /* ELF address; the offset as asked where there is none, and for the kernel
-			 */
+	/* ELF address; the offset as asked where there is none, and for the kernel */
+	uint64_t vaddr;
+	/* n_lines 0: ELF address where the nameless function begins (the call frame information
+	 * knows); else, or where nothing is known, 0 */
+	uint64_t start;
 };
 struct worker_line {
 	uint32_t line;	     /* 0: not known */

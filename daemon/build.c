@@ -156,8 +156,7 @@ static void group(struct build *build)
 	qsort_r(build->order, build->n_order, sizeof(*build->order), compare_locations, build);
 	uint32_t first = 0, main_object = build->session->main_object;
 	/* Its mapping is the first, also when no sample fell into it. */
-	if (main_object &&
-	    (!build->n_order || rank_of(build, location_at(build, build->order[0]))))
+	if (main_object && (!build->n_order || rank_of(build, location_at(build, build->order[0]))))
 		add_object(build, main_object, 0, 0);
 	for (uint32_t i = 0; i < build->n_order; i++) {
 		const struct location *location = location_at(build, build->order[i]);
@@ -226,13 +225,17 @@ static uint32_t function_of(struct build *build, const struct worker_link_line *
 	return profile_add_function(build->profile, &function);
 }
 
-/* `[libfoo.so+0x1231]`: never an empty name. */
-static uint32_t nameless(struct build *build, uint32_t object, uint64_t vaddr)
+/* `xz+0x4a20`, a function without a name by its start; `[libfoo.so+0x1231]`, where not even that is
+ * known: never an empty name. */
+static uint32_t nameless(struct build *build, uint32_t object, const struct worker_link_name *name)
 {
 	char text[LIMIT_NAME_BYTES];
 	const char *path =
 		object == SYMBOLIZER_KERNEL ? "kernel" : base_name(path_of(build, object));
-	snprintf(text, sizeof(text), "[%.255s+0x%" PRIx64 "]", path, vaddr);
+	if (name->start)
+		snprintf(text, sizeof(text), "%.255s+0x%" PRIx64, path, name->start);
+	else
+		snprintf(text, sizeof(text), "[%.255s+0x%" PRIx64 "]", path, name->vaddr);
 	return add_function(build, text, strlen(text));
 }
 
@@ -263,7 +266,7 @@ static void on_name(void *context, size_t i, const struct worker_link_name *name
 	if (n)
 		location.mapping = kernel_mapping(build, object, &name->lines[n - 1]);
 	else
-		out[0] = (struct profile_line){nameless(build, object->object, name->vaddr), 0, 0};
+		out[0] = (struct profile_line){nameless(build, object->object, name), 0, 0};
 	build->named[number] = n != 0;
 	build->located[number] = profile_add_location(build->profile, &location, out, n ? n : 1);
 	if (n && name->lines[0].line) {

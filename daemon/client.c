@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <systemd/sd-event.h>
 #include <unistd.h>
 #include "common/clock.h"
@@ -29,10 +30,11 @@
 #include "daemon/packer.h"
 #include "daemon/sampler.h"
 #include "daemon/session.h"
+#include "daemon/status.h"
 
 enum {
 	CHUNK_BYTES = 128 << 10,
-	QUEUE_BYTES = 1 << 20,
+	QUEUE_BYTES = LIMIT_CLIENT_QUEUE_BYTES,
 };
 static const uint64_t PROGRESS_NS = 500 * 1000 * 1000;
 
@@ -58,6 +60,9 @@ struct client {
 	bool said_finished;
 	struct build_result result; /* without the profile */
 	uint64_t progress_ns, progress_samples;
+	uint64_t begun_ns;   /* when it connected */
+	uint64_t taken_ns;   /* when it last took bytes, or had none waiting */
+	size_t queued_bytes; /* then */
 };
 
 static void finish(struct client *client)
@@ -249,6 +254,7 @@ static void on_record(struct client *client, Probe__Message *message_take)
 		fds[n++] = fd;
 	client->record = message_take;
 	client->state = RECORDING;
+	client->engine->n_recordings++;
 	int code = engine_prepare(client->engine, &err);
 	if (!code)
 		code = session_new(client->engine->sampler, message_take->record, &client->session,
@@ -274,6 +280,14 @@ static void on_stop(struct client *client, const Probe__Stop *stop)
 	session_stop(client->session, PROBE__FINISHED__REASON__STOPPED);
 }
 
+/* Whoever asks is heard on: `probe status` may ask again. */
+static void answer(struct client *client, int code)
+{
+	client->begun_ns = clock_now_ns();
+	if (code)
+		finish(client);
+}
+
 /* Takes the message. */
 static void on_message(struct client *client, Probe__Message *message)
 {
@@ -283,6 +297,10 @@ static void on_message(struct client *client, Probe__Message *message)
 	} else if (client->state == READY && message->kind_case == PROBE__MESSAGE__KIND_RECORD) {
 		on_record(client, message);
 		return;
+	} else if (client->state == READY && message->kind_case == PROBE__MESSAGE__KIND_STATUS) {
+		answer(client, status_send(client->engine, client->wire));
+	} else if (client->state == READY && message->kind_case == PROBE__MESSAGE__KIND_LIST) {
+		answer(client, status_send_list(client->wire));
 	} else if (client->state > READY && message->kind_case == PROBE__MESSAGE__KIND_STOP) {
 		on_stop(client, message->stop);
 	} else if (message->kind_case != PROBE__MESSAGE__KIND__NOT_SET) {
@@ -337,8 +355,29 @@ static void tick_recording(struct client *client)
 		say_progress(client, PROBE__PROGRESS__PHASE__SAMPLING);
 }
 
+/* Whoever does not say what it wants, or does not take what it asked for, is let go. */
+static void check_times(struct client *client)
+{
+	struct err err = {0};
+	uint64_t now = clock_now_ns();
+	size_t queued = wire_queued(client->wire);
+	if (!queued || queued < client->queued_bytes)
+		client->taken_ns = now;
+	client->queued_bytes = queued;
+	if (client->state <= READY &&
+	    now - client->begun_ns > LIMIT_HANDSHAKE_SECONDS * 1000000000ull) {
+		err_set(&err, -ETIMEDOUT, ERR_FAILED, "nothing was asked for in %d s",
+			LIMIT_HANDSHAKE_SECONDS);
+		fail(client, &err);
+	} else if (now - client->taken_ns > LIMIT_STALL_SECONDS * 1000000000ull) {
+		finish(client);
+	}
+}
+
 void client_tick(struct client *client)
 {
+	if (client->state != OVER)
+		check_times(client);
 	if (client->state == RECORDING)
 		tick_recording(client);
 	if (client->state == NAMING)
@@ -357,6 +396,7 @@ struct client *client_new(struct engine *engine, int socket_take)
 {
 	struct client *client = memory_new(1, sizeof(*client));
 	client->engine = engine;
+	client->begun_ns = client->taken_ns = clock_now_ns();
 	client->wire = wire_new(socket_take, QUEUE_BYTES);
 	if (!client->wire || sd_event_add_io(engine->event, &client->io, wire_fd(client->wire),
 					     EPOLLIN, on_io, client) < 0) {
@@ -377,4 +417,19 @@ void client_free(struct client *client)
 	message_free(client->record);
 	free(client->packed.at);
 	free(client);
+}
+
+const struct session *client_session(const struct client *client)
+{
+	return client->session;
+}
+
+void client_peer(const struct client *client, uint32_t *pid, uint32_t *uid)
+{
+	struct ucred peer = {0};
+	socklen_t bytes = sizeof(peer);
+	if (getsockopt(wire_fd(client->wire), SOL_SOCKET, SO_PEERCRED, &peer, &bytes))
+		peer = (struct ucred){0};
+	*pid = (uint32_t)peer.pid;
+	*uid = peer.uid;
 }

@@ -3,9 +3,11 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stdint.h>
 
 struct client;
 struct engine;
+struct session;
 
 /* Takes the socket. NULL: the loop takes no more sources. */
 struct client *client_new(struct engine *engine, int socket_take);
@@ -16,3 +18,7 @@ void client_tick(struct client *client);
 void client_fail(struct client *client, const char *msg);
 /* It has gone, or has all it came for. */
 bool client_is_over(const struct client *client);
+/* Its recording, or NULL. Borrowed. */
+const struct session *client_session(const struct client *client);
+/* Who connected, for people to see; 0 where it is not known. */
+void client_peer(const struct client *client, uint32_t *pid, uint32_t *uid);

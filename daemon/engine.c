@@ -9,7 +9,11 @@
 #include <systemd/sd-event.h>
 #include <time.h>
 #include "common/array.h"
+#include "common/clock.h"
 #include "common/err.h"
+#include "common/limits.h"
+#include "common/message.h"
+#include "common/wire.h"
 #include "daemon/asker.h"
 #include "daemon/client.h"
 #include "daemon/symbolizer.h"
@@ -101,8 +105,24 @@ static int run(struct engine *engine)
 	return sd_event_loop(engine->event);
 }
 
+/* One line in what the new socket's buffer holds; it is not waited for. */
+static void refuse(int socket_take)
+{
+	struct err err = {0};
+	struct wire *wire = wire_new(socket_take, LIMIT_CLIENT_QUEUE_BYTES);
+	if (!wire)
+		return;
+	err_set(&err, -EUSERS, ERR_FAILED, "the daemon serves %d clients already", LIMIT_CLIENTS);
+	message_send_failed(wire, &err);
+	wire_free(wire);
+}
+
 int engine_add_client(struct engine *engine, int socket_take)
 {
+	if (engine->n_clients == LIMIT_CLIENTS) {
+		refuse(socket_take);
+		return -EUSERS;
+	}
 	struct client *client = client_new(engine, socket_take);
 	if (!client)
 		return -ENOMEM;
@@ -114,7 +134,8 @@ int engine_add_client(struct engine *engine, int socket_take)
 
 int engine_run(int client_socket, int broker_socket)
 {
-	struct engine engine = {.asker = asker_new(broker_socket), .embedded = true};
+	struct engine engine = {
+		.asker = asker_new(broker_socket), .embedded = true, .started_ns = clock_now_ns()};
 	signal(SIGPIPE, SIG_IGN);
 	if (sd_event_new(&engine.event) < 0)
 		return 1;

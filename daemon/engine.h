@@ -23,7 +23,9 @@ struct engine {
 	struct unwind_loader *loader;
 	struct client **clients;
 	uint32_t n_clients, clients_room;
-	bool embedded; /* ends with its one client */
+	bool embedded;	       /* ends with its one client */
+	uint64_t started_ns;   /* CLOCK_MONOTONIC */
+	uint64_t n_recordings; /* begun */
 };
 
 /* Runs as the process: serves the one client on `client_socket` (both sockets are taken), until it

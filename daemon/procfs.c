@@ -8,16 +8,21 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include "common/guard.h"
 
 static const unsigned KERNEL_THREAD = 0x00200000; /* PF_KTHREAD of linux/sched.h */
 
-static ssize_t read_text(const char *path, char *text, size_t room)
+/* `owner` (may be NULL): the uid that the file belongs to. */
+static ssize_t read_owned(const char *path, char *text, size_t room, uint32_t *owner)
 {
+	struct stat st;
 	int fd guard_fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
+	if (fd < 0 || (owner && fstat(fd, &st)))
 		return -errno;
+	if (owner)
+		*owner = st.st_uid;
 	ssize_t n = read(fd, text, room - 1);
 	if (n < 0)
 		return -errno;
@@ -25,18 +30,24 @@ static ssize_t read_text(const char *path, char *text, size_t room)
 	return n;
 }
 
+static ssize_t read_text(const char *path, char *text, size_t room)
+{
+	return read_owned(path, text, room, NULL);
+}
+
 int procfs_stat(uint32_t pid, struct procfs_stat *stat)
 {
 	char path[64], text[1024];
+	uint32_t uid = 0;
 	snprintf(path, sizeof(path), "/proc/%u/stat", pid);
-	ssize_t n = read_text(path, text, sizeof(text));
+	ssize_t n = read_owned(path, text, sizeof(text), &uid);
 	if (n <= 0)
 		return -ESRCH;
 	/* pid (comm) state ppid …: comm may hold anything, also ')'. */
 	const char *open = strchr(text, '('), *close = strrchr(text, ')');
 	if (!open || !close || close < open)
 		return -ESRCH;
-	*stat = (struct procfs_stat){.pid = pid};
+	*stat = (struct procfs_stat){.pid = pid, .uid = uid};
 	size_t length = (size_t)(close - open - 1);
 	memcpy(stat->comm, open + 1, length < sizeof(stat->comm) ? length : sizeof(stat->comm) - 1);
 	unsigned parent, flags, threads;

@@ -7,8 +7,8 @@
 #include <stdint.h>
 
 struct procfs_stat {
-	uint32_t pid, parent, threads;
-	char state; /* 'Z': a zombie */
+	uint32_t pid, parent, threads, uid; /* uid: effective */
+	char state;			    /* 'Z': a zombie */
 	bool kernel_thread;
 	char comm[64]; /* raw bytes of the target (workers of the kernel have long names) */
 };

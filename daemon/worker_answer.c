@@ -97,6 +97,7 @@ int worker_answer_name(const struct worker_answer *answer, size_t *at,
 		cursor_new(answer->records + *at + sizeof(head), head.bytes - sizeof(head));
 	char *room = text->text;
 	name->vaddr = head.vaddr;
+	name->start = head.start;
 	name->n_lines = head.n_lines;
 	for (uint32_t i = 0; i < head.n_lines && !c.failed; i++)
 		take_line(&c, &room, &name->lines[i]);

@@ -33,7 +33,8 @@ struct worker_link_line {
 };
 struct worker_link_name {
 	uint64_t vaddr;
-	uint32_t n_lines;				  /* 0: no name is known */
+	uint64_t start;	  /* n_lines 0: where the nameless function begins; 0: not known */
+	uint32_t n_lines; /* 0: no name is known */
 	struct worker_link_line lines[WORKER_LINK_LINES]; /* innermost inline first */
 };
 

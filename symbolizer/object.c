@@ -2,6 +2,7 @@
 #include "symbolizer/object.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -14,6 +15,7 @@
 #include "symbolizer/kallsyms.h"
 #include "symbolizer/plt.h"
 #include "symbolizer/symbols.h"
+#include "symbolizer/table.h"
 
 #define VDSO_MAX (1 << 20)
 
@@ -22,6 +24,9 @@ struct object {
 	struct symbols *symbols;   /* NULL: none could be read, see note */
 	struct kallsyms *kallsyms; /* the kernel, which has neither elf nor symbols */
 	uint64_t stext;
+	struct table_function *functions; /* by call frame information; read when a symbol misses */
+	uint32_t n_functions;
+	bool functions_read;
 	char note[sizeof(((struct worker_opened *)0)->note)];
 };
 
@@ -132,6 +137,7 @@ void object_close(struct object *object)
 {
 	if (!object)
 		return;
+	free(object->functions);
 	symbols_free(object->symbols);
 	kallsyms_free(object->kallsyms);
 	elf_close(object->elf);
@@ -167,6 +173,40 @@ void object_describe(const struct object *object, struct worker_opened *opened)
 				p->p_vaddr, p->p_memsz, p->p_offset, p->p_filesz};
 	}
 	qsort(opened->segments, opened->n_segments, sizeof(*opened->segments), compare_segments);
+}
+
+/* The function that the call frame information tells of at this address, or NULL. */
+static const struct table_function *find_function(struct object *object, uint64_t address)
+{
+	if (!object->functions_read) {
+		object->functions_read = true;
+		(void)table_functions(object->elf, &object->functions, &object->n_functions);
+	}
+	uint32_t low = 0, high = object->n_functions;
+	while (low < high) {
+		uint32_t middle = low + (high - low) / 2;
+		if (object->functions[middle].address <= address)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	const struct table_function *f = low ? &object->functions[low - 1] : NULL;
+	return f && address - f->address < f->bytes ? f : NULL;
+}
+
+/* The symbol of an ELF address. Where none reaches there, the one where the function begins; and
+ * where that has none, *start tells its beginning. */
+static const char *find_symbol(struct object *object, uint64_t address, uint64_t *start)
+{
+	const char *symbol = object->symbols ? symbols_find(object->symbols, address) : NULL;
+	if (symbol)
+		return symbol;
+	const struct table_function *function = find_function(object, address);
+	if (function && object->symbols)
+		symbol = symbols_find(object->symbols, function->address);
+	if (function && !symbol)
+		*start = function->address;
+	return symbol;
 }
 
 /* Appends to the record what fits a name; returns the bytes taken. */
@@ -209,7 +249,7 @@ size_t object_name(struct object *object, uint64_t address, void *record)
 			head.n_lines = 1;
 		}
 	} else if (elf_offset_to_address(object->elf, address, &head.vaddr)) {
-		symbol = object->symbols ? symbols_find(object->symbols, head.vaddr) : NULL;
+		symbol = find_symbol(object, head.vaddr, &head.start);
 		if (symbol) {
 			bytes += put_line((uint8_t *)record + bytes, symbol, "");
 			head.n_lines = 1;

@@ -113,6 +113,44 @@ static void broken_tables_cost_only_names(void)
 	CU_ASSERT_EQUAL(vaddr, IMAGE_TEXT + 0x10f);
 }
 
+/* This program without its symbol table: every address of a function still has its start. */
+static void stripped_functions_have_bounds(void)
+{
+	guard_object struct object *object = NULL;
+	int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+	size_t bytes = (size_t)lseek(fd, 0, SEEK_END);
+	uint8_t *self = malloc(bytes);
+	CU_ASSERT_EQUAL(pread(fd, self, bytes, 0), (ssize_t)bytes);
+	close(fd);
+	Elf64_Ehdr *header = (Elf64_Ehdr *)self;
+	Elf64_Shdr *sections = (Elf64_Shdr *)(self + header->e_shoff);
+	struct {
+		uint64_t address, bytes, offset;
+	} wanted = {};
+	for (int i = 0; i < header->e_shnum; i++) {
+		if (sections[i].sh_type != SHT_SYMTAB)
+			continue;
+		const Elf64_Sym *list = (const Elf64_Sym *)(self + sections[i].sh_offset);
+		const char *names = (const char *)self + sections[sections[i].sh_link].sh_offset;
+		for (size_t k = 0; k < sections[i].sh_size / sizeof(*list); k++) {
+			if (strcmp(names + list[k].st_name, "names_by_file_offset"))
+				continue;
+			const Elf64_Shdr *in = &sections[list[k].st_shndx];
+			wanted.address = list[k].st_value;
+			wanted.bytes = list[k].st_size;
+			wanted.offset = in->sh_offset + list[k].st_value - in->sh_addr;
+		}
+		sections[i].sh_type = SHT_NULL; /* stripped */
+	}
+	CU_ASSERT_TRUE(wanted.bytes > 16);
+	CU_ASSERT_EQUAL(object_open_memory(self, bytes, &object, NULL), 0);
+	uint64_t vaddr;
+	for (uint64_t i = 0; i < wanted.bytes; i++) {
+		CU_ASSERT_STRING_EQUAL(name_at(object, wanted.offset + i, &vaddr), "");
+		CU_ASSERT_EQUAL(((struct worker_name *)record)->start, wanted.address);
+	}
+}
+
 /* Small files with bytes changed by a fixed sequence: no crash, no hang (ASan judges). */
 static void changed_files(void)
 {
@@ -147,4 +185,5 @@ static void changed_files(void)
 SUITE(object, {"names by file offset", names_by_file_offset},
       {"names this function", names_this_function}, {"says what is missing", says_what_is_missing},
       {"broken tables cost only names", broken_tables_cost_only_names},
+      {"stripped functions have bounds", stripped_functions_have_bounds},
       {"changed files", changed_files});

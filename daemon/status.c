@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/status.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+#include "common/array.h"
+#include "common/clock.h"
+#include "common/escape.h"
+#include "common/guard.h"
+#include "common/limits.h"
+#include "common/memory.h"
+#include "common/message.h"
+#include "common/protocol.pb-c.h"
+#include "daemon/client.h"
+#include "daemon/counters.h"
+#include "daemon/engine.h"
+#include "daemon/objects.h"
+#include "daemon/processes.h"
+#include "daemon/procfs.h"
+#include "daemon/sampler.h"
+#include "daemon/session.h"
+
+enum {
+	LIST_PART = 512
+};
+
+static uint64_t own_rss_bytes(void)
+{
+	unsigned long all, resident;
+	FILE *file guard_file = fopen("/proc/self/statm", "re");
+	if (!file || fscanf(file, "%lu %lu", &all, &resident) != 2)
+		return 0;
+	return (uint64_t)resident * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+static double own_cpu_seconds(void)
+{
+	struct rusage usage;
+	getrusage(RUSAGE_SELF, &usage);
+	return (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
+	       (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
+}
+
+static void *list_room(void *list, size_t n)
+{
+	return memory_resize(list, n + 1, sizeof(void *));
+}
+
+static void add_session(Probe__Status *status, const struct client *client,
+			const struct session *session)
+{
+	Probe__Status__Session *told = memory_new(1, sizeof(*told));
+	probe__status__session__init(told);
+	told->name = escape_new(session->name, strnlen(session->name, sizeof(session->name)));
+	told->has_pid = told->has_hz = told->has_elapsed_ns = told->has_duration_ns = 1;
+	told->has_samples = told->has_lost = told->has_processes = 1;
+	told->has_client_pid = told->has_client_uid = 1;
+	told->pid = session->first_pid;
+	told->hz = session->hz;
+	told->elapsed_ns = session->started_ns ? clock_now_ns() - session->started_ns : 0;
+	told->duration_ns = session->request->duration_ns;
+	told->samples = session->tally.samples;
+	told->lost = session_lost(session);
+	told->processes = session->n_pids;
+	client_peer(client, &told->client_pid, &told->client_uid);
+	status->session = list_room(status->session, status->n_session);
+	status->session[status->n_session++] = told;
+}
+
+static void add_lost(Probe__Status *status, const struct sampler *sampler)
+{
+	struct counters_sum sum;
+	counters_read(sampler->counters, SESSIONS_MAX, &sum);
+	for (unsigned i = 0; i < COUNTERS; i++) {
+		Probe__Status__Count *count = memory_new(1, sizeof(*count));
+		probe__status__count__init(count);
+		count->name = array_copy(counters_name(i), strlen(counters_name(i)));
+		count->value = sum.counter[i];
+		status->lost = list_room(status->lost, status->n_lost);
+		status->lost[status->n_lost++] = count;
+	}
+}
+
+static void fill(Probe__Status *status, const struct engine *engine)
+{
+	status->version = array_copy(VERSION, strlen(VERSION));
+	status->has_uptime_ns = status->has_clients = status->has_clients_max = 1;
+	status->has_own_cpu_seconds = status->has_own_rss_bytes = 1;
+	status->has_client_bytes_max = status->has_recordings = 1;
+	status->has_objects = status->has_processes = 1;
+	status->uptime_ns = clock_now_ns() - engine->started_ns;
+	status->clients = engine->n_clients;
+	status->clients_max = LIMIT_CLIENTS;
+	status->own_cpu_seconds = own_cpu_seconds();
+	status->own_rss_bytes = own_rss_bytes();
+	status->client_bytes_max = LIMIT_WIRE_BYTES + LIMIT_CLIENT_QUEUE_BYTES;
+	status->recordings = engine->n_recordings;
+	for (uint32_t i = 0; i < engine->n_clients; i++) {
+		const struct session *session = client_session(engine->clients[i]);
+		if (session && session->state != SESSION_STOPPED)
+			add_session(status, engine->clients[i], session);
+	}
+	if (!engine->sampler)
+		return;
+	status->objects = objects_count(engine->sampler->objects);
+	status->processes = processes_count(engine->sampler->processes);
+	add_lost(status, engine->sampler);
+}
+
+int status_send(const struct engine *engine, struct wire *wire)
+{
+	Probe__Message *message = memory_new(1, sizeof(*message));
+	probe__message__init(message);
+	message->kind_case = PROBE__MESSAGE__KIND_STATUS;
+	message->status = memory_new(1, sizeof(*message->status));
+	probe__status__init(message->status);
+	fill(message->status, engine);
+	int code = message_send(wire, message, NULL, 0);
+	message_free(message);
+	return code;
+}
+
+/* A part of the list under way. */
+struct listing {
+	struct wire *wire;
+	Probe__List__Process processes[LIST_PART], *pointers[LIST_PART];
+	char comm[LIST_PART][sizeof(((struct procfs_stat *)0)->comm) * 4];
+	size_t n;
+	int code;
+};
+
+static void flush(struct listing *listing, bool last)
+{
+	Probe__List list = PROBE__LIST__INIT;
+	list.process = listing->pointers;
+	list.n_process = listing->n;
+	list.has_last = 1;
+	list.last = last;
+	Probe__Message message = PROBE__MESSAGE__INIT;
+	message.kind_case = PROBE__MESSAGE__KIND_LIST;
+	message.list = &list;
+	if (!listing->code)
+		listing->code = message_send(listing->wire, &message, NULL, 0);
+	listing->n = 0;
+}
+
+static bool add_process(void *context, const struct procfs_stat *stat)
+{
+	struct listing *listing = context;
+	Probe__List__Process *process = &listing->processes[listing->n];
+	if (stat->state == 'Z')
+		return true;
+	probe__list__process__init(process);
+	escape_text(listing->comm[listing->n], sizeof(listing->comm[0]), stat->comm,
+		    strnlen(stat->comm, sizeof(stat->comm)));
+	process->has_pid = process->has_parent = process->has_threads = 1;
+	process->has_kernel = process->has_uid = 1;
+	process->pid = stat->pid;
+	process->parent = stat->parent;
+	process->threads = stat->threads;
+	process->kernel = stat->kernel_thread;
+	process->uid = stat->uid;
+	process->comm = listing->comm[listing->n];
+	listing->pointers[listing->n] = process;
+	if (++listing->n == LIST_PART)
+		flush(listing, false);
+	return !listing->code;
+}
+
+int status_send_list(struct wire *wire)
+{
+	struct listing *listing guard_mem = memory_new(1, sizeof(*listing));
+	listing->wire = wire;
+	procfs_each(add_process, listing);
+	flush(listing, true);
+	return listing->code;
+}
