@@ -10,6 +10,7 @@
 #include "cli/report_flat.h"
 #include "cli/report_head.h"
 #include "cli/report_owners.h"
+#include "cli/report_tree.h"
 #include "cli/report_view.h"
 #include "cli/terminal.h"
 #include "common/err.h"
@@ -21,6 +22,7 @@
 #include <string.h>
 
 #define DEFAULT_MIN_PERCENT 0.1
+#define DEFAULT_MIN_PERCENT_TREE 0.5
 
 enum {
 	SAMPLE = OPTIONS_LONG,
@@ -32,6 +34,9 @@ enum {
 	MODULES,
 	PROCESSES,
 	THREADS,
+	TREE,
+	CALLERS,
+	CALLEES,
 	JSON,
 	COLOUR,
 	NO_PAGER,
@@ -41,9 +46,13 @@ static const struct option table[] = {
 	INPUT_OPTIONS,
 	{"sample", SAMPLE, "TYPE", "cpu, blocked, runnable, wall, or a type of the file's own"},
 	{"sort", SORT, "self|cum", "the largest first, by this"},
-	{"min", MIN, "PERCENT", "leave out what is smaller in self and cum (0.1; with --json 0)"},
+	{"min", MIN, "PERCENT",
+	 "leave out what is smaller in self and cum (0.1, trees 0.5, --json 0)"},
 	{"focus", FOCUS, "REGEX", "only stacks with such a function in them"},
 	{"ignore", IGNORE, "REGEX", "without stacks with such a function in them"},
+	{"tree", TREE, NULL, "who calls whom, from the roots"},
+	{"callers", CALLERS, "FUNCTION", "a tree from this function to its callers"},
+	{"callees", CALLEES, "FUNCTION", "a tree from this function to what it calls"},
 	{"lines", LINES, NULL, "by source line"},
 	{"modules", MODULES, NULL, "by module"},
 	{"processes", PROCESSES, NULL, "by process"},
@@ -60,6 +69,8 @@ struct request {
 	enum totals_order order;
 	double min_percent; /* negative: not given */
 	enum report_kind kind;
+	enum report_tree_way way; /* of REPORT_TREE */
+	const char *function;
 	unsigned parts; /* enum frames_parts */
 	bool json, no_pager;
 	enum terminal_colour colour;
@@ -100,6 +111,15 @@ static int take_option(struct request *request, const struct options *options, i
 		return 0;
 	case THREADS:
 		request->kind = REPORT_THREADS;
+		return 0;
+	case TREE:
+	case CALLERS:
+	case CALLEES:
+		request->kind = REPORT_TREE;
+		request->way = got == TREE	? REPORT_TREE_CALLS
+			       : got == CALLERS ? REPORT_TREE_CALLERS
+						: REPORT_TREE_CALLEES;
+		request->function = value;
 		return 0;
 	case JSON:
 		request->json = true;
@@ -146,7 +166,9 @@ static int parse(struct request *request, int argc, char **argv, struct err *err
 			return result;
 	}
 	if (request->min_percent < 0)
-		request->min_percent = request->json ? 0 : DEFAULT_MIN_PERCENT;
+		request->min_percent = request->json		      ? 0
+				       : request->kind == REPORT_TREE ? DEFAULT_MIN_PERCENT_TREE
+								      : DEFAULT_MIN_PERCENT;
 	return got;
 }
 
@@ -173,6 +195,8 @@ static void print_view(const struct report_view *view)
 {
 	if (view->kind == REPORT_FLAT)
 		report_flat_print(stdout, view);
+	else if (view->kind == REPORT_TREE)
+		report_tree_print(stdout, view, view->tree);
 	else
 		report_owners_print(stdout, view, owners_by(view->kind));
 }
@@ -202,6 +226,8 @@ static void print_json(const struct report_view *view, const char *file)
 	jsontext_close(&json);
 	if (view->kind == REPORT_FLAT)
 		report_flat_json(&json, view);
+	else if (view->kind == REPORT_TREE)
+		report_tree_json(&json, view, view->tree);
 	else
 		report_owners_json(&json, view, owners_by(view->kind));
 	jsontext_close(&json);
@@ -225,6 +251,13 @@ static int view_profile(const struct request *request, const struct profile *pro
 		.min_percent = request->min_percent,
 		.by_line = request->parts & FRAMES_LINE,
 	};
+	struct tree tree guard(tree_deinit) = {0};
+	if (request->kind == REPORT_TREE) {
+		result = report_tree_build(&tree, &view, request->way, request->function, err);
+		if (result < 0)
+			return result;
+		view.tree = &tree;
+	}
 	if (request->json)
 		print_json(&view, file);
 	else

@@ -11,11 +11,13 @@
 
 struct frames;
 struct jsontext;
+struct tree;
 
 enum report_kind {
 	REPORT_FLAT,
 	REPORT_PROCESSES,
 	REPORT_THREADS,
+	REPORT_TREE,
 };
 
 struct report_view {
@@ -24,7 +26,8 @@ struct report_view {
 	const struct frames *frames;
 	const struct selection *selection;
 	enum totals_order order;
-	double min_percent; /* what is smaller in self and cum is left out, and counted */
+	const struct tree *tree; /* of REPORT_TREE */
+	double min_percent;	 /* what is smaller in self and cum is left out, and counted */
 	bool by_line;
 	size_t width; /* 0: no terminal */
 	bool colour;

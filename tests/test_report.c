@@ -5,6 +5,7 @@
 #include "cli/report_flat.h"
 #include "cli/report_head.h"
 #include "cli/report_owners.h"
+#include "cli/report_tree.h"
 #include "cli/report_view.h"
 #include "common/err.h"
 #include "common/profile.h"
@@ -158,6 +159,68 @@ static void prints_threads(void)
 	profile_free(profile);
 }
 
+static char *tree_text(enum report_tree_way way, const char *function)
+{
+	struct profile *profile = fixture_profile_nginx();
+	struct frames *frames guard(guard_frames) =
+		frames_new(profile, FRAMES_FUNCTION | FRAMES_MODULE);
+	struct selection selection guard(selection_deinit) = {0};
+	struct selection_wish wish = {.sample = "samples"};
+	CU_ASSERT_EQUAL(selection_init(&selection, profile, frames, &wish, NULL), 0);
+	struct report_view view = {
+		.profile = profile, .frames = frames, .selection = &selection, .min_percent = 5};
+	struct tree tree guard(tree_deinit) = {0};
+	struct err err = {0};
+	char *text = NULL;
+	size_t bytes;
+	FILE *out = open_memstream(&text, &bytes);
+	if (report_tree_build(&tree, &view, way, function, &err) < 0)
+		fputs(err.msg, out);
+	else
+		report_tree_print(out, &view, &tree);
+	fclose(out);
+	profile_free(profile);
+	return text;
+}
+
+static void prints_trees(void)
+{
+	char *text = tree_text(REPORT_TREE_CALLS, NULL);
+	same_text(text, "CUM    CUM%  SELF  SELF%  FUNCTION     MODULE\n"
+			"100  100.0%     0   0.0%  _start       app\n"
+			"100  100.0%     0   0.0%  main         app\n"
+			" 50   50.0%    40  40.0%  + parse      app\n"
+			" 10   10.0%    10  10.0%    (next)     app\n"
+			" 30   30.0%     0   0.0%  + walk       app\n"
+			" 20   20.0%     0   0.0%    + walk     app\n"
+			" 20   20.0%    20  20.0%      walk     app\n"
+			" 10   10.0%    10  10.0%    + leaf     app\n"
+			" 19   19.0%     0   0.0%  + write      libc.so.6\n"
+			" 19   19.0%    19  19.0%    copy_user  [kernel]\n"
+			"(branches below 5% are not shown; --min 0 shows them)\n");
+	free(text);
+	/* Recursion: each stack counts once. */
+	text = tree_text(REPORT_TREE_CALLEES, "walk");
+	same_text(text, "CUM   CUM%  SELF  SELF%  FUNCTION  MODULE\n"
+			" 30  30.0%     0   0.0%  walk      app\n"
+			" 20  20.0%     0   0.0%  + walk    app\n"
+			" 20  20.0%    20  20.0%    walk    app\n"
+			" 10  10.0%    10  10.0%  + leaf    app\n"
+			"(branches below 5% are not shown; --min 0 shows them)\n");
+	free(text);
+	text = tree_text(REPORT_TREE_CALLERS, "^copy");
+	same_text(text, "CUM   CUM%  SELF  SELF%  FUNCTION   MODULE\n"
+			" 19  19.0%     0   0.0%  copy_user  [kernel]\n"
+			" 19  19.0%     0   0.0%  write      libc.so.6\n"
+			" 19  19.0%     0   0.0%  main       app\n"
+			" 19  19.0%    19  19.0%  _start     app\n"
+			"(branches below 5% are not shown; --min 0 shows them)\n");
+	free(text);
+	text = tree_text(REPORT_TREE_CALLERS, "nonsense");
+	same_text(text, "no function \"nonsense\" in this profile");
+	free(text);
+}
+
 static void refuses(struct profile *profile, struct selection_wish wish, const char *msg,
 		    const char *hint)
 {
@@ -202,5 +265,5 @@ static void reads_head(void)
 
 SUITE(report, {"amounts", amounts}, {"prints the flat table", prints_the_flat_table},
       {"cuts to the terminal", cuts_to_the_terminal}, {"prints modules", prints_modules},
-      {"prints threads", prints_threads}, {"refuses what is not there", refuses_what_is_not_there},
-      {"reads the head", reads_head});
+      {"prints threads", prints_threads}, {"prints trees", prints_trees},
+      {"refuses what is not there", refuses_what_is_not_there}, {"reads the head", reads_head});
