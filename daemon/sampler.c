@@ -176,7 +176,22 @@ int sampler_add_session(struct sampler *sampler, struct session *session)
 	return -1;
 }
 
+/* Nobody records: what was seen is forgotten. The programs remember which bodies they sent, so the
+ * hashes of the next sessions get another salt and their bodies come anew. */
+static void forget(struct sampler *sampler)
+{
+	stacks_deinit(&sampler->stacks);
+	locations_deinit(&sampler->locations);
+	locations_init(&sampler->locations);
+	stacks_init(&sampler->stacks, &sampler->locations, sampler->processes);
+	sampler->salt++;
+}
+
 void sampler_remove_session(struct sampler *sampler, uint32_t slot)
 {
 	sampler->sessions[slot] = NULL;
+	for (uint32_t i = 0; i < SESSIONS_MAX; i++)
+		if (sampler->sessions[i])
+			return;
+	forget(sampler);
 }

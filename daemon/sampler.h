@@ -34,6 +34,7 @@ struct sampler {
 	struct locations locations;
 	struct stacks stacks;
 	struct session *sessions[SESSIONS_MAX];
+	uint64_t salt; /* of the stacks' hashes; see sampler.c */
 };
 
 /* Loads the programs through the broker. */

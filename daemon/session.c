@@ -285,7 +285,8 @@ static int begin(struct session *session, struct err *err)
 	session->sampler->configs[session->slot] =
 		(struct session_config){.flags = (request->no_user ? 0 : SESSION_USER) |
 						 (request->no_kernel ? 0 : SESSION_KERNEL) |
-						 (by_pointer(request) ? SESSION_BY_POINTER : 0)};
+						 (by_pointer(request) ? SESSION_BY_POINTER : 0),
+					.salt = session->sampler->salt};
 	int code = open_events(session, err);
 	if (code)
 		return code;
