@@ -15,7 +15,7 @@ struct walk {
 	__u64 range;		/* of the space, see struct space */
 	__u32 space;
 	__u32 session_flags;
-	struct mapping hit; /* holds the frame in hand; object 0: no mapping does */
+	struct mapping hit; /* holds the frame in hand; end 0: no mapping does */
 };
 
 struct scratch {

@@ -30,7 +30,7 @@ enum frame_kind {
 	FRAME_NONE,
 	FRAME_FILE,   /* object: the engine's number of the mapped file; address: its file offset */
 	FRAME_KERNEL, /* address - _stext, wrapping: modules and BPF programs lie elsewhere */
-	FRAME_RAW,    /* a user address outside every known mapping; object: the space's number */
+	FRAME_RAW,    /* any other user address; object: the space's number */
 };
 enum frame_flags {
 	FRAME_BY_POINTER = 1 << 0, /* found by following the frame pointer, not by a table */
@@ -50,9 +50,8 @@ enum walk_end {
 	WALK_ROOT,	   /* whole: return address undefined, or zero at the outermost frame */
 	WALK_DEPTH,	   /* USER_FRAMES_MAX reached */
 	WALK_BAD_PAGE,	   /* the stack could not be read */
-	WALK_NO_MAPPING,   /* the next address lies in no known executable mapping: nonsense, or
-			    * code mapped after the mappings were read (as a FRAME_RAW of a known
-			    * space may be) */
+	WALK_NO_MAPPING,   /* the last frame lies in no known executable mapping: nonsense, or code
+			    * mapped after the mappings were read */
 	WALK_NO_ROW,	   /* no unwind row, and the frame pointer leads nowhere */
 	WALK_NO_PROGRESS,  /* the stack pointer did not rise */
 	WALK_UNSUPPORTED,  /* a rule that the tables do not express */
@@ -190,7 +189,7 @@ struct mapping {
 	__u64 start; /* executable bytes [start, end) of the process */
 	__u64 end;
 	__u64 offset; /* file offset of start */
-	__u32 object; /* the engine's number, never 0 */
+	__u32 object; /* the engine's number; 0: no file it could open (JIT code), a FRAME_RAW */
 	__u32 table;  /* unwind rows of the object, 0: none yet */
 };
 TYPES_ASSERT_SIZE(struct mapping, 32);

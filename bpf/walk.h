@@ -50,9 +50,10 @@ static __always_inline __u64 walk_address(const struct walk *walk)
 static __always_inline void walk_locate(struct walk *walk)
 {
 	__u64 address = walk_address(walk);
-	if (walk->hit.object && address >= walk->hit.start && address < walk->hit.end)
+	if (address >= walk->hit.start && address < walk->hit.end)
 		return;
 	walk->hit.object = 0;
+	walk->hit.end = 0;
 	__u32 key = walk_find_mapping(walk->range >> 32, walk->range, address);
 	struct mapping *mapping = bpf_map_lookup_elem(&mappings, &key);
 	if (mapping)
@@ -98,14 +99,14 @@ static long walk_frame(__u32 i, void *data)
 	struct walk_loop *loop = data;
 	struct walk *walk = &loop->s->walk;
 	walk_locate(walk);
-	/* The leaf is true wherever it is. A caller outside all mappings is either none at all, or
-	 * in code that the engine has yet to learn of. */
-	if (i && !walk->hit.object && walk->range) {
-		loop->end = WALK_NO_MAPPING;
-		return 1;
-	}
 	if (!walk_push(loop->s)) {
 		loop->end = WALK_DEPTH;
+		return 1;
+	}
+	/* The leaf is true wherever it is. A caller outside all mappings is nonsense, or code that
+	 * the engine has yet to learn of: it sees the frame. */
+	if (i && !walk->hit.end && walk->range) {
+		loop->end = WALK_NO_MAPPING;
 		return 1;
 	}
 	loop->end = walk_step(walk);
@@ -124,6 +125,7 @@ static __always_inline __u32 walk_user(struct scratch *s, struct bpf_perf_event_
 	walk->space = space;
 	walk->session_flags = session_flags;
 	walk->hit.object = 0;
+	walk->hit.end = 0;
 	struct space *slot = space ? bpf_map_lookup_elem(&spaces, &space) : NULL;
 	walk->range = slot ? slot->range : 0;
 	stacks_begin(s, false);

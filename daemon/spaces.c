@@ -148,21 +148,20 @@ static void publish(struct spaces *spaces, struct address_space *space)
 		drop_mappings(spaces, &old);
 		return;
 	}
-	uint32_t n = 0;
+	/* Those without an object as well: a walk goes on through JIT code. */
 	for (uint32_t i = 0; i < space->maps.n; i++) {
 		const struct maps_line *line = &space->maps.at[i];
-		if (!space->objects[i])
-			continue;
-		spaces->mappings[space->first + n++] = (struct mapping){
+		uint32_t object = space->objects[i];
+		spaces->mappings[space->first + i] = (struct mapping){
 			.start = line->start,
 			.end = line->end,
 			.offset = line->offset,
-			.object = space->objects[i],
-			.table = objects_get(spaces->objects, space->objects[i])->table,
+			.object = object,
+			.table = object ? objects_get(spaces->objects, object)->table : 0,
 		};
 	}
-	__atomic_store_n(&spaces->slots[space->slot].range, (uint64_t)space->first << 32 | n,
-			 __ATOMIC_RELEASE);
+	__atomic_store_n(&spaces->slots[space->slot].range,
+			 (uint64_t)space->first << 32 | space->maps.n, __ATOMIC_RELEASE);
 	drop_mappings(spaces, &old);
 }
 

@@ -60,6 +60,11 @@ static uint32_t locate(struct stacks *stacks, const struct frame *frame, struct 
 	return locations_add(stacks->locations, &location);
 }
 
+static bool is_unknown(const struct stacks *stacks, uint32_t location)
+{
+	return stacks->locations->at[location].kind == LOCATION_UNKNOWN;
+}
+
 static uint32_t make_stack(struct stacks *stacks, const struct frame *frames, uint32_t n,
 			   uint8_t end, struct process *process)
 {
@@ -67,6 +72,12 @@ static uint32_t make_stack(struct stacks *stacks, const struct frame *frames, ui
 	array_reserve(&stacks->frames, n);
 	for (uint32_t i = 0; i < n; i++)
 		stacks->frames.at[stacks->frames.n++] = locate(stacks, &frames[i], process);
+	/* What no mapping holds even now was no caller. */
+	if (end == WALK_NO_MAPPING && n > 1 &&
+	    is_unknown(stacks, stacks->frames.at[stacks->frames.n - 1])) {
+		stacks->frames.n--;
+		stack.n--;
+	}
 	*array_add(&stacks->stacks) = stack;
 	return stacks->stacks.n - 1;
 }

@@ -193,12 +193,13 @@ void sampling_map(struct sampling *s, pid_t pid, uint32_t space)
 		struct mapping *m = &s->mappings[first + n];
 		char x;
 		number++;
-		if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %*c%*c%c%*c %" SCNx64,
-			   (uint64_t *)&m->start, (uint64_t *)&m->end, &x,
-			   (uint64_t *)&m->offset) != 4 ||
+		uint64_t inode;
+		if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %*c%*c%c%*c %" SCNx64 " %*s %" SCNu64,
+			   (uint64_t *)&m->start, (uint64_t *)&m->end, &x, (uint64_t *)&m->offset,
+			   &inode) != 5 ||
 		    x != 'x')
 			continue;
-		m->object = number;
+		m->object = inode ? number : 0;
 		n++;
 	}
 	__atomic_store_n(&s->spaces[space].range, (uint64_t)first << 32 | n, __ATOMIC_RELEASE);

@@ -48,7 +48,8 @@ void sampling_wait_samples(struct sampling *s, size_t n);
 void sampling_wait_lives(struct sampling *s, size_t n);
 void sampling_forget(struct sampling *s);
 const struct stack_event *sampling_stack(const struct sampling *s, uint64_t hash, uint32_t check);
-/* Reads /proc/PID/maps into space number `space`: object = 1 + line of the file. */
+/* Reads /proc/PID/maps into space number `space`: object = line of the file,
+ * from 1; 0 for anonymous memory. */
 void sampling_map(struct sampling *s, pid_t pid, uint32_t space);
 
 /* A child that runs `f` until sampling_end(). */

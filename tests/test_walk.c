@@ -216,26 +216,44 @@ static void gives_raw_frames_without_mappings(void)
 	record(recurse, false, check_recursion);
 }
 
+static uint32_t chain_end;
+
 static void check_chain(struct sampling *s, const struct sample_event *sample,
 			const struct stack_event *user)
 {
-	CU_ASSERT_EQUAL(user->end, fake ? WALK_NO_MAPPING : WALK_ROOT);
-	CU_ASSERT_EQUAL(user->n_frames, 3);
+	CU_ASSERT_EQUAL(user->end, chain_end);
+	CU_ASSERT_EQUAL(user->n_frames, fake ? 4 : 3);
 	CU_ASSERT(is_at(s, &user->frames[0], walk_with_spin, walk_with_spin));
 	CU_ASSERT(is_at(s, &user->frames[1], walk_recursed, walk_recursed));
 	CU_ASSERT(is_at(s, &user->frames[2], walk_returned, walk_returned));
+	if (!fake)
+		return;
+	CU_ASSERT_EQUAL(user->frames[3].kind, FRAME_RAW);
+	CU_ASSERT_EQUAL(user->frames[3].object, SPACE);
+	CU_ASSERT_EQUAL(user->frames[3].address, (uint64_t)fake);
 }
 
 static void ends_at_a_zero_return_address(void)
 {
 	fake = NULL;
+	chain_end = WALK_ROOT;
 	record(run_chain, true, check_chain);
 }
 
 static void ends_outside_all_mappings(void)
 {
 	fake = (uint64_t *)0x1234567;
+	chain_end = WALK_NO_MAPPING;
 	record(run_chain, true, check_chain);
+}
+
+static void goes_on_through_code_of_no_file(void)
+{
+	fake = mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	void *code = fake++;
+	chain_end = WALK_ROOT;
+	record(run_chain, true, check_chain);
+	munmap(code, 4096);
 }
 
 static void check_no_row(struct sampling *s, const struct sample_event *sample,
@@ -328,6 +346,7 @@ SUITE(walk, {"finds every frame", finds_every_frame},
       {"gives raw frames without mappings", gives_raw_frames_without_mappings},
       {"ends at a zero return address", ends_at_a_zero_return_address},
       {"ends outside all mappings", ends_outside_all_mappings},
+      {"goes on through code of no file", goes_on_through_code_of_no_file},
       {"ends where the pointer leads nowhere", ends_where_the_pointer_leads_nowhere},
       {"ends at an unreadable page", ends_at_an_unreadable_page},
       {"finds user frames below the kernel", finds_user_frames_below_the_kernel},
