@@ -35,6 +35,7 @@
 enum {
 	CHUNK_BYTES = 128 << 10,
 	QUEUE_BYTES = LIMIT_CLIENT_QUEUE_BYTES,
+	MESSAGES_AT_ONCE = 16, /* before other clients have their turn */
 };
 static const uint64_t PROGRESS_NS = 500 * 1000 * 1000;
 
@@ -280,6 +281,15 @@ static void on_stop(struct client *client, const Probe__Stop *stop)
 	session_stop(client->session, PROBE__FINISHED__REASON__STOPPED);
 }
 
+void client_stop(struct client *client)
+{
+	const Probe__Stop stop = PROBE__STOP__INIT;
+	if (client->state < RECORDING)
+		client_fail(client, "the daemon is being stopped");
+	else
+		on_stop(client, &stop);
+}
+
 /* Whoever asks is heard on: `probe status` may ask again. */
 static void answer(struct client *client, int code)
 {
@@ -313,7 +323,7 @@ static void on_message(struct client *client, Probe__Message *message)
 static int on_io(sd_event_source *source, int fd, uint32_t revents, void *userdata)
 {
 	struct client *client = userdata;
-	while (client->state != OVER) {
+	for (int i = 0; i < MESSAGES_AT_ONCE && client->state != OVER; i++) {
 		Probe__Message *message = NULL;
 		int result = message_receive(client->wire, &message);
 		if (result == WIRE_AGAIN)
@@ -390,6 +400,11 @@ void client_tick(struct client *client)
 bool client_is_over(const struct client *client)
 {
 	return client->state == OVER;
+}
+
+uint64_t client_undecided_ns(const struct client *client)
+{
+	return client->state <= READY ? client->begun_ns : UINT64_MAX;
 }
 
 struct client *client_new(struct engine *engine, int socket_take)

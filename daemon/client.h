@@ -16,8 +16,12 @@ void client_free(struct client *client);
 void client_tick(struct client *client);
 /* Tells it that recording is over because of `msg` (the broker is gone), and closes. */
 void client_fail(struct client *client, const char *msg);
+/* As its own Stop would; one that does not record is let go. */
+void client_stop(struct client *client);
 /* It has gone, or has all it came for. */
 bool client_is_over(const struct client *client);
+/* Since when it has not said what it wants; UINT64_MAX: it has. */
+uint64_t client_undecided_ns(const struct client *client);
 /* Its recording, or NULL. Borrowed. */
 const struct session *client_session(const struct client *client);
 /* Who connected, for people to see; 0 where it is not known. */

@@ -7,7 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <systemd/sd-event.h>
+#include <sys/socket.h>
 #include <time.h>
+#include <unistd.h>
 #include "common/array.h"
 #include "common/clock.h"
 #include "common/err.h"
@@ -16,6 +18,8 @@
 #include "common/wire.h"
 #include "daemon/asker.h"
 #include "daemon/client.h"
+#include "daemon/launch.h"
+#include "daemon/listener.h"
 #include "daemon/symbolizer.h"
 #include "daemon/sampler.h"
 #include "daemon/unwind_loader.h"
@@ -23,6 +27,8 @@
 /* How often the ring is drained and clients are looked after. The ring wakes us before when it
  * fills; 10 wake-ups a second are 0.02 % of a CPU. */
 static const uint64_t TICK_US = 100 * 1000;
+/* After SIGTERM, for names and for clients to read their profiles. */
+static const uint64_t STOP_US = 20 * 1000 * 1000;
 
 static void drain(struct engine *engine)
 {
@@ -42,15 +48,23 @@ static void tick_clients(struct engine *engine)
 	}
 }
 
+/* Nobody there: nothing to do until somebody comes. */
+static int arm_tick(struct engine *engine)
+{
+	sd_event_source_set_time_relative(engine->tick, TICK_US);
+	return sd_event_source_set_enabled(engine->tick, SD_EVENT_ONESHOT);
+}
+
 static int on_tick(sd_event_source *source, uint64_t usec, void *userdata)
 {
 	struct engine *engine = userdata;
 	drain(engine);
 	tick_clients(engine);
-	if (engine->embedded && !engine->n_clients)
-		return sd_event_exit(engine->event, 0);
-	sd_event_source_set_time_relative(source, TICK_US);
-	return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+	if (engine->listener)
+		listener_tick(engine->listener);
+	if (engine->n_clients)
+		return arm_tick(engine);
+	return engine->listener ? 0 : sd_event_exit(engine->event, 0);
 }
 
 static int on_ring(sd_event_source *source, int fd, uint32_t revents, void *userdata)
@@ -59,12 +73,16 @@ static int on_ring(sd_event_source *source, int fd, uint32_t revents, void *user
 	return 0;
 }
 
+static void fail_clients(struct engine *engine, const char *msg)
+{
+	for (uint32_t i = 0; i < engine->n_clients; i++)
+		client_fail(engine->clients[i], msg);
+}
+
 static int on_broker(sd_event_source *source, int fd, uint32_t revents, void *userdata)
 {
 	struct engine *engine = userdata;
-	for (uint32_t i = 0; i < engine->n_clients; i++)
-		client_fail(engine->clients[i],
-			    "the broker (probed) has ended; the recording is lost");
+	fail_clients(engine, "the broker (probed) has ended; the recording is lost");
 	return sd_event_exit(engine->event, 1);
 }
 
@@ -93,35 +111,58 @@ int engine_prepare(struct engine *engine, struct err *err)
 	return code < 0 ? code : 0;
 }
 
-static int run(struct engine *engine)
+/* Whether its uid at the time of connect() may be served at all. */
+static int judge(int socket, struct err *err)
 {
-	int code = sd_event_add_io(engine->event, NULL, asker_fd(engine->asker), EPOLLIN, on_broker,
-				   engine);
-	if (code >= 0)
-		code = sd_event_add_time_relative(engine->event, NULL, CLOCK_MONOTONIC, TICK_US,
-						  TICK_US / 10, on_tick, engine);
-	if (code < 0)
-		return code;
-	return sd_event_loop(engine->event);
+	struct ucred peer;
+	socklen_t bytes = sizeof(peer);
+	if (getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &bytes) < 0)
+		return err_set(err, -errno, ERR_FAILED, "cannot see who asks: %s", strerror(errno));
+	if (peer.uid == 0)
+		return 0;
+	err_set(err, -EPERM, ERR_PERMISSION, "permission denied: uid %u may not use this daemon",
+		peer.uid);
+	err_hint(err, "use sudo");
+	return -EPERM;
+}
+
+/* When all places are taken, who has kept one longest without saying what for loses it: whoever
+ * means to ask does so in milliseconds. */
+static int make_room(struct engine *engine, struct err *err)
+{
+	if (engine->n_clients < LIMIT_CLIENTS)
+		return 0;
+	struct client *idle = engine->clients[0];
+	for (uint32_t i = 1; i < engine->n_clients; i++)
+		if (client_undecided_ns(engine->clients[i]) < client_undecided_ns(idle))
+			idle = engine->clients[i];
+	if (client_undecided_ns(idle) == UINT64_MAX)
+		return err_set(err, -EUSERS, ERR_FAILED, "the daemon serves %d clients already",
+			       LIMIT_CLIENTS);
+	client_fail(idle, "too many clients, and this one asked for nothing");
+	tick_clients(engine);
+	return 0;
 }
 
 /* One line in what the new socket's buffer holds; it is not waited for. */
-static void refuse(int socket_take)
+static void refuse(int socket_take, const struct err *err)
 {
-	struct err err = {0};
 	struct wire *wire = wire_new(socket_take, LIMIT_CLIENT_QUEUE_BYTES);
 	if (!wire)
 		return;
-	err_set(&err, -EUSERS, ERR_FAILED, "the daemon serves %d clients already", LIMIT_CLIENTS);
-	message_send_failed(wire, &err);
+	message_send_failed(wire, err);
 	wire_free(wire);
 }
 
 int engine_add_client(struct engine *engine, int socket_take)
 {
-	if (engine->n_clients == LIMIT_CLIENTS) {
-		refuse(socket_take);
-		return -EUSERS;
+	struct err err = {0};
+	int code = judge(socket_take, &err);
+	if (!code)
+		code = make_room(engine, &err);
+	if (code) {
+		refuse(socket_take, &err);
+		return code;
 	}
 	struct client *client = client_new(engine, socket_take);
 	if (!client)
@@ -129,26 +170,92 @@ int engine_add_client(struct engine *engine, int socket_take)
 	engine->clients = array_room(engine->clients, engine->n_clients, &engine->clients_room,
 				     sizeof(*engine->clients));
 	engine->clients[engine->n_clients++] = client;
-	return 0;
+	return arm_tick(engine);
+}
+
+static void on_client(void *context, int socket_take)
+{
+	engine_add_client(context, socket_take);
+}
+
+static int on_patience_end(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct engine *engine = userdata;
+	fail_clients(engine, "the daemon is being stopped");
+	return sd_event_exit(engine->event, 0);
+}
+
+static int on_stop(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata)
+{
+	struct engine *engine = userdata;
+	if (engine->stopping)
+		return 0;
+	engine->stopping = true;
+	listener_free(engine->listener);
+	engine->listener = NULL;
+	for (uint32_t i = 0; i < engine->n_clients; i++)
+		client_stop(engine->clients[i]);
+	arm_tick(engine);
+	return sd_event_add_time_relative(engine->event, NULL, CLOCK_MONOTONIC, STOP_US, 0,
+					  on_patience_end, engine);
+}
+
+static int init(struct engine *engine, int broker_socket)
+{
+	signal(SIGPIPE, SIG_IGN);
+	*engine = (struct engine){.asker = asker_new(broker_socket), .started_ns = clock_now_ns()};
+	if (!engine->asker)
+		return -ENOMEM;
+	int code = sd_event_new(&engine->event);
+	if (code >= 0)
+		code = sd_event_add_io(engine->event, NULL, asker_fd(engine->asker), EPOLLIN,
+				       on_broker, engine);
+	if (code >= 0)
+		code = sd_event_add_time_relative(engine->event, &engine->tick, CLOCK_MONOTONIC,
+						  TICK_US, TICK_US / 10, on_tick, engine);
+	return code;
+}
+
+static void deinit(struct engine *engine)
+{
+	listener_free(engine->listener);
+	while (engine->n_clients)
+		client_free(engine->clients[--engine->n_clients]);
+	free(engine->clients);
+	unwind_loader_free(engine->loader);
+	symbolizer_free(engine->symbolizer);
+	sampler_free(engine->sampler);
+	sd_event_source_unref(engine->tick);
+	sd_event_unref(engine->event);
+	asker_free(engine->asker);
 }
 
 int engine_run(int client_socket, int broker_socket)
 {
-	struct engine engine = {
-		.asker = asker_new(broker_socket), .embedded = true, .started_ns = clock_now_ns()};
-	signal(SIGPIPE, SIG_IGN);
-	if (sd_event_new(&engine.event) < 0)
-		return 1;
-	int code = engine_add_client(&engine, client_socket);
-	if (!code)
-		code = run(&engine);
-	while (engine.n_clients)
-		client_free(engine.clients[--engine.n_clients]);
-	free(engine.clients);
-	unwind_loader_free(engine.loader);
-	symbolizer_free(engine.symbolizer);
-	sampler_free(engine.sampler);
-	sd_event_unref(engine.event);
-	asker_free(engine.asker);
+	struct engine engine;
+	launch_quiet();
+	int code = init(&engine, broker_socket);
+	if (code >= 0)
+		code = engine_add_client(&engine, client_socket);
+	if (code >= 0)
+		code = sd_event_loop(engine.event);
+	deinit(&engine);
+	return code ? 1 : 0;
+}
+
+int engine_serve(int listen_socket, int broker_socket)
+{
+	struct engine engine;
+	setsid(); /* a terminal's signals go to the broker, which passes them on */
+	int code = init(&engine, broker_socket);
+	if (code >= 0)
+		code = sd_event_add_signal(engine.event, NULL, SIGTERM, on_stop, &engine);
+	if (code >= 0)
+		code = sd_event_add_signal(engine.event, NULL, SIGINT, on_stop, &engine);
+	if (code >= 0) {
+		engine.listener = listener_new(engine.event, listen_socket, on_client, &engine);
+		code = engine.listener ? sd_event_loop(engine.event) : -ENOMEM;
+	}
+	deinit(&engine);
 	return code ? 1 : 0;
 }

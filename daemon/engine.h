@@ -8,10 +8,12 @@
 
 struct asker;
 struct err;
+struct listener;
 struct symbolizer;
 struct sampler;
 struct unwind_loader;
 typedef struct sd_event sd_event;
+typedef struct sd_event_source sd_event_source;
 
 /* What clients share. Private to the engine's process; sampler and symbolizer come with the first
  * recording. */
@@ -23,7 +25,9 @@ struct engine {
 	struct unwind_loader *loader;
 	struct client **clients;
 	uint32_t n_clients, clients_room;
-	bool embedded;	       /* ends with its one client */
+	struct listener *listener; /* NULL: serves those it has, and ends with the last one */
+	sd_event_source *tick;
+	bool stopping;
 	uint64_t started_ns;   /* CLOCK_MONOTONIC */
 	uint64_t n_recordings; /* begun */
 };
@@ -31,6 +35,9 @@ struct engine {
 /* Runs as the process: serves the one client on `client_socket` (both sockets are taken), until it
  * is done or gone, or the broker is. Returns the exit status. */
 int engine_run(int client_socket, int broker_socket);
+/* The same for all clients who connect to `listen_socket`, until SIGTERM or SIGINT, which are
+ * blocked: recordings then end as if their clients had asked for it. */
+int engine_serve(int listen_socket, int broker_socket);
 /* A new client: takes the socket, also when it fails (then the socket is closed). */
 int engine_add_client(struct engine *engine, int socket_take);
 /* Makes sampler and symbolizer when they are not there yet. */

@@ -77,7 +77,7 @@ static void follow_parent(pid_t parent, int signal)
 		raise(signal);
 }
 
-static _Noreturn void engine_child(int (*run)(int, int), int client_socket, int broker_socket,
+static _Noreturn void engine_child(int (*run)(int, int), int socket, int broker_socket,
 				   pid_t parent)
 {
 	struct err err = {0};
@@ -89,13 +89,12 @@ static _Noreturn void engine_child(int (*run)(int, int), int client_socket, int 
 		_exit(EXIT_FAILURE);
 	}
 	privileges_limit_engine();
-	launch_quiet();
 	follow_parent(parent, SIGUSR2);
-	exit(run(client_socket, broker_socket));
+	exit(run(socket, broker_socket));
 }
 
-int launch_engine(int (*run)(int client_socket, int broker_socket), int client_socket,
-		  int *broker_socket, struct err *err)
+int launch_engine(int (*run)(int socket, int broker_socket), int socket,
+		  struct launch_engine *engine, struct err *err)
 {
 	int pair[2];
 	int code = packet_pair(pair);
@@ -106,7 +105,7 @@ int launch_engine(int (*run)(int client_socket, int broker_socket), int client_s
 	pid_t pid = fork();
 	if (pid == 0) {
 		close(pair[0]);
-		engine_child(run, client_socket, pair[1], parent);
+		engine_child(run, socket, pair[1], parent);
 	}
 	code = pid < 0 ? -errno : 0;
 	close(pair[1]);
@@ -114,7 +113,8 @@ int launch_engine(int (*run)(int client_socket, int broker_socket), int client_s
 		close(pair[0]);
 		return err_set(err, code, ERR_FAILED, "cannot fork: %s", strerror(-code));
 	}
-	*broker_socket = pair[0];
+	engine->broker_socket = pair[0];
+	engine->pidfd = pidfd_open(pid, 0);
 	return 0;
 }
 

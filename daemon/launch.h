@@ -18,11 +18,15 @@ enum {
 /* Opens `name` where this program lies (build tree), or where `make install` puts it from there. */
 int launch_open_program(const char *name, int *fd, struct err *err);
 
-/* Forks the engine, which runs `run` with the client's socket and its end of a new packet pair; the
- * other end is *broker_socket. `client_socket` is borrowed. When the broker ends, the engine has
- * half a second to tell its clients. */
-int launch_engine(int (*run)(int client_socket, int broker_socket), int client_socket,
-		  int *broker_socket, struct err *err);
+struct launch_engine {
+	int broker_socket; /* the other end of the engine's */
+	int pidfd;	   /* -1: none */
+};
+/* Forks the engine, which runs `run` with `socket` (borrowed: the client's, or one to listen on)
+ * and its end of a new packet pair. When the broker ends, the engine has half a second to tell its
+ * clients. */
+int launch_engine(int (*run)(int socket, int broker_socket), int socket,
+		  struct launch_engine *engine, struct err *err);
 
 struct launch_worker {
 	pid_t pid;

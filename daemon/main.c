@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* probed: the broker and the engine. `probe` starts it for one recording, as `probed --embedded FD`
- * with its end of a socket pair. */
+/* probed: the server of probe. This process becomes the broker; before that it forks the engine and
+ * does what only root can. As a daemon it listens on a socket; `probe` without a daemon starts it
+ * for one recording, as `probed --embedded FD` with one end of a socket pair. */
 #include <errno.h>
 #include <getopt.h>
 #include <limits.h>
@@ -9,20 +10,25 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
+#include <sys/pidfd.h>
 #include <sys/stat.h>
+#include <systemd/sd-daemon.h>
 #include <unistd.h>
 
 #include "common/err.h"
 #include "daemon/broker.h"
 #include "daemon/engine.h"
 #include "daemon/launch.h"
+#include "daemon/listener.h"
 #include "daemon/privileges.h"
 
-static const char usage[] = "Usage: probed --embedded FD\n"
-			    "The server of probe, for one client on the socket FD. `probe` starts "
-			    "it; nobody else needs to.\n"
-			    "  --version  --help\n";
+static const char usage[] =
+	"Usage: probed [--socket PATH]\n"
+	"Serves recordings to `probe`, in the foreground.\n"
+	"  --socket PATH   listens there (" LISTENER_PATH ")\n"
+	"  --embedded FD   serves the one client on this socket: `probe` without "
+	"a daemon\n"
+	"  --version  --help\n";
 
 static int complain(const struct err *err)
 {
@@ -30,6 +36,27 @@ static int complain(const struct err *err)
 	if (err->hint[0])
 		fprintf(stderr, "  hint: %s\n", err->hint);
 	return err->status ? err->status : ERR_FAILED;
+}
+
+static int only_root(struct err *err)
+{
+	if (geteuid() == 0)
+		return 0;
+	err_set(err, -EPERM, ERR_PERMISSION, "only root may start it");
+	err_hint(err, "use sudo");
+	return -EPERM;
+}
+
+/* Forks the engine, gives up what the broker does not keep. The rest of main is broker_run(). */
+static int become_broker(int (*run)(int, int), int socket, struct launch_engine *engine,
+			 int *program, struct err *err)
+{
+	int code = launch_engine(run, socket, engine, err);
+	if (code)
+		return code;
+	/* Missing, it is named when the engine asks for a worker: a recording without names. */
+	launch_open_program("probe-symbolizer", program, NULL);
+	return privileges_keep(err);
 }
 
 /* A client's socket that came by inheritance; every other fd is closed. */
@@ -67,38 +94,98 @@ static void leave_terminal(void)
 static int run_embedded(const char *number)
 {
 	struct err err = {0};
-	int client = -1, broker = -1, program = -1;
-	if (inherit_socket(number, &client, &err))
+	struct launch_engine engine = {.broker_socket = -1};
+	int client = -1, program = -1;
+	if (inherit_socket(number, &client, &err) || only_root(&err))
 		return complain(&err);
-	if (geteuid() != 0) {
-		err_set(&err, -EPERM, ERR_PERMISSION, "only root may start it");
-		return complain(&err);
-	}
 	leave_terminal();
-	if (launch_engine(engine_run, client, &broker, &err))
+	if (become_broker(engine_run, client, &engine, &program, &err))
 		return complain(&err);
 	close(client);
-	/* Missing, it is named when the engine asks for a worker: a recording without names. */
-	launch_open_program("probe-symbolizer", &program, NULL);
-	if (privileges_keep(&err))
-		return complain(&err);
 	launch_quiet();
-	return broker_run(broker, program);
+	return broker_run(engine.broker_socket, program);
+}
+
+/* What the broker does with SIGTERM and SIGINT: the engine ends its clients' recordings, and then
+ * itself, on which the broker follows. */
+static volatile sig_atomic_t engine_pidfd = -1, is_stopping;
+
+static void on_stop(int signal)
+{
+	is_stopping = 1;
+	pidfd_send_signal(engine_pidfd, SIGTERM, NULL, 0);
+}
+
+/* Before the socket exists: who sees the socket can rely on SIGTERM. Until there is an engine the
+ * signals wait; the engine inherits them blocked, and reads them from a signalfd. */
+static void block_stops(sigset_t *before)
+{
+	sigset_t stops;
+	sigemptyset(&stops);
+	sigaddset(&stops, SIGTERM);
+	sigaddset(&stops, SIGINT);
+	sigprocmask(SIG_BLOCK, &stops, before);
+	signal(SIGHUP, SIG_IGN);
+	signal(SIGPIPE, SIG_IGN);
+}
+
+static void take_stops(int pidfd, const sigset_t *before)
+{
+	const struct sigaction action = {.sa_handler = on_stop, .sa_flags = SA_RESTART};
+	engine_pidfd = pidfd;
+	sigaction(SIGTERM, &action, NULL);
+	sigaction(SIGINT, &action, NULL);
+	sigset_t open = *before;
+	sigdelset(&open, SIGTERM);
+	sigdelset(&open, SIGINT);
+	sigprocmask(SIG_SETMASK, &open, NULL);
+}
+
+static int run_daemon(const char *path)
+{
+	struct err err = {0};
+	struct launch_engine engine = {.broker_socket = -1, .pidfd = -1};
+	struct listener_socket listening = {.fd = -1};
+	int program = -1;
+	sigset_t before;
+	if (only_root(&err))
+		return complain(&err);
+	block_stops(&before);
+	if (listener_open(path, &listening, &err))
+		return complain(&err);
+	int code = become_broker(engine_serve, listening.fd, &engine, &program, &err);
+	close(listening.fd);
+	if (code) {
+		listener_remove(&listening);
+		return complain(&err);
+	}
+	take_stops(engine.pidfd, &before);
+	sd_notify(1, "READY=1");
+	code = broker_run(engine.broker_socket, program);
+	listener_remove(&listening);
+	if (is_stopping)
+		return code;
+	err_set(&err, -EPIPE, ERR_FAILED, "the engine ended unasked");
+	return complain(&err);
 }
 
 int main(int argc, char **argv)
 {
 	static const struct option options[] = {
 		{"embedded", required_argument, NULL, 'e'},
+		{"socket", required_argument, NULL, 's'},
 		{"version", no_argument, NULL, 'v'},
 		{"help", no_argument, NULL, 'h'},
 		{0},
 	};
-	const char *embedded = NULL;
+	const char *embedded = NULL, *path = NULL;
 	for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
 		switch (option) {
 		case 'e':
 			embedded = optarg;
+			break;
+		case 's':
+			path = optarg;
 			break;
 		case 'v':
 			puts("probed " VERSION);
@@ -110,9 +197,9 @@ int main(int argc, char **argv)
 			return ERR_USAGE;
 		}
 	}
-	if (!embedded || optind != argc) {
+	if (optind != argc || (embedded && path)) {
 		fputs(usage, stderr);
 		return ERR_USAGE;
 	}
-	return run_embedded(embedded);
+	return embedded ? run_embedded(embedded) : run_daemon(path ? path : LISTENER_PATH);
 }

@@ -383,8 +383,8 @@ static void a_hung_engine_dies_with_the_broker(void)
 	int socket guard_fd = client[0];
 	pid_t parent = fork();
 	if (parent == 0) {
-		int broker;
-		if (!launch_engine(hang, client[1], &broker, NULL))
+		struct launch_engine launched;
+		if (!launch_engine(hang, client[1], &launched, NULL))
 			pause();
 		_exit(1);
 	}

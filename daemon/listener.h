@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The daemon's socket. It is made, or taken from the service manager, while the process is still
+ * root, and accepted from in the engine. */
+#pragma once
+
+#include <stdbool.h>
+#include <sys/types.h>
+#include <time.h>
+
+struct err;
+typedef struct sd_event sd_event;
+
+#define LISTENER_PATH "/run/probe/probe.sock"
+
+struct listener_socket {
+	int fd;
+	const char *path; /* NULL: the service manager's, which is not ours to remove */
+	dev_t dev;
+	ino_t inode;
+	struct timespec made; /* inodes are used again */
+};
+
+/* Takes the socket that the service manager passed, else makes one at `path`: for root alone (mode
+ * 0600), in a directory that is made when it is missing. A socket that nobody serves any more is
+ * replaced; ERR_FAILED when somebody does. `path` is borrowed for good. */
+int listener_open(const char *path, struct listener_socket *out, struct err *err);
+/* Removes what listener_open() made, unless another has replaced it. Keeps the fd. */
+void listener_remove(const struct listener_socket *made);
+
+struct listener;
+/* Accepts on `socket_take` and hands each client's socket over (close-on-exec). NULL: no memory. */
+struct listener *listener_new(sd_event *event, int socket_take,
+			      void (*on_client)(void *context, int socket_take), void *context);
+/* Accepts no more. NULL is fine. */
+void listener_free(struct listener *listener);
+/* Once in a while: accepts again after the fds had run out. */
+void listener_tick(struct listener *listener);
