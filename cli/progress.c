@@ -81,10 +81,11 @@ static void print_escaped(FILE *out, const char *text)
 	fputs(escaped, out);
 }
 
-static void print_number(FILE *out, uint32_t n, const char *one, const char *many)
+static void print_number(FILE *out, const char *before, uint64_t n, const char *one,
+			 const char *many)
 {
 	char text[PROGRESS_TEXT];
-	fprintf(out, ", %s %s", progress_count(text, n), n == 1 ? one : many);
+	fprintf(out, "%s%s %s", before, progress_count(text, n), n == 1 ? one : many);
 }
 
 void progress_started(struct progress *progress, const struct progress_started *started)
@@ -96,9 +97,9 @@ void progress_started(struct progress *progress, const struct progress_started *
 	if (started->pid)
 		fprintf(out, " (%u)", started->pid);
 	if (started->processes)
-		print_number(out, started->processes, "process", "processes");
+		print_number(out, ", ", started->processes, "process", "processes");
 	if (started->threads)
-		print_number(out, started->threads, "thread", "threads");
+		print_number(out, ", ", started->threads, "thread", "threads");
 	fprintf(out, ": cpu at %.10g Hz", started->hz);
 	if (progress->duration_ns)
 		fprintf(out, ", for %s", progress_duration(text, progress->duration_ns));
@@ -116,7 +117,8 @@ static void draw_sampling(struct progress *progress, const Probe__Progress *upda
 {
 	FILE *out = progress->out;
 	char text[PROGRESS_TEXT];
-	uint64_t elapsed_ns = update->elapsed_ns / SECOND_NS * SECOND_NS;
+	uint64_t step_ns = progress->duration_ns % SECOND_NS ? SECOND_NS / 10 : SECOND_NS;
+	uint64_t elapsed_ns = update->elapsed_ns / step_ns * step_ns;
 	if (progress->duration_ns) {
 		double share = (double)update->elapsed_ns / (double)progress->duration_ns;
 		int signs = share < 1 ? (int)(share * BAR_SIGNS) : BAR_SIGNS;
@@ -190,8 +192,8 @@ void progress_wrote(struct progress *progress, const Probe__Finished *finished, 
 		fputc('\n', out);
 	}
 	fprintf(out, "Wrote %s", is_stdout ? "to standard output" : path);
-	fprintf(out, "  %s samples", progress_count(text, finished->samples));
-	fprintf(out, ", %s stacks", progress_count(text, finished->stacks));
+	print_number(out, "  ", finished->samples, "sample", "samples");
+	print_number(out, ", ", finished->stacks, "stack", "stacks");
 	if (finished->has_whole)
 		fprintf(out, " (%.1f%% whole)", finished->whole * 100);
 	fprintf(out, ", %s lost", progress_count(text, finished->lost));

@@ -87,7 +87,7 @@ static void output_to_a_pipe(void)
 	scripted_finish(&engine, profile, 1, PROBE__FINISHED__REASON__STOPPED);
 	CU_ASSERT_EQUAL(scripted_end(&engine), 0);
 	CU_ASSERT(holds_profile("out"));
-	CU_ASSERT_PTR_NOT_NULL(strstr(engine.err, "Wrote to standard output  1 samples"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(engine.err, "Wrote to standard output  1 sample,"));
 	CU_ASSERT_EQUAL(scripted_clean(&engine), 0);
 }
 

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/progress.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/protocol.pb-c.h"
+#include "tests/unit.h"
+
+static void counts(void)
+{
+	char text[PROGRESS_TEXT];
+	CU_ASSERT_STRING_EQUAL(progress_count(text, 0), "0");
+	CU_ASSERT_STRING_EQUAL(progress_count(text, 999), "999");
+	CU_ASSERT_STRING_EQUAL(progress_count(text, 1204), "1,204");
+	CU_ASSERT_STRING_EQUAL(progress_count(text, 1000000), "1,000,000");
+	CU_ASSERT_STRING_EQUAL(progress_count(text, UINT64_MAX), "18,446,744,073,709,551,615");
+}
+
+static void sizes(void)
+{
+	char text[PROGRESS_TEXT];
+	CU_ASSERT_STRING_EQUAL(progress_size(text, 0), "0 B");
+	CU_ASSERT_STRING_EQUAL(progress_size(text, 999), "999 B");
+	CU_ASSERT_STRING_EQUAL(progress_size(text, 1000), "1.0 kB");
+	CU_ASSERT_STRING_EQUAL(progress_size(text, 61234), "61 kB");
+	CU_ASSERT_STRING_EQUAL(progress_size(text, 999600), "1.0 MB");
+	CU_ASSERT_STRING_EQUAL(progress_size(text, UINT64_MAX), "18446744074 GB");
+}
+
+static void durations(void)
+{
+	char text[PROGRESS_TEXT];
+	const uint64_t second = 1000000000;
+	CU_ASSERT_STRING_EQUAL(progress_duration(text, second / 2), "500ms");
+	CU_ASSERT_STRING_EQUAL(progress_duration(text, second * 5 / 2), "2.5s");
+	CU_ASSERT_STRING_EQUAL(progress_duration(text, second * 30), "30s");
+	CU_ASSERT_STRING_EQUAL(progress_duration(text, second * 90), "1m30s");
+	CU_ASSERT_STRING_EQUAL(progress_duration(text, second * 5400), "1h30m");
+	CU_ASSERT_STRING_EQUAL(progress_duration(text, second * 3601), "1h1s");
+	CU_ASSERT_STRING_EQUAL(progress_duration(text, UINT64_MAX), "5124095h34m33s");
+}
+
+/* The line as a terminal gets it. */
+static char *drawn(uint64_t duration_ns, const Probe__Progress *update)
+{
+	char *text = NULL;
+	size_t bytes;
+	FILE *out = open_memstream(&text, &bytes);
+	struct progress progress = {.out = out, .bar = true, .duration_ns = duration_ns};
+	progress_update(&progress, update);
+	fclose(out);
+	return text;
+}
+
+static void bars(void)
+{
+	Probe__Progress update = PROBE__PROGRESS__INIT;
+	update.has_elapsed_ns = update.has_samples = update.has_cpu = 1;
+	update.elapsed_ns = 19900000000;
+	update.samples = 1204;
+	update.cpu = 0.64;
+	char *text = drawn(30000000000, &update);
+	CU_ASSERT_STRING_EQUAL(text,
+			       "[#############.......] 19s/30s  1,204 samples  0 lost  cpu 64%");
+	free(text);
+	text = drawn(0, &update);
+	CU_ASSERT_STRING_EQUAL(text, "19s  1,204 samples  0 lost  cpu 64%");
+	free(text);
+	update.elapsed_ns = UINT64_MAX; /* later than its end, and absurd */
+	text = drawn(1500000000, &update);
+	CU_ASSERT(!strncmp(text, "[####################] ", 23));
+	free(text);
+	update.has_phase = 1;
+	update.phase = PROBE__PROGRESS__PHASE__NAMING;
+	update.done = 3;
+	update.all = 40;
+	text = drawn(0, &update);
+	CU_ASSERT_STRING_EQUAL(text, "naming: 3 of 40 objects");
+	free(text);
+}
+
+static void no_bar(void)
+{
+	char *text = NULL;
+	size_t bytes;
+	FILE *out = open_memstream(&text, &bytes);
+	struct progress progress = {.out = out};
+	const Probe__Progress update = PROBE__PROGRESS__INIT;
+	progress_update(&progress, &update);
+	progress_clear(&progress);
+	fclose(out);
+	CU_ASSERT_STRING_EQUAL(text, "");
+	free(text);
+}
+
+SUITE(progress, {"counts", counts}, {"sizes", sizes}, {"durations", durations}, {"bars", bars},
+      {"no bar", no_bar});
