@@ -139,7 +139,7 @@ void processes_on_exec(struct processes *processes, const struct life_event *eve
 {
 	struct process *process = make(processes, event->tgid);
 	process->generation = ++processes->generation;
-	process->missed_ns = 0;
+	process->missed_ns = process->miss_pause_ns = 0;
 	memcpy(process->comm, event->comm, COMM_BYTES);
 	spaces_unref(processes->spaces, process->space);
 	process->space = NULL;
@@ -161,16 +161,31 @@ uint32_t processes_main_object(struct processes *processes, uint32_t pid)
 	return 0;
 }
 
+enum {
+	MISS_PAUSE_NS_MAX = 1000000000
+};
+
+/* Changes with every mapping that comes, goes or moves. */
+static uint64_t maps_print(const struct process *process)
+{
+	uint64_t print = 0;
+	const struct maps *maps = process->space ? &process->space->maps : NULL;
+	for (uint32_t i = 0; maps && i < maps->n; i++)
+		print = (print ^ maps->at[i].start ^ maps->at[i].end << 20) * 0x9e3779b97f4a7c15ull;
+	return print;
+}
+
 /* Reading maps costs in proportion to their number, and a process with code that is never in them
- * (it unmapped it) would ask for ever: at most a tenth of the time goes there. */
+ * (it unmapped it) would ask for ever: at most a tenth of the time goes there, and less and less
+ * while it is in vain. */
 static bool may_read_again(const struct process *process, uint64_t now)
 {
-	return now - process->missed_ns >= 10 * process->miss_cost_ns;
+	return now - process->missed_ns >= 10 * process->miss_cost_ns + process->miss_pause_ns;
 }
 
 static void read_again(struct processes *processes, struct process *process)
 {
-	uint64_t begin = clock_now_ns();
+	uint64_t begin = clock_now_ns(), before = maps_print(process);
 	if (!may_read_again(process, begin))
 		return;
 	int fd guard_fd = -1;
@@ -181,6 +196,17 @@ static void read_again(struct processes *processes, struct process *process)
 		load_space(processes, process, -1);
 	process->missed_ns = clock_now_ns();
 	process->miss_cost_ns = process->missed_ns - begin;
+	if (maps_print(process) != before)
+		process->miss_pause_ns = 0;
+	else
+		process->miss_pause_ns = process->miss_pause_ns * 2 + process->miss_cost_ns;
+	if (process->miss_pause_ns > MISS_PAUSE_NS_MAX)
+		process->miss_pause_ns = MISS_PAUSE_NS_MAX;
+}
+
+void processes_missed(struct processes *processes, struct process *process)
+{
+	read_again(processes, process);
 }
 
 static const struct maps_line *line_at(const struct process *process, uint64_t address)

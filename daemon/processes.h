@@ -16,7 +16,7 @@ struct process {
 	uint32_t generation; /* another number for each image that any process ever ran here */
 	struct address_space *space; /* NULL: none (kernel thread), or not readable */
 	uint64_t missed_ns; /* when its maps were last read for an address that was not in them */
-	uint64_t miss_cost_ns;
+	uint64_t miss_cost_ns, miss_pause_ns;
 	char comm[COMM_BYTES + 1];
 };
 
@@ -39,6 +39,8 @@ void processes_remove(struct processes *processes, uint32_t pid);
 /* The object of its first executable mapping, which is the program itself; 0: not known. */
 uint32_t processes_main_object(struct processes *processes, uint32_t pid);
 
+/* A walk came to an address outside all mappings: perhaps there are new ones. */
+void processes_missed(struct processes *processes, struct process *process);
 /* What lies at an address of the process that the walk did not find in its table. May read its maps
  * again. */
 void processes_resolve(struct processes *processes, struct process *process, uint64_t address,

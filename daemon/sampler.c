@@ -38,6 +38,8 @@ static void on_sample(void *context, const struct sample_event *event)
 		if (!process)
 			process = processes_add(sampler->processes, event->tgid, -1);
 		user = stacks_find(&sampler->stacks, event->user_hash, event->user_check, process);
+		if (user && process && sampler->stacks.stacks.at[user].end == WALK_NO_MAPPING)
+			processes_missed(sampler->processes, process);
 	}
 	if (event->kernel_hash)
 		kernel = stacks_find(&sampler->stacks, event->kernel_hash, event->kernel_check,

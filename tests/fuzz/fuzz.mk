@@ -6,6 +6,8 @@
 #   make fuzz-short                  each for 15 seconds (FUZZ_SECONDS=)
 #   make fuzz_pprof                  builds one; then e.g. build/fuzz/fuzz_pprof build/fuzz/found/pprof
 F := build/fuzz
+fuzz_cfi_src := $(wildcard symbolizer/cfi*.c)
+fuzz_cfi_seeds := $(F)/seeds/cfi
 fuzz_elf_src := $(filter-out %/main.c,$(symbolizer_src))
 fuzz_pprof_seeds := $(F)/seeds/pprof
 fuzz_wire_seeds := $(F)/seeds/wire
@@ -33,6 +35,14 @@ fuzz-short: $(fuzz_names:%=fuzz-short-%)
 $(F)/%.o: %.c | $(gen_src)
 	@mkdir -p $(@D)
 	$(call quiet,CC)$(CLANG) $(fuzz_flags) -fsanitize=fuzzer-no-link,address,undefined -MMD -MP -c -o $@ $<
+
+# Seeds of cfi are .eh_frame of programs of this system.
+$(F)/seeds/cfi:
+	@mkdir -p $@
+	@for name in true xz gzip; do \
+		objcopy -O binary --only-section=.eh_frame /usr/bin/$$name $@/$$name.section && \
+		{ printf '\0'; cat $@/$$name.section; } >$@/$$name && rm $@/$$name.section || exit 1; \
+	done
 
 # Seeds of pprof are the text form of common/profile.proto: as bytes, gzip and zstd.
 $(F)/seeds/pprof: $(wildcard tests/fuzz/seeds/pprof/*.txt) common/profile.proto common/info.proto
