@@ -5,10 +5,12 @@
 #include "cli/errors.h"
 #include "cli/export.h"
 #include "cli/export_merge.h"
+#include "cli/list.h"
 #include "cli/nearest.h"
 #include "cli/options.h"
 #include "cli/record.h"
 #include "cli/report.h"
+#include "cli/status.h"
 #include "common/err.h"
 
 #include <errno.h>
@@ -24,6 +26,8 @@ const struct command commands[] = {
 	{"report", "where the time went: self and cumulative, a function", report_command},
 	{"export", "a profile in another format", export_command},
 	{"merge", "several profiles as one", export_merge_command},
+	{"list", "the processes that you may record", list_command},
+	{"status", "what the daemon is doing, and what it costs", status_command},
 	{"doctor", "what works on this machine, and what to do about the rest", doctor_command},
 	{"help", "this list, or the options of a command", help_command},
 	{"version", "the version of this program", version_command},

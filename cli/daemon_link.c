@@ -30,6 +30,7 @@
 enum {
 	HELLO_MS = 2000,      /* of a daemon that listens */
 	HELLO_OWN_MS = 20000, /* of our own: it starts three processes, on a loaded machine */
+	ANSWER_MS = 10000,    /* to a question that is answered at once */
 	GOODBYE_MS = 5000,    /* until our own is killed */
 	LAST_WORDS_MS = 1000, /* from a hang-up to the exit status */
 	QUEUE_BYTES = 2 * LIMIT_WIRE_BYTES,
@@ -195,12 +196,16 @@ static int start_own(struct daemon_link *link, struct err *err)
 	return daemon_link_greet(link, steal_fd(ours), HELLO_OWN_MS, err);
 }
 
+static const char *path_of_socket(const char *socket_path)
+{
+	const char *path = socket_path ? socket_path : getenv("PROBE_SOCKET");
+	return path && *path ? path : DEFAULT_SOCKET;
+}
+
 int daemon_link_open(struct daemon_link *link, const char *socket_path, struct err *err)
 {
 	*link = (struct daemon_link){0};
-	const char *path = socket_path ? socket_path : getenv("PROBE_SOCKET");
-	if (!path || !*path)
-		path = DEFAULT_SOCKET;
+	const char *path = path_of_socket(socket_path);
 	int code = connect_to(path, err);
 	if (code >= 0)
 		code = daemon_link_greet(link, code, HELLO_MS, err);
@@ -214,6 +219,58 @@ int daemon_link_open(struct daemon_link *link, const char *socket_path, struct e
 	if (code < 0)
 		daemon_link_close(link);
 	return code;
+}
+
+int daemon_link_connect(struct daemon_link *link, const char *socket_path, struct err *err)
+{
+	*link = (struct daemon_link){0};
+	const char *path = path_of_socket(socket_path);
+	int code = connect_to(path, err);
+	if (code >= 0)
+		code = daemon_link_greet(link, code, HELLO_MS, err);
+	else if (code == -ENOENT) {
+		err_set(err, code, ERR_NO_DAEMON, "no daemon listens on %s", path);
+		err_hint(err,
+			 "start the service: `systemctl start probed`, or `probed --socket PATH`");
+	}
+	if (code < 0)
+		daemon_link_close(link);
+	return code;
+}
+
+/* A message that is another kind is a Failed or nonsense. */
+static int refuse_kind(const Probe__Message *message, struct err *err)
+{
+	if (message->kind_case == PROBE__MESSAGE__KIND_FAILED)
+		return message_get_failed(message->failed, err);
+	return err_set(err, -EPROTO, ERR_FAILED, "the daemon answered something else");
+}
+
+int daemon_link_receive(struct daemon_link *link, int kind, Probe__Message **message,
+			struct err *err)
+{
+	int64_t until_ms = now_ms() + ANSWER_MS;
+	for (;;) {
+		Probe__Message *got;
+		int code = message_receive(link->wire, &got);
+		if (code == WIRE_FRAME && (int)got->kind_case == kind) {
+			*message = got;
+			return 0;
+		}
+		if (code == WIRE_FRAME) {
+			code = refuse_kind(got, err);
+			message_free(got);
+			return code;
+		}
+		if (code == WIRE_END || code == -ECONNRESET)
+			return err_set(err, -EPIPE, ERR_FAILED, "the daemon hung up");
+		if (code < 0)
+			return err_set(err, code, ERR_FAILED, "cannot read from the daemon: %s",
+				       strerror(-code));
+		if (wait_readable(wire_fd(link->wire), until_ms) == 0)
+			return err_set(err, -ETIMEDOUT, ERR_FAILED,
+				       "no answer from the daemon in %g s", ANSWER_MS / 1e3);
+	}
 }
 
 /* Whether our probed has ended within `timeout_ms`; *status as of waitpid(). Reaps it. */

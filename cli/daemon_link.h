@@ -8,6 +8,7 @@
 
 struct err;
 struct wire;
+struct Probe__Message;
 
 struct daemon_link {
 	struct wire *wire;
@@ -19,8 +20,16 @@ struct daemon_link {
  * the daemon said. */
 int daemon_link_open(struct daemon_link *link, const char *socket_path, struct err *err);
 
+/* The same, but never a probed of our own. */
+int daemon_link_connect(struct daemon_link *link, const char *socket_path, struct err *err);
+
 /* Says hello on `socket_take`; for a link made otherwise. */
 int daemon_link_greet(struct daemon_link *link, int socket_take, int timeout_ms, struct err *err);
+
+/* The next message (new *message), which must be of this kind; ERR_FAILED with words when it is not
+ * there in time, the peer is gone, or it is another kind; what a Failed says. */
+int daemon_link_receive(struct daemon_link *link, int kind, struct Probe__Message **message,
+			struct err *err);
 
 /* The peer hung up: the words for it, with what became of a probed of our own. */
 int daemon_link_lost(struct daemon_link *link, struct err *err);
