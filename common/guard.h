@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define guard(cleanup) __attribute__((__cleanup__(cleanup)))
+#define guard(cleanup) __attribute__((__cleanup__(cleanup), __unused__))
 
 static inline void guard_free(void *p)
 {

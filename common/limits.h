@@ -28,8 +28,8 @@
 #define LIMIT_PROFILE_COMMENTS 256
 /* The info message of a profile: 100,000 threads fit. */
 #define LIMIT_INFO_BYTES (8 << 20)
-/* Clients of the daemon at once; one more is refused with a line. Together with the bytes below this
- * bounds what clients can make the engine hold to 512 MiB, and to 4 MiB while they behave. */
+/* Clients of the daemon at once; one more is refused with a line. Together with the bytes below
+ * this bounds what clients can make the engine hold to 512 MiB, and to 4 MiB while they behave. */
 #define LIMIT_CLIENTS 256
 /* Bytes queued for one client that reads slowly, and as many that it may have sent in one frame. */
 #define LIMIT_CLIENT_QUEUE_BYTES (1 << 20)

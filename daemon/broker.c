@@ -25,7 +25,6 @@ enum {
 };
 
 GUARD_DEFINE(packet, struct packet *, packet_free)
-GUARD_DEFINE(programs, struct programs *, programs_free)
 
 struct broker {
 	int socket;

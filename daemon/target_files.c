@@ -74,7 +74,7 @@ int target_files_process_of(uint32_t tid, uint32_t *pid)
 {
 	char path[64];
 	snprintf(path, sizeof(path), "/proc/%u/status", tid);
-	long tgid;
+	long tgid = 0;
 	int code = read_number(path, "Tgid:", &tgid);
 	if (code || tgid <= 0)
 		return -ESRCH;
