@@ -15,16 +15,17 @@ check-run:
 	+@$(MAKE) --no-print-directory unit
 	+@$(MAKE) --no-print-directory SANITIZE=1 unit
 	+@$(MAKE) --no-print-directory agree-short
+	+@$(MAKE) --no-print-directory $(parallel) FUZZ_SECONDS=4 fuzz-short
 	+@$(MAKE) --no-print-directory e2e
 
-check-build: all targets lint $(B)/unit sanitized
+check-build: all targets lint $(B)/unit sanitized $(addprefix $(F)/fuzz_,$(fuzz_names))
 
 .PHONY: sanitized
 sanitized:
 	+@$(MAKE) --no-print-directory SANITIZE=1 build/sanitize/unit
 
 unit: $(B)/unit
-	$(B)/unit
+	tests/units $(B)/unit
 
 # E2E: arguments for pytest, e.g. make e2e E2E="-k redis".
 e2e: all targets
