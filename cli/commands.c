@@ -2,6 +2,7 @@
 #include "cli/commands.h"
 
 #include "cli/doctor.h"
+#include "cli/diff.h"
 #include "cli/errors.h"
 #include "cli/export.h"
 #include "cli/export_merge.h"
@@ -24,6 +25,7 @@ static int version_command(const struct command_globals *globals, int argc, char
 const struct command commands[] = {
 	{"record", "record where processes spend their CPU time", record_command},
 	{"report", "where the time went: self and cumulative, a function", report_command},
+	{"diff", "what surely differs between profiles", diff_command},
 	{"export", "a profile in another format", export_command},
 	{"merge", "several profiles as one", export_merge_command},
 	{"list", "the processes that you may record", list_command},

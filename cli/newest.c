@@ -81,7 +81,10 @@ static void guard_closedir(DIR **directory)
 		closedir(*directory);
 }
 
-int newest_read(const char *path, char name[NEWEST_NAME], struct profile **profile, struct err *err)
+/* The names of up to `n` of ours, the newest first, and the newest one; how many there are, or
+ * negative errno with words. */
+static int read_newest(const char *path, char (*names)[NEWEST_NAME], int n,
+		       struct profile **profile, struct err *err)
 {
 	DIR *directory guard(guard_closedir) = opendir(path);
 	if (!directory)
@@ -89,18 +92,51 @@ int newest_read(const char *path, char name[NEWEST_NAME], struct profile **profi
 	struct candidates candidates = {0};
 	list(directory, &candidates);
 	guard_mem struct candidate *owned = candidates.at;
-	for (uint32_t i = 0; i < candidates.n; i++) {
+	int found = 0;
+	for (uint32_t i = 0; i < candidates.n && found < n; i++) {
 		struct err why = {0};
 		struct profile *read = NULL;
 		if (read_ours(dirfd(directory), owned[i].name, &read, &why) < 0)
 			errors_note("passed over: %s", why.msg);
 		if (!read)
 			continue;
-		memcpy(name, owned[i].name, NEWEST_NAME);
-		*profile = read;
-		return 0;
+		memcpy(names[found], owned[i].name, NEWEST_NAME);
+		if (found++)
+			profile_free(read);
+		else
+			*profile = read;
 	}
+	return found;
+}
+
+int newest_read(const char *path, char name[NEWEST_NAME], struct profile **profile, struct err *err)
+{
+	char names[1][NEWEST_NAME];
+	int found = read_newest(path, names, 1, profile, err);
+	if (found > 0)
+		memcpy(name, names[0], NEWEST_NAME);
+	if (found)
+		return found < 0 ? found : 0;
 	err_set(err, -ENOENT, ERR_FAILED, "no profile of probe in the current directory (*.pb.gz)");
 	err_hint(err, "name a file, or make one: `probe record -p PID 10s`");
 	return -ENOENT;
+}
+
+int newest_two(const char *path, char names[2][NEWEST_NAME], struct err *err)
+{
+	char found_names[2][NEWEST_NAME];
+	struct profile *newest = NULL;
+	int found = read_newest(path, found_names, 2, &newest, err);
+	profile_free(newest);
+	if (found < 0)
+		return found;
+	if (found < 2) {
+		err_set(err, -ENOENT, ERR_FAILED,
+			"there are not two profiles of probe in the current directory (*.pb.gz)");
+		err_hint(err, "name them: `probe diff before.pb.gz after.pb.gz`");
+		return -ENOENT;
+	}
+	memcpy(names[0], found_names[1], NEWEST_NAME);
+	memcpy(names[1], found_names[0], NEWEST_NAME);
+	return 0;
 }

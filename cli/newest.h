@@ -14,3 +14,5 @@ enum {
  * to `name`. -ENOENT with words: there is none. */
 int newest_read(const char *directory, char name[NEWEST_NAME], struct profile **profile,
 		struct err *err);
+/* Names of the two newest, the older one first (diff's "before"). -ENOENT: there are not two. */
+int newest_two(const char *directory, char names[2][NEWEST_NAME], struct err *err);
