@@ -320,10 +320,16 @@ static void on_message(struct client *client, Probe__Message *message)
 	message_free(message);
 }
 
-static int on_io(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+/* A client that asks without reading the answers is not heard until it has read them: that bounds
+ * what it makes us do and hold. A recording's Stop is heard all the same. */
+static bool may_speak(const struct client *client)
 {
-	struct client *client = userdata;
-	for (int i = 0; i < MESSAGES_AT_ONCE && client->state != OVER; i++) {
+	return client->state != OVER && (client->state > READY || !wire_queued(client->wire));
+}
+
+static void hear(struct client *client)
+{
+	for (int i = 0; i < MESSAGES_AT_ONCE && may_speak(client); i++) {
 		Probe__Message *message = NULL;
 		int result = message_receive(client->wire, &message);
 		if (result == WIRE_AGAIN)
@@ -333,19 +339,28 @@ static int on_io(sd_event_source *source, int fd, uint32_t revents, void *userda
 		else
 			finish(client); /* gone, or speaks nonsense */
 	}
+}
+
+static int on_io(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+{
+	struct client *client = userdata;
 	if (client->state != OVER && wire_flush(client->wire))
 		finish(client);
+	hear(client);
 	client_tick(client);
 	return 0;
 }
 
 static void watch(struct client *client)
 {
-	if (client->state == OVER)
+	if (client->state == OVER) {
 		sd_event_source_set_enabled(client->io, SD_EVENT_OFF);
-	else
-		sd_event_source_set_io_events(
-			client->io, wire_queued(client->wire) ? EPOLLIN | EPOLLOUT : EPOLLIN);
+		return;
+	}
+	uint32_t events = may_speak(client) ? EPOLLIN : 0;
+	if (wire_queued(client->wire))
+		events |= EPOLLOUT;
+	sd_event_source_set_io_events(client->io, events);
 }
 
 static void tick_recording(struct client *client)
@@ -388,6 +403,8 @@ void client_tick(struct client *client)
 {
 	if (client->state != OVER)
 		check_times(client);
+	if (client->state <= READY)
+		hear(client); /* what came with what was heard last time */
 	if (client->state == RECORDING)
 		tick_recording(client);
 	if (client->state == NAMING)
