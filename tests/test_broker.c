@@ -287,7 +287,7 @@ static void check_worker(int socket, int pid)
 	byte = 0;
 	CU_ASSERT_EQUAL(read(socket, &byte, 1), 1);
 	CU_ASSERT_EQUAL(byte, 'x');
-	char path[64], line[256], ids[64] = "", environment;
+	char path[64], line[256], ids[64] = "";
 	snprintf(path, sizeof(path), "/proc/%d/status", pid);
 	FILE *status guard_file = fopen(path, "re");
 	bool clean = true;
@@ -301,6 +301,7 @@ static void check_worker(int socket, int pid)
 	CU_ASSERT_STRING_EQUAL(ids, "Uid:\t61102\t61102\t61102\t61102\n");
 #ifndef SANITIZE
 	snprintf(path, sizeof(path), "/proc/%d/environ", pid);
+	char environment;
 	int environ_fd guard_fd = open(path, O_RDONLY | O_CLOEXEC);
 	CU_ASSERT_EQUAL(read(environ_fd, &environment, 1), 0);
 #endif
