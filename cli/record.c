@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -46,14 +47,23 @@ static void record_deinit(struct record *record)
 	record_args_deinit(&record->args);
 }
 
-/* The signals stay blocked until we exit: whoever writes to a closed pipe is told by EPIPE. */
+static bool is_ignored(int signal_number)
+{
+	struct sigaction now;
+	return !sigaction(signal_number, NULL, &now) && now.sa_handler == SIG_IGN;
+}
+
+/* The signals stay blocked until we exit: whoever writes to a closed pipe is told by EPIPE. SIGHUP
+ * means nothing under nohup. SIGINT counts even where a script's shell has started us in the
+ * background and ignores it for us: `kill -INT $!` is how scripts end a recording. */
 static int watch_signals(struct record *record, struct err *err)
 {
 	sigset_t set;
 	sigemptyset(&set);
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGHUP);
+	if (!is_ignored(SIGHUP))
+		sigaddset(&set, SIGHUP);
 	record->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (record->signals < 0)
 		return err_set(err, -errno, ERR_FAILED, "signalfd: %s", strerror(errno));

@@ -41,7 +41,7 @@ _Noreturn static void run_probe(const char *line)
 void scripted_begin_alone(struct scripted *engine, const char *line)
 {
 	*engine = (struct scripted){.was = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
-	strcpy(engine->directory, "/tmp/probe-test-XXXXXX");
+	strcpy(engine->directory, "/tmp/unit-probe-XXXXXX");
 	CU_ASSERT_FATAL(mkdtemp(engine->directory) && !chdir(engine->directory));
 	struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = "socket"};
 	engine->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);

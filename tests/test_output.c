@@ -34,7 +34,7 @@ struct place {
 static struct place place_open(void)
 {
 	struct place place = {.was = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
-	strcpy(place.path, "/tmp/probe-test-XXXXXX");
+	strcpy(place.path, "/tmp/unit-probe-XXXXXX");
 	CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(place.path));
 	CU_ASSERT_FATAL(!chdir(place.path) && !mkdir("tmp", 0700));
 	char tmp[80];

@@ -245,6 +245,25 @@ static void signals_finish(void)
 	}
 }
 
+static void nohup(void)
+{
+	struct scripted engine;
+	void (*hup)(int) = signal(SIGHUP, SIG_IGN), (*interrupt)(int) = signal(SIGINT, SIG_IGN);
+	scripted_begin(&engine, me("-o p"));
+	signal(SIGHUP, hup);
+	signal(SIGINT, interrupt);
+	message_free(scripted_start(&engine, "x", 1));
+	wait_for_words();
+	kill(engine.pid, SIGHUP);
+	struct pollfd poller = {.fd = wire_fd(engine.wire), .events = POLLIN};
+	CU_ASSERT_EQUAL(poll(&poller, 1, 50), 0);
+	kill(engine.pid, SIGINT); /* a script's background job */
+	hear_stop(&engine, false);
+	scripted_finish(&engine, profile, 5, PROBE__FINISHED__REASON__STOPPED);
+	CU_ASSERT_EQUAL(scripted_end(&engine), 0);
+	CU_ASSERT_EQUAL(scripted_clean(&engine), 1);
+}
+
 static void second_interrupt(void)
 {
 	struct scripted engine;
@@ -364,7 +383,7 @@ SUITE(record, {"whole recording", whole_recording}, {"output to a pipe", output_
       {"refused by the engine", refused_by_the_engine}, {"engine hangs up", hangs_up},
       {"another protocol", another_protocol}, {"no hello", no_hello},
       {"refused before connecting", refused_before_connecting}, {"signals finish", signals_finish},
-      {"second interrupt", second_interrupt}, {"command is held", command_is_held},
-      {"command beside a PID", command_beside_a_pid},
+      {"nohup", nohup}, {"second interrupt", second_interrupt},
+      {"command is held", command_is_held}, {"command beside a PID", command_beside_a_pid},
       {"command that cannot run", command_that_cannot_run},
       {"command outlives the engine", command_outlives_the_engine});
