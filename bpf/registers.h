@@ -21,11 +21,12 @@ static __always_inline bool registers_32bit(const struct pt_regs *regs)
 	return (regs->cs & 0xffff) == REGISTERS_USER_CS32;
 }
 
-/* A system call that is under way, not an interrupt. Its pc is behind the instruction, which may be
- * the last one of its function (libc's __restore_rt): so like a return address. */
+/* In a system call: its pc is behind the instruction, which may be the last one of its function
+ * (libc's __restore_rt), so it is like a return address. The instruction leaves that pc in rcx,
+ * too; on the way out the kernel may have set another one, that of a signal's handler. */
 static __always_inline bool registers_in_syscall(const struct pt_regs *regs)
 {
-	return (__s64)regs->orig_rax >= 0;
+	return (__s64)regs->orig_rax >= 0 && regs->rcx == regs->rip;
 }
 
 /* DWARF's numbers (psABI 3.6.2). */

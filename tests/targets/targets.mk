@@ -25,3 +25,16 @@ $(T)/names: tests/targets/names.c tests/targets/busy.h
 		--redefine-sym 'names_semicolon=semi;colon (a; b)' \
 		--redefine-sym "names_bytes=$$(printf 'bytes\377\376\300\257end')" \
 		--redefine-sym "names_long=long_$$(printf '%06000d' 0 | tr 0 x)" $@
+
+# Code as it is shipped, linked in each way that there is; whole-fp has frame pointers.
+WHOLE_FLAGS := -std=gnu11 -D_GNU_SOURCE -iquote . -O2 -g -pthread -Wall -Wextra
+targets: $(T)/whole-static $(T)/whole-static-pie $(T)/whole-no-pie $(T)/whole-fp
+$(T)/whole: WHOLE := -fomit-frame-pointer
+$(T)/whole-static: WHOLE := -fomit-frame-pointer -static
+$(T)/whole-static-pie: WHOLE := -fomit-frame-pointer -static-pie -fPIE
+$(T)/whole-no-pie: WHOLE := -fomit-frame-pointer -no-pie -fno-pie
+$(T)/whole-fp: WHOLE := -fno-omit-frame-pointer
+$(T)/whole $(T)/whole-static $(T)/whole-static-pie $(T)/whole-no-pie $(T)/whole-fp: tests/targets/whole.c \
+		tests/targets/busy.h
+	@mkdir -p $(@D)
+	$(CC) $(WHOLE_FLAGS) $(WHOLE) -o $@ $<

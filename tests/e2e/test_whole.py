@@ -1,0 +1,207 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whole stacks, without frame pointers: of real programs, how many reach their root; of a program whose
+stacks are known, that each one is right frame by frame."""
+import contextlib
+import os
+import re
+import shutil
+import time
+
+import pytest
+
+import probe
+
+HZ = 999
+
+
+def ends(profile):
+    return profile.info.walk_ends
+
+
+def whole_share(profile):
+    counts = ends(profile)
+    return counts.get("root", 0) / max(sum(counts.values()), 1)
+
+
+# Real programs.
+
+@contextlib.contextmanager
+def redis(tmp):
+    with probe.redis(tmp) as popen:
+        yield popen
+
+
+@contextlib.contextmanager
+def sqlite(_tmp):
+    with probe.program("/usr/bin/sqlite3", ":memory:", probe.SQL.format(n=10 ** 9)) as popen:
+        yield popen
+
+
+@contextlib.contextmanager
+def python(_tmp):
+    code = "import json\nwhile 1: json.loads(json.dumps({'a': [str(i) for i in range(500)]}))"
+    with probe.program("/usr/bin/python3", "-c", code) as popen:
+        yield popen
+
+
+@contextlib.contextmanager
+def xz(tmp):
+    data = tmp / "data"
+    data.write_bytes(os.urandom(1 << 20) * 100)
+    with probe.program("/usr/bin/xz", "-9", "-k", "-c", data) as popen:
+        yield popen
+
+
+CC1 = "/usr/lib/gcc/x86_64-linux-gnu/12/cc1"
+
+
+@contextlib.contextmanager
+def cc1(tmp):
+    source = tmp / "big.c"
+    body = "\n".join(f"int f{i}(int *a, int n) {{ int s = 0; for (int k = 0; k < n; k++) "
+                     f"s += a[k] * {i} + (s ^ k) % {i + 3}; return s; }}" for i in range(6000))
+    source.write_text(body)
+    with probe.program(CC1, "-quiet", "-O2", source, "-o", "/dev/null") as popen:
+        yield popen
+
+
+NODE = """
+function fib(n) { return n < 2 ? n : fib(n - 1) + fib(n - 2) }
+for (;;) { fib(20); JSON.stringify(Array.from({length: 500}, (_, i) => i)); [3, 1, 2].sort((a, b) => a - b) }
+"""
+
+
+@contextlib.contextmanager
+def node(_tmp):
+    with probe.program("/usr/bin/node", "-e", NODE) as popen:
+        time.sleep(0.7)  # code is still being made
+        yield popen
+
+
+GO = """
+package main
+import ("encoding/json"; "sort"; "time")
+func work(n int) int {
+	if n == 0 { a := []int{5, 2, 8, 1}; sort.Ints(a); b, _ := json.Marshal(a); return len(b) }
+	return work(n-1) + 1
+}
+func main() {
+	for i := 0; i < 3; i++ { go func() { for { work(20) } }() }
+	for { work(10); time.Now() }
+}
+"""
+
+
+@contextlib.contextmanager
+def go(tmp):
+    (tmp / "main.go").write_text(GO)
+    built = probe.run("/usr/bin/go", "build", "-o", tmp / "gone", tmp / "main.go", timeout=120,
+                      env=probe.environment(HOME=str(tmp), GOCACHE=str(tmp / "cache"), GO111MODULE="off"))
+    assert built.code == 0, built
+    with probe.program(tmp / "gone") as popen:
+        yield popen
+
+
+PROGRAMS = {
+    "redis": (redis, "/usr/bin/redis-server", 0.999),
+    "nginx": (probe.nginx, "/usr/sbin/nginx", 0.999),
+    "python3": (python, "/usr/bin/python3", 0.999),
+    "sqlite3": (sqlite, "/usr/bin/sqlite3", 0.999),
+    "xz": (xz, "/usr/bin/xz", 0.999),
+    "cc1": (cc1, CC1, 0.999),
+    "node": (node, "/usr/bin/node", 0.99),
+    "go": (go, "/usr/bin/go", 0.95),
+}
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_program_is_whole(name, tmp_path):
+    start, needs, least = PROGRAMS[name]
+    if not shutil.which(needs):
+        pytest.skip(f"{needs} is not installed")
+    with start(tmp_path) as popen:
+        time.sleep(0.3)
+        _, profile = probe.record(tmp_path / "out.pb.gz", "-p", popen.pid, "-F", HZ, "2500ms")
+    assert profile.total() > 200
+    assert whole_share(profile) >= least - 2 / profile.total(), ends(profile)
+
+
+# Known stacks.
+
+# Root first, from the case's first function on, as a regular expression over names with ";" between
+# them; what must be there, and the whole of what may be.
+LEAF = "whole_leaf_caller;whole_leaf"
+LEAF_PART = "whole_leaf_caller(;whole_leaf)?"
+LIBC = r"[^;]*"  # one function of libc, of which there may be no name
+CASES = {
+    "recursion": (f"main(;whole_recursion){{1001}};{LEAF}",
+                  f"main((;whole_recursion)+|(;whole_recursion){{1001}};{LEAF_PART})?"),
+    "leaf": (f"main;{LEAF}", f"main(;{LEAF_PART})?"),
+    "tail": ("main;whole_tail_caller;whole_tail_callee",
+             "main(;whole_tail_caller(;whole_tail(_callee)?)?)?"),
+    "alloca": (f"main;whole_alloca;{LEAF}", f"main(;whole_alloca(;{LIBC}|;{LEAF_PART})?)?"),
+    "aligned": (f"main;whole_aligned;{LEAF}", f"main(;whole_aligned(;{LIBC}|;{LEAF_PART})?)?"),
+    "plt": (f"main;whole_plt(;{LIBC})+;whole_compare;whole_leaf",
+            f"main(;whole_plt((;{LIBC})+(;whole_compare(;whole_leaf)?)?)?)?"),
+    "vdso": (f"main;whole_vdso(;{LIBC})+", f"main(;whole_vdso(;{LIBC}){{0,3}})?"),
+    "signal": (f"main;whole_signal(;{LIBC})+;whole_handler(;{LIBC})+;whole_handler;{LEAF}",
+               f"main(;whole_signal((;{LIBC})*(;whole_handler(;{LEAF_PART}|(;{LIBC})*"
+               f"(;whole_handler(;{LEAF_PART})?)?)?)?)?)?"),
+    # on a busy machine an alarm finds the handler of the last one
+    "interrupted": (f"main;whole_interrupted;whole_leaf(;{LIBC};whole_handler;{LEAF})+",
+                    f"main(;whole_interrupted(;whole_leaf)?)?(;{LIBC};whole_handler(;{LEAF_PART})?)*"),
+    "jit": (f"main;whole_jit;\\[jit\\];{LEAF}", f"main(;whole_jit(;\\[jit\\](;{LEAF_PART})?)?)?"),
+    "threads": (f"whole_thread(;whole_recursion){{11}};{LEAF}",
+                f"whole_thread((;whole_recursion)*|(;whole_recursion){{11}};{LEAF_PART})"),
+    "forks": (f"main;whole_forks(;whole_recursion){{11}};{LEAF}",
+              f"main(;whole_forks((;whole_recursion)*|(;whole_recursion){{11}};{LEAF_PART}|(;{LIBC})+))?"),
+    "vforks": (f"main;whole_vfork(;whole_recursion){{6}};{LEAF}",
+               f"main(;whole_vfork((;whole_recursion)*|(;whole_recursion){{6}};{LEAF_PART}|(;{LIBC})*))?"),
+}
+CASES["altstack"] = CASES["signal"]
+VARIANTS = [("whole", case) for case in CASES]
+VARIANTS += [("whole-static", case) for case in ("recursion", "plt", "altstack", "threads")]
+VARIANTS += [("whole-static-pie", "plt"), ("whole-no-pie", "altstack"), ("whole-fp", "leaf")]
+
+# Between two runs of the case, or before and after it.
+OTHER = re.compile(r"main(;whole_over(;.*)?)|(.*;)?whole_over(;.*)?|whole_threads(;.*)?|main;whole_threads(;.*)?")
+
+
+def user_names(sample):
+    names = [f.function or "?" for f in sample.frames if f.module != "[kernel]"]
+    return list(reversed(names))
+
+
+@pytest.mark.parametrize("program,case", VARIANTS)
+def test_stack_is_right(program, case, tmp_path):
+    must, may = (re.compile(f"(?:{r})") for r in CASES[case])
+    with probe.target(program, case, 20) as popen:
+        time.sleep(0.1)
+        _, profile = probe.record(tmp_path / "out.pb.gz", "-p", popen.pid, "-U", "-F", HZ, "600ms")
+    right, wrong = 0, {}
+    for sample in profile.samples:
+        names = user_names(sample)
+        first = next((i for i, name in enumerate(names) if name in ("main", "whole_thread")), None)
+        stack = ";".join(names[first:] if first is not None else names)
+        count = sample.values["samples"]
+        if must.fullmatch(stack):
+            right += count
+        elif not may.fullmatch(stack) and not OTHER.fullmatch(stack):
+            wrong[stack] = wrong.get(stack, 0) + count
+    total = profile.total()
+    assert total > 100
+    assert sum(wrong.values()) <= 0.002 * total + 1, (total, right, sorted(wrong.items(), key=lambda i: -i[1])[:5])
+    assert right > 0.03 * total, (total, right)
+    assert whole_share(profile) >= 0.998 - 1 / total, ends(profile)
+
+
+def test_deeper_stacks_keep_their_leaves(tmp_path):
+    with probe.target("whole", "deeper", 20) as popen:
+        time.sleep(0.1)
+        _, profile = probe.record(tmp_path / "out.pb.gz", "-p", popen.pid, "-U", "-F", HZ, "600ms")
+    cut = [s for s in profile.samples if len(user_names(s)) > 1023]
+    assert sum(s.values["samples"] for s in cut) > 0.2 * profile.total()
+    for sample in cut:
+        names = user_names(sample)
+        assert names[0] == "[truncated]"
+        assert set(names[1:]) <= {"whole_recursion", "whole_leaf_caller", "whole_leaf"}
