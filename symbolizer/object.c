@@ -11,6 +11,7 @@
 #include "common/limits.h"
 #include "common/worker.h"
 #include "symbolizer/demangle.h"
+#include "symbolizer/dwarf.h"
 #include "symbolizer/elf.h"
 #include "symbolizer/kallsyms.h"
 #include "symbolizer/plt.h"
@@ -27,6 +28,8 @@ struct object {
 	struct table_function *functions; /* by call frame information; read when a symbol misses */
 	uint32_t n_functions;
 	bool functions_read;
+	struct dwarf *dwarf; /* NULL: none, or not read */
+	bool dwarf_read;
 	char note[sizeof(((struct worker_opened *)0)->note)];
 };
 
@@ -138,6 +141,7 @@ void object_close(struct object *object)
 	if (!object)
 		return;
 	free(object->functions);
+	dwarf_free(object->dwarf);
 	symbols_free(object->symbols);
 	kallsyms_free(object->kallsyms);
 	elf_close(object->elf);
@@ -209,55 +213,113 @@ static const char *find_symbol(struct object *object, uint64_t address, uint64_t
 	return symbol;
 }
 
-/* Appends to the record what fits a name; returns the bytes taken. */
-static uint16_t put(uint8_t *at, const char *text)
+/* The record of one address being written. */
+struct record {
+	uint8_t *bytes;
+	size_t n;
+	struct worker_name head;
+};
+
+enum {
+	LINE_MOST = sizeof(struct worker_line) + 3 * LIMIT_NAME_BYTES,
+};
+_Static_assert(sizeof(struct worker_name) + 2 * LINE_MOST + 8 <= OBJECT_RECORD_BYTES,
+	       "two lines fit");
+
+static uint16_t put_text(struct record *record, const char *text)
 {
 	size_t n = strnlen(text, LIMIT_NAME_BYTES);
-	memcpy(at, text, n);
+	memcpy(record->bytes + record->n, text, n);
+	record->n += n;
 	return (uint16_t)n;
 }
 
-static size_t put_line(uint8_t *at, const char *symbol, const char *module)
+/* What a line says besides its function's symbol. */
+struct details {
+	const char *name; /* without a symbol */
+	const char *file, *module;
+	uint32_t line, start_line;
+};
+
+static void put_line(struct record *record, const char *symbol, const struct details *details)
 {
-	char readable[LIMIT_NAME_BYTES];
-	struct worker_line line = {};
-	uint8_t *text = at + sizeof(line);
+	static char readable[LIMIT_NAME_BYTES];
+	struct worker_line line = {.line = details->line, .start_line = details->start_line};
+	const size_t at = record->n;
 	size_t n = demangle(symbol, readable, sizeof(readable));
-	line.n_name = put(text, n ? readable : symbol);
-	text += line.n_name;
-	line.n_system_name = n ? put(text, symbol) : 0;
-	text += line.n_system_name;
-	line.n_module = put(text, module);
-	text += line.n_module;
-	memcpy(at, &line, sizeof(line));
-	return (size_t)(text - at);
+	record->n += sizeof(line);
+	line.n_name = put_text(record, n ? readable : *symbol ? symbol : details->name);
+	line.n_system_name = n ? put_text(record, symbol) : 0;
+	line.n_file = put_text(record, details->file);
+	line.n_module = put_text(record, details->module);
+	memcpy(record->bytes + at, &line, sizeof(line));
+	record->head.n_lines++;
 }
 
-_Static_assert(sizeof(struct worker_name) + sizeof(struct worker_line) + 3 * LIMIT_NAME_BYTES + 8 <=
-		       OBJECT_RECORD_BYTES,
-	       "one line fits");
-
-size_t object_name(struct object *object, uint64_t address, void *record)
+/* One frame of an inline chain; `symbol` is what the symbol table calls it, or NULL. */
+static void put_frame(struct record *record, const struct dwarf_frame *frame, const char *symbol)
 {
-	struct worker_name head = {.vaddr = address};
-	size_t bytes = sizeof(head);
-	struct kallsyms_name kernel;
-	const char *symbol = NULL;
-	if (object->kallsyms) {
-		if (!kallsyms_find(object->kallsyms, object->stext + address, &kernel)) {
-			bytes += put_line((uint8_t *)record + bytes, kernel.name, kernel.module);
-			head.n_lines = 1;
-		}
-	} else if (elf_offset_to_address(object->elf, address, &head.vaddr)) {
-		symbol = find_symbol(object, head.vaddr, &head.start);
-		if (symbol) {
-			bytes += put_line((uint8_t *)record + bytes, symbol, "");
-			head.n_lines = 1;
-		}
+	static char file[LIMIT_NAME_BYTES];
+	struct details details = {.name = frame->name,
+				  .file = file,
+				  .module = "",
+				  .line = frame->line,
+				  .start_line = frame->start_line};
+	file[dwarf_file(frame, file, sizeof(file))] = 0;
+	if (symbol || *frame->linkage_name || *frame->name)
+		put_line(record, symbol ? symbol : frame->linkage_name, &details);
+}
+
+/* The chain at an address. The function itself goes by its symbol, as everywhere else. */
+static void put_chain(struct record *record, struct object *object, uint64_t address,
+		      const char *symbol)
+{
+	struct dwarf_frame frames[DWARF_FRAMES_MAX];
+	if (!object->dwarf_read) {
+		object->dwarf_read = true;
+		(void)dwarf_new(object->elf, &object->dwarf);
 	}
-	size_t padded = (bytes + 7) & ~(size_t)7;
-	memset((uint8_t *)record + bytes, 0, padded - bytes);
-	head.bytes = (uint32_t)padded;
-	memcpy(record, &head, sizeof(head));
+	uint32_t n = object->dwarf ? dwarf_find(object->dwarf, address, frames) : 0;
+	for (uint32_t i = 0; i + 1 < n; i++)
+		if (record->n + 2 * LINE_MOST <= OBJECT_RECORD_BYTES - 8)
+			put_frame(record, &frames[i], NULL);
+	if (n)
+		put_frame(record, &frames[n - 1], symbol);
+	else if (symbol)
+		put_line(record, symbol, &(struct details){"", "", "", 0, 0});
+}
+
+static void put_kernel(struct record *record, const struct object *object, uint64_t address)
+{
+	struct kallsyms_name kernel;
+	if (!kallsyms_find(object->kallsyms, object->stext + address, &kernel))
+		put_line(record, kernel.name,
+			 &(struct details){
+				 .name = kernel.name, .file = "", .module = kernel.module});
+}
+
+size_t object_name(struct object *object, uint64_t address, void *bytes)
+{
+	struct record record = {
+		.bytes = bytes, .n = sizeof(record.head), .head = {.vaddr = address}};
+	if (object->kallsyms) {
+		put_kernel(&record, object, address);
+	} else if (elf_offset_to_address(object->elf, address, &record.head.vaddr)) {
+		uint64_t start = 0;
+		const char *symbol = find_symbol(object, record.head.vaddr, &start);
+		put_chain(&record, object, record.head.vaddr, symbol);
+		record.head.start = record.head.n_lines ? 0 : start;
+	}
+	size_t padded = (record.n + 7) & ~(size_t)7;
+	memset(record.bytes + record.n, 0, padded - record.n);
+	record.head.bytes = (uint32_t)padded;
+	memcpy(record.bytes, &record.head, sizeof(record.head));
 	return padded;
+}
+
+void object_rest(struct object *object)
+{
+	dwarf_free(object->dwarf);
+	object->dwarf = NULL;
+	object->dwarf_read = false;
 }

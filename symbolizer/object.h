@@ -31,9 +31,10 @@ const struct elf *object_elf(const struct object *object);
 void object_describe(const struct object *object, struct worker_opened *opened);
 
 enum {
-	/* the longest record object_name() writes */
-	OBJECT_RECORD_BYTES = 16 << 10,
+	OBJECT_RECORD_BYTES = 60 << 10, /* fits a packet; inline chains beyond it are cut */
 };
 /* Writes the record of one address (struct worker_name …) into `record`, which is aligned to 8 and
  * has OBJECT_RECORD_BYTES; returns its bytes. */
 size_t object_name(struct object *object, uint64_t address, void *record);
+/* Lets go of debugging information, which is read again when it is needed. */
+void object_rest(struct object *object);

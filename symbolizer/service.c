@@ -15,8 +15,10 @@
 struct service {
 	struct object **objects; /* by the engine's number */
 	uint32_t n_objects;
+	struct object *named; /* the last one asked for names: only one holds its lines */
 	struct packet *packet;
 	struct reply reply;
+	uint64_t record[OBJECT_RECORD_BYTES / sizeof(uint64_t)];
 };
 
 static void service_free(struct service *service)
@@ -47,6 +49,14 @@ static struct object **place(struct service *service, uint32_t number)
 	return &service->objects[number];
 }
 
+static void forget(struct service *service, struct object **slot)
+{
+	if (service->named == *slot)
+		service->named = NULL;
+	object_close(*slot);
+	*slot = NULL;
+}
+
 static int open_object(struct service *service, const struct worker_request *request,
 		       struct object **object, struct err *err)
 {
@@ -70,8 +80,7 @@ static int answer_open(struct service *service, const struct worker_request *req
 	struct object **slot = place(service, request->object);
 	if (!slot)
 		return reply_fail(reply, -ENOSPC, "too many objects");
-	object_close(*slot);
-	*slot = NULL;
+	forget(service, slot);
 	int code = open_object(service, request, slot, &err);
 	if (code)
 		return reply_fail(reply, code, *err.msg ? err.msg : strerror(-code));
@@ -84,9 +93,13 @@ static int answer_open(struct service *service, const struct worker_request *req
 static int answer_names(struct service *service, const struct worker_request *request,
 			struct object *object)
 {
+	if (service->named && service->named != object)
+		object_rest(service->named);
+	service->named = object;
 	for (uint32_t i = 0; i < request->n; i++) {
-		void *record = reply_room(&service->reply, OBJECT_RECORD_BYTES);
-		reply_add(&service->reply, object_name(object, request->addresses[i], record));
+		size_t bytes = object_name(object, request->addresses[i], service->record);
+		memcpy(reply_room(&service->reply, bytes), service->record, bytes);
+		reply_add(&service->reply, bytes);
 	}
 	return reply_end(&service->reply);
 }
@@ -142,9 +155,8 @@ static int answer(struct service *service, const struct worker_request *request)
 			return reply_fail(&service->reply, -ENOENT, "the object is not open");
 		return answer_table(service, object);
 	case WORKER_CLOSE:
-		object_close(object);
 		if (object)
-			service->objects[number] = NULL;
+			forget(service, &service->objects[number]);
 		return reply_end(&service->reply);
 	default:
 		return reply_fail(&service->reply, -ENOSYS, "unknown request");

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "symbolizer/elf.h"
+#include "symbolizer/spans.h"
 
 struct area {
 	uint64_t start, end;
@@ -17,12 +18,6 @@ struct entry {
 	uint32_t rank; /* greater: the better name at this address */
 };
 
-struct range {
-	uint64_t start;
-	uint32_t bytes;
-	uint32_t name;
-};
-
 struct symbols {
 	struct area *areas; /* of code, by start */
 	uint32_t n_areas;
@@ -30,8 +25,7 @@ struct symbols {
 	struct entry *entries; /* until symbols_finish() */
 	char *names;	       /* string tables one behind the other, each with a NUL */
 	uint64_t names_bytes;
-	struct range *ranges; /* by start, disjoint */
-	uint32_t n_ranges;
+	struct spans spans; /* address → name */
 };
 
 static int compare_areas(const void *a, const void *b)
@@ -74,7 +68,7 @@ void symbols_free(struct symbols *symbols)
 	free(symbols->areas);
 	free(symbols->entries);
 	free(symbols->names);
-	free(symbols->ranges);
+	spans_deinit(&symbols->spans);
 	free(symbols);
 }
 
@@ -196,7 +190,7 @@ int symbols_add(struct symbols *symbols, uint64_t address, uint64_t bytes, const
 	return 0;
 }
 
-/* By address; at one address the best name last, so that it lies on top in symbols_finish(). */
+/* By address; at one address the best name last, so that spans_lay_out() gives it the address. */
 static int compare_entries(const void *a, const void *b)
 {
 	const struct entry *x = a, *y = b;
@@ -234,56 +228,25 @@ static void settle_sizes(struct symbols *symbols)
 	symbols->n_entries = kept;
 }
 
-static void add_range(struct symbols *symbols, uint64_t start, uint64_t end, uint32_t name)
-{
-	if (start >= end)
-		return;
-	uint64_t bytes = end - start;
-	symbols->ranges[symbols->n_ranges++] =
-		(struct range){start, bytes > UINT32_MAX ? UINT32_MAX : (uint32_t)bytes, name};
-}
-
-/* Lays out nested and overlapping symbols as disjoint ranges: `open` is a stack of those begun and
- * not ended, the innermost on top. Each entry ends one range and cuts at most one: 2 n ranges. */
-static void lay_out(struct symbols *symbols, uint32_t *open)
-{
-	const struct entry *entries = symbols->entries;
-	uint32_t depth = 0;
-	uint64_t at = 0;
-	for (uint32_t i = 0; i <= symbols->n_entries; i++) {
-		uint64_t start = i < symbols->n_entries ? entries[i].address : UINT64_MAX;
-		while (depth) {
-			const struct entry *top = &entries[open[depth - 1]];
-			uint64_t end = top->address + top->bytes;
-			if (end > start) {
-				add_range(symbols, at, start, top->name);
-				break;
-			}
-			add_range(symbols, at, end, top->name);
-			at = end > at ? end : at;
-			depth--;
-		}
-		at = start;
-		open[depth++] = i;
-	}
-}
-
 int symbols_finish(struct symbols *symbols)
 {
 	if (symbols->n_entries) {
 		qsort(symbols->entries, symbols->n_entries, sizeof(struct entry), compare_entries);
 		settle_sizes(symbols);
 	}
-	uint64_t n = symbols->n_entries;
-	guard_mem uint32_t *open = malloc((n + 1) * sizeof(*open));
-	symbols->ranges = malloc((2 * n + 1) * sizeof(struct range));
-	if (!open || !symbols->ranges)
+	const uint32_t n = symbols->n_entries;
+	guard_mem struct span *spans = malloc((n + 1ul) * sizeof(*spans));
+	if (!spans)
 		return -ENOMEM;
-	lay_out(symbols, open);
+	for (uint32_t i = 0; i < n; i++) {
+		const struct entry *e = &symbols->entries[i];
+		uint32_t bytes = e->bytes > UINT32_MAX ? UINT32_MAX : (uint32_t)e->bytes;
+		spans[i] = (struct span){e->address, bytes, e->name};
+	}
 	free(symbols->entries);
 	symbols->entries = NULL;
 	symbols->room_entries = 0;
-	return 0;
+	return spans_lay_out(spans, n, &symbols->spans);
 }
 
 uint32_t symbols_n(const struct symbols *symbols)
@@ -293,14 +256,6 @@ uint32_t symbols_n(const struct symbols *symbols)
 
 const char *symbols_find(const struct symbols *symbols, uint64_t address)
 {
-	uint32_t low = 0, high = symbols->n_ranges;
-	while (low < high) {
-		uint32_t middle = low + (high - low) / 2;
-		if (symbols->ranges[middle].start <= address)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	const struct range *range = low ? &symbols->ranges[low - 1] : NULL;
-	return range && address - range->start < range->bytes ? symbols->names + range->name : NULL;
+	const struct span *span = spans_find(&symbols->spans, address);
+	return span ? symbols->names + span->value : NULL;
 }

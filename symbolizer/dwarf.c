@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "symbolizer/dwarf.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "symbolizer/dwarf_line.h"
+#include "symbolizer/dwarf_scope.h"
+#include "symbolizer/dwarf_unit.h"
+#include "symbolizer/elf.h"
+
+static const char *const section_names[DWARF_SECTIONS] = {
+	[DWARF_INFO] = ".debug_info",
+	[DWARF_ABBREV] = ".debug_abbrev",
+	[DWARF_LINE] = ".debug_line",
+	[DWARF_STR] = ".debug_str",
+	[DWARF_LINE_STR] = ".debug_line_str",
+	[DWARF_RANGES] = ".debug_ranges",
+	[DWARF_RNGLISTS] = ".debug_rnglists",
+	[DWARF_ADDR] = ".debug_addr",
+	[DWARF_STR_OFFSETS] = ".debug_str_offsets",
+};
+
+int dwarf_new(const struct elf *elf, struct dwarf **out)
+{
+	const Elf64_Shdr *info = elf_section(elf, ".debug_info");
+	if (!info || info->sh_type == SHT_NOBITS)
+		return -ENODATA;
+	guard_dwarf struct dwarf *dwarf = calloc(1, sizeof(*dwarf));
+	if (!dwarf)
+		return -ENOMEM;
+	for (int i = 0; i < DWARF_SECTIONS; i++) {
+		const Elf64_Shdr *section = elf_section(elf, section_names[i]);
+		int code = section && section->sh_type != SHT_NOBITS
+				   ? elf_read_section(elf, section, DWARF_SECTION_MAX,
+						      &dwarf->sections[i])
+				   : 0;
+		if (code)
+			return code;
+	}
+	int code = dwarf_unit_read_all(dwarf);
+	if (code)
+		return code;
+	*out = steal_ptr(dwarf);
+	return 0;
+}
+
+void dwarf_free(struct dwarf *dwarf)
+{
+	if (!dwarf)
+		return;
+	for (uint32_t i = 0; i < dwarf->n_units; i++)
+		dwarf_unit_deinit(&dwarf->units[i]);
+	free(dwarf->units);
+	spans_deinit(&dwarf->spans);
+	for (int i = 0; i < DWARF_SECTIONS; i++)
+		elf_bytes_deinit(&dwarf->sections[i]);
+	free(dwarf);
+}
+
+static void prepare(struct dwarf *dwarf, struct dwarf_unit *unit)
+{
+	if (!unit->read_lines) {
+		unit->read_lines = true;
+		(void)dwarf_line_read(dwarf, unit, &unit->lines);
+	}
+	if (!unit->read_scopes) {
+		unit->read_scopes = true;
+		(void)dwarf_scope_read(dwarf, unit, &unit->scopes);
+	}
+}
+
+uint32_t dwarf_find(struct dwarf *dwarf, uint64_t address,
+		    struct dwarf_frame frames[DWARF_FRAMES_MAX])
+{
+	const struct span *span = spans_find(&dwarf->spans, address);
+	if (!span)
+		return 0;
+	struct dwarf_unit *unit = &dwarf->units[span->value];
+	prepare(dwarf, unit);
+	/* Where the next frame outwards is: at first the line table's row, then each call. */
+	struct dwarf_frame here = {.name = "", .linkage_name = "", .unit = unit};
+	here.file_known =
+		unit->lines && dwarf_line_find(unit->lines, address, &here.file, &here.line);
+	const struct span *innermost =
+		unit->scopes ? spans_find(&unit->scopes->spans, address) : NULL;
+	if (!innermost) {
+		frames[0] = here;
+		return here.file_known;
+	}
+	uint32_t n = 0, number = innermost->value + 1;
+	while (number && n < DWARF_FRAMES_MAX) {
+		const struct dwarf_scope *scope = &unit->scopes->list[number - 1];
+		frames[n] = here;
+		dwarf_scope_name(dwarf, scope->entry, &frames[n++]);
+		here.file = scope->call_file;
+		here.line = scope->call_line;
+		here.file_known = unit->lines != NULL;
+		number = scope->parent;
+	}
+	return n;
+}
+
+size_t dwarf_file(const struct dwarf_frame *frame, char *out, size_t room)
+{
+	const char *directory = "", *name = "";
+	if (frame->file_known && frame->unit->lines)
+		dwarf_line_file(frame->unit->lines, frame->file, &directory, &name);
+	if (!*name)
+		return 0;
+	const char *base = frame->unit->directory;
+	int n;
+	if (*name == '/')
+		n = snprintf(out, room, "%s", name);
+	else if (*directory == '/' || !*base)
+		n = snprintf(out, room, "%s%s%s", directory, *directory ? "/" : "", name);
+	else
+		n = snprintf(out, room, "%s/%s%s%s", base, directory, *directory ? "/" : "", name);
+	return n < 0 ? 0 : (size_t)n < room ? (size_t)n : room - 1;
+}
