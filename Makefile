@@ -100,6 +100,9 @@ $(B)/gen/bpf/%.skel.h: $(B)/bpf/%.bpf.o
 	@mkdir -p $(@D)
 	$(call quiet,SKEL)bpftool gen skeleton $< name $*_bpf > $@.part && mv $@.part $@
 
+# The page is embedded by .incbin, which no dependency file knows of.
+$(B)/cli/flamegraph_page.o: $(wildcard cli/page/*)
+
 include tests/tests.mk
 include packaging/packaging.mk
 

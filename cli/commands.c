@@ -6,6 +6,7 @@
 #include "cli/errors.h"
 #include "cli/export.h"
 #include "cli/export_merge.h"
+#include "cli/flamegraph.h"
 #include "cli/list.h"
 #include "cli/nearest.h"
 #include "cli/options.h"
@@ -26,6 +27,7 @@ const struct command commands[] = {
 	{"record", "record where processes spend their CPU time", record_command},
 	{"report", "where the time went: self and cumulative, a function", report_command},
 	{"diff", "what surely differs between profiles", diff_command},
+	{"flamegraph", "a page or picture to look around in", flamegraph_command},
 	{"export", "a profile in another format", export_command},
 	{"merge", "several profiles as one", export_merge_command},
 	{"list", "the processes that you may record", list_command},

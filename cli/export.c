@@ -25,14 +25,14 @@ enum {
 
 static const struct option table[] = {
 	INPUT_OPTIONS,
-	{"format", 'f', "FORMAT", "pprof, folded, json, text (by the suffix of -o)"},
+	{"format", 'f', "FORMAT", "pprof, folded, json, html, svg, text (by the suffix of -o)"},
 	{"output", 'o', "FILE|-", "where to; standard output"},
 	{"force", FORCE, NULL, "replace an existing file"},
 	{"sample", SAMPLE, "TYPE", "cpu, blocked, runnable, wall, or a type of the file's own"},
 	{"annotate", ANNOTATE, NULL, "folded: _[k] kernel, _[i] inlined, _[j] JIT"},
 	{"threads", THREADS, NULL, "folded: a first frame for each thread"},
-	{"focus", FOCUS, "REGEX", "folded, text: only stacks with such a function"},
-	{"ignore", IGNORE, "REGEX", "folded, text: without stacks with such a function"},
+	{"focus", FOCUS, "REGEX", "only stacks with such a function"},
+	{"ignore", IGNORE, "REGEX", "without stacks with such a function"},
 	{"json", JSON, NULL, NULL}, /* of errors */
 	{NULL},
 };

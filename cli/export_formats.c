@@ -3,6 +3,8 @@
 
 #include "cli/amount.h"
 #include "cli/export_json.h"
+#include "cli/flamegraph_page.h"
+#include "cli/flamegraph_svg.h"
 #include "cli/frames.h"
 #include "cli/nearest.h"
 #include "cli/report_flat.h"
@@ -65,10 +67,22 @@ static int write_json(const struct export_request *request, FILE *out, struct er
 	return 0;
 }
 
+static int write_html(const struct export_request *request, FILE *out, struct err *err)
+{
+	return flamegraph_page_write(out, request->profile, request->name, &request->wish, err);
+}
+
+static int write_svg(const struct export_request *request, FILE *out, struct err *err)
+{
+	return flamegraph_svg_write(out, request->profile, request->name, &request->wish, err);
+}
+
 static const struct export_format formats[] = {
 	{"pprof", {".pb.gz", ".pprof", ".pb"}, true, true, write_pprof},
 	{"folded", {".folded", ".collapsed", ".stacks"}, false, false, write_folded},
 	{"json", {".json"}, false, true, write_json},
+	{"html", {".html", ".htm"}, false, false, write_html},
+	{"svg", {".svg"}, false, false, write_svg},
 	{"text", {".txt"}, false, false, write_text},
 	{NULL},
 };

@@ -4,7 +4,6 @@
 #include "common/escape.h"
 #include "common/guard.h"
 
-#include <inttypes.h>
 #include <math.h>
 #include <string.h>
 
@@ -17,6 +16,10 @@ static void quote(FILE *out, const char *text)
 {
 	putc_unlocked('"', out);
 	for (const char *c = text; *c; c++) {
+		if (*c == '<') { /* the JSON may stand in a script element of HTML */
+			fputs_unlocked("\\u003c", out);
+			continue;
+		}
 		if (*c == '"' || *c == '\\')
 			putc_unlocked('\\', out);
 		putc_unlocked(*c, out);
@@ -70,8 +73,15 @@ void jsontext_string(struct jsontext *json, const char *key, const char *text)
 
 void jsontext_int(struct jsontext *json, const char *key, int64_t value)
 {
+	char digits[24], *at = digits + sizeof(digits);
+	uint64_t rest = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
+	do
+		*--at = (char)('0' + rest % 10);
+	while (rest /= 10);
+	if (value < 0)
+		*--at = '-';
 	begin(json, key, false);
-	fprintf(json->out, "%" PRId64, value);
+	fwrite_unlocked(at, 1, (size_t)(digits + sizeof(digits) - at), json->out);
 }
 
 void jsontext_real(struct jsontext *json, const char *key, double value)
