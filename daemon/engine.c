@@ -37,15 +37,21 @@ static void drain(struct engine *engine)
 }
 
 /* Those that are over leave. */
-static void tick_clients(struct engine *engine)
+static void part(struct engine *engine)
 {
 	for (uint32_t i = engine->n_clients; i-- > 0;) {
-		client_tick(engine->clients[i]);
 		if (!client_is_over(engine->clients[i]))
 			continue;
 		client_free(engine->clients[i]);
 		engine->clients[i] = engine->clients[--engine->n_clients];
 	}
+}
+
+static void tick_clients(struct engine *engine)
+{
+	for (uint32_t i = 0; i < engine->n_clients; i++)
+		client_tick(engine->clients[i]);
+	part(engine);
 }
 
 /* Nobody there: nothing to do until somebody comes. */
@@ -130,6 +136,7 @@ static int judge(int socket, struct err *err)
  * means to ask does so in milliseconds. */
 static int make_room(struct engine *engine, struct err *err)
 {
+	part(engine);
 	if (engine->n_clients < LIMIT_CLIENTS)
 		return 0;
 	struct client *idle = engine->clients[0];
@@ -140,7 +147,7 @@ static int make_room(struct engine *engine, struct err *err)
 		return err_set(err, -EUSERS, ERR_FAILED, "the daemon serves %d clients already",
 			       LIMIT_CLIENTS);
 	client_fail(idle, "too many clients, and this one asked for nothing");
-	tick_clients(engine);
+	part(engine);
 	return 0;
 }
 
