@@ -94,7 +94,6 @@ static void fill(Probe__Status *status, const struct engine *engine)
 	status->has_client_bytes_max = status->has_recordings = 1;
 	status->has_objects = status->has_processes = 1;
 	status->uptime_ns = clock_now_ns() - engine->started_ns;
-	status->clients = engine->n_clients;
 	status->clients_max = LIMIT_CLIENTS;
 	status->own_cpu_seconds = own_cpu_seconds();
 	status->own_rss_bytes = own_rss_bytes();
@@ -102,6 +101,7 @@ static void fill(Probe__Status *status, const struct engine *engine)
 	status->recordings = engine->n_recordings;
 	for (uint32_t i = 0; i < engine->n_clients; i++) {
 		const struct session *session = client_session(engine->clients[i]);
+		status->clients += !client_is_over(engine->clients[i]);
 		if (session && session->state != SESSION_STOPPED)
 			add_session(status, engine->clients[i], session);
 	}
