@@ -114,6 +114,8 @@ static void send_stop(struct record_session *session, bool abandon)
 {
 	Probe__Stop stop = PROBE__STOP__INIT;
 	stop.has_abandon = stop.abandon = abandon;
+	stop.has_target_ended = stop.target_ended =
+		session->child_ended && !session->interrupted && child_is_target(session);
 	Probe__Message message = PROBE__MESSAGE__INIT;
 	message.kind_case = PROBE__MESSAGE__KIND_STOP;
 	message.stop = &stop;

@@ -278,7 +278,8 @@ static void on_stop(struct client *client, const Probe__Stop *stop)
 	}
 	if (client->state != RECORDING)
 		return;
-	session_stop(client->session, PROBE__FINISHED__REASON__STOPPED);
+	session_stop(client->session, stop->target_ended ? PROBE__FINISHED__REASON__TARGET_ENDED
+							 : PROBE__FINISHED__REASON__STOPPED);
 }
 
 void client_stop(struct client *client)
