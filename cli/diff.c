@@ -38,8 +38,7 @@ enum {
 static const struct option table[] = {
 	{"work", WORK, "N,N",
 	 "units of work done (requests …): a side's files each, or one a file"},
-	{"by", BY, "time|share",
-	 "per second (if the files say how long they took), or of the whole"},
+	{"by", BY, "run|time|share", "for each run, per second, or as shares of the whole"},
 	{"sample", SAMPLE, "TYPE", "cpu, blocked, runnable, wall, or a type of the files' own"},
 	{"cum", CUM, NULL, "what functions and those they call took, not they themselves"},
 	{"min", MIN, "PERCENT", "leave out what is smaller (0.5)"},
@@ -92,10 +91,11 @@ static int take_option(struct request *request, const struct options *options, i
 		request->wish.sample = options->value;
 		return 0;
 	case BY:
-		request->by = strcmp(options->value, "time") ? DIFF_BY_SHARE : DIFF_BY_TIME;
-		return strcmp(options->value, "time") && strcmp(options->value, "share")
-			       ? bad_value(options, err)
-			       : 0;
+		request->by = !strcmp(options->value, "run")	 ? DIFF_BY_RUN
+			      : !strcmp(options->value, "time")	 ? DIFF_BY_TIME
+			      : !strcmp(options->value, "share") ? DIFF_BY_SHARE
+								 : DIFF_BY_DEFAULT;
+		return request->by == DIFF_BY_DEFAULT ? bad_value(options, err) : 0;
 	case WORK:
 		request->work = options->value;
 		return 0;
@@ -250,12 +250,14 @@ static int read_files(struct diff *diff, const struct request *request, struct e
 static int normalize(struct diff *diff, const struct request *request, enum diff_by *by,
 		     struct err *err)
 {
-	bool timed = true;
-	for (int i = 0; i < diff->n; i++)
+	bool timed = true, whole_runs = true;
+	for (int i = 0; i < diff->n; i++) {
 		timed &= diff->runs[i].duration_ns > 0;
+		whole_runs &= diff->runs[i].is_whole_run;
+	}
 	*by = request->works ? DIFF_BY_WORK : request->by;
 	if (*by == DIFF_BY_DEFAULT)
-		*by = timed ? DIFF_BY_TIME : DIFF_BY_SHARE;
+		*by = whole_runs ? DIFF_BY_RUN : timed ? DIFF_BY_TIME : DIFF_BY_SHARE;
 	if (*by == DIFF_BY_TIME && !timed) {
 		err_set(err, -EINVAL, ERR_USAGE, "not all files say how long they took");
 		err_hint(err, "--by share compares shares of the whole");
@@ -264,6 +266,7 @@ static int normalize(struct diff *diff, const struct request *request, enum diff
 	for (int i = 0; i < diff->n; i++) {
 		struct diff_run *run = &diff->runs[i];
 		run->per = *by == DIFF_BY_WORK	 ? request->works[i]
+			   : *by == DIFF_BY_RUN	 ? 1
 			   : *by == DIFF_BY_TIME ? (double)run->duration_ns / 1e9
 						 : run->values[0];
 	}

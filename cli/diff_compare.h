@@ -15,7 +15,7 @@ struct diff_side {
 
 struct diff_delta {
 	uint32_t function;
-	double before, after, delta; /* per second, per unit of work, or shares of 1 */
+	double before, after, delta; /* per run, per second, per unit of work, or shares of 1 */
 	double noise;		     /* chance explains differences up to this */
 	bool is_sure;		     /* it does not explain this one */
 };
@@ -26,12 +26,12 @@ struct diff_result {
 	 * holds for all of them together at 95 %. */
 	struct diff_delta *deltas;
 	uint32_t n, n_sure, n_hidden;
-	bool is_measured; /* noise of runs: from several runs a side; else taken to be 3 % */
+	bool is_measured; /* noise of runs: from several runs a side; else DIFF_RUN_NOISE */
 };
 
 /* What is taken for the differences between runs (standard deviation) where one run a side does not
  * show them. */
-#define DIFF_RUN_NOISE 0.03
+#define DIFF_RUN_NOISE 0.05
 
 void diff_compare(struct diff_result *result, const struct diff_side *before,
 		  const struct diff_side *after, const struct diff_functions *functions,

@@ -11,7 +11,11 @@
 
 static const char *per_text(enum diff_by by)
 {
-	return by == DIFF_BY_TIME ? " per second" : by == DIFF_BY_WORK ? " per unit of work" : "";
+	static const char *const texts[] = {[DIFF_BY_RUN] = " per run",
+					    [DIFF_BY_TIME] = " per second",
+					    [DIFF_BY_SHARE] = "",
+					    [DIFF_BY_WORK] = " per unit of work"};
+	return texts[by];
 }
 
 /* Values may be far smaller than their unit (bytes a request): text keeps thousandths of it. */
@@ -153,7 +157,7 @@ void diff_print(FILE *out, const struct diff_view *view)
 			view->result->n_hidden, view->min_percent);
 }
 
-/* Members of an open object. Values are in the column's unit, per second, unit of work or whole. */
+/* Members of an open object. Values are in the column's unit, per what "by" says. */
 static void json_delta(struct jsontext *json, const struct diff_delta *delta)
 {
 	jsontext_real(json, "before", delta->before);
@@ -181,7 +185,10 @@ static void json_side(struct jsontext *json, const struct diff_view *view, int s
 
 void diff_print_json(FILE *out, const struct diff_view *view)
 {
-	static const char *const by[] = {"", "time", "share", "work"};
+	static const char *const by[] = {[DIFF_BY_RUN] = "run",
+					 [DIFF_BY_TIME] = "time",
+					 [DIFF_BY_SHARE] = "share",
+					 [DIFF_BY_WORK] = "work"};
 	struct jsontext json = jsontext_init(out);
 	jsontext_open(&json, NULL, '{');
 	json_side(&json, view, 0);

@@ -6,6 +6,7 @@
 #include "common/array.h"
 #include "common/err.h"
 #include "common/guard.h"
+#include "common/info.pb-c.h"
 #include "common/memory.h"
 #include "common/profile.h"
 
@@ -229,7 +230,11 @@ int diff_run_init(struct diff_run *run, const struct profile *profile, const str
 	if (result < 0)
 		return result;
 	guard_mem uint32_t *map = map_keys(functions, frames);
-	*run = (struct diff_run){.n = functions->n, .duration_ns = profile->duration_ns};
+	const struct Probe__Info *info = profile->info;
+	*run = (struct diff_run){.n = functions->n,
+				 .duration_ns = profile->duration_ns,
+				 .is_whole_run = info && info->reason &&
+						 !strcmp(info->reason, "target ended")};
 	run->values = memory_new(run->n, sizeof(double));
 	run->squares = memory_new(run->n, sizeof(double));
 	sum_functions(run, profile, frames, map, wish->cum, &selection);

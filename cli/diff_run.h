@@ -12,7 +12,10 @@ struct err;
 struct profile;
 
 enum diff_by {
-	DIFF_BY_DEFAULT, /* time if all files say how long they took, else share */
+	/* A whole run if all recordings lasted until their target ended; else time if all files say
+	 * how long they took; else share. */
+	DIFF_BY_DEFAULT,
+	DIFF_BY_RUN,
 	DIFF_BY_TIME,
 	DIFF_BY_SHARE,
 	DIFF_BY_WORK,
@@ -35,6 +38,7 @@ struct diff_run {
 	uint32_t n;
 	double per; /* what values are divided by */
 	int64_t duration_ns;
+	bool is_whole_run; /* recorded until the target ended */
 };
 
 struct diff_wish {

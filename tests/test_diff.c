@@ -269,7 +269,7 @@ static void prints(void)
 		"cpu per second: 900.00ms before, 990.00ms after: +10.0%, noise 10.0%: "
 		"no sure change\n"
 		"1 of 2 functions surely changed (95% sure of all of them together)\n"
-		"noise: of sampling, and 3% between runs, a guess; several files a side measure "
+		"noise: of sampling, and 5% between runs, a guess; several files a side measure "
 		"it (a1 a2 -- b1 b2)\n"
 		"  BEFORE     AFTER     DELTA    NOISE  CHANGE  SURE  FUNCTION  MODULE\n"
 		"100.00ms  150.00ms  +50.00ms  10.00ms  +50.0%  more  f         app\n"

@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`probe diff` on recordings."""
+import json
+import os
+
+import pytest
+
+import probe
+from probe import TARGETS
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    """Two runs of one program, two of another one."""
+    tmp = tmp_path_factory.mktemp("runs")
+    for i, command in enumerate([(TARGETS / "shares", 0.5)] * 2 + [(TARGETS / "deep", 0.5, 20)] * 2):
+        path = tmp / f"{i}.pb.gz"
+        probe.probe_ok("record", "-F", 999, "-o", path, "--", *command)
+        os.utime(path, (1000 + i, 1000 + i))
+    return tmp
+
+
+def test_unchanged(runs):
+    result = probe.probe_ok("diff", "0.pb.gz", "1.pb.gz", "--fail-over", "50%", cwd=runs)
+    assert "cpu per run: " in result.out and "share_half" in result.out
+    assert "0 of " in result.out
+
+
+def test_changed(runs):
+    files = ("0.pb.gz", "1.pb.gz", "--", "2.pb.gz", "3.pb.gz")
+    result = probe.probe("diff", *files, "--json", "--by", "share", "--fail-over", 5, cwd=runs)
+    assert result.code == 1 and "of the whole, over 5%" in result.err
+    read = json.loads(result.out)
+    gone = {f["function"]: f for f in read["functions"]}["share_half"]
+    assert gone["sure"] == "less" and gone["after"] == 0 and 0.3 < gone["before"] < 0.7
+    assert read["before"]["files"] == ["0.pb.gz", "1.pb.gz"] and read["run_noise"] == "measured"
+
+
+def test_newest_two_and_work(runs):
+    result = probe.probe_ok("diff", "--work", "1000,1000", cwd=runs)
+    assert result.err == "probe: the newest two profiles here: 2.pb.gz, 3.pb.gz\n"
+    assert "per unit of work" in result.out
+
+
+def test_not_measured(runs):
+    result = probe.probe("diff", "0.pb.gz", "1.pb.gz", "--sample", "nothing", cwd=runs)
+    assert result.code == 2 and "0.pb.gz: no sample type" in result.err and result.hint
