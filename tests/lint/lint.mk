@@ -5,7 +5,7 @@
 .PHONY: lint lint-format lint-rules
 ours_src := $(common_src) $(symbolizer_src) $(daemon_src) $(cli_src) $(unit_src)
 ours := $(wildcard */*.c */*.h tests/*/*.c tests/*/*.h)
-scripts := $(wildcard tests/lint/* tests/units packaging/install-deps packaging/demo .ci/run tests/e2e/*.py tests/bench/*.py)
+scripts := $(wildcard tests/lint/* tests/units packaging/install-deps packaging/demo .ci/run tests/e2e/*.py tests/bench/*.py tests/e2e/run)
 
 lint: lint-format lint-rules $(patsubst %.c,$(B)/lint/%.clang,$(ours_src)) \
 		$(patsubst %.c,$(B)/lint/%.tidy,$(filter-out tests/%,$(ours_src)))
