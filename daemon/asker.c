@@ -147,6 +147,33 @@ int asker_events(struct asker *asker, uint32_t session, uint64_t period_ns,
 	return err_set(err, code, ERR_FAILED, "the broker's reply makes no sense");
 }
 
+int asker_sideband(struct asker *asker, int events[CPUS_MAX], struct err *err)
+{
+	struct broker_request request = {.op = BROKER_SIDEBAND};
+	memset(request.cpus, 0xff, sizeof(request.cpus));
+	int n = 0, code;
+	do {
+		uint32_t first = request.first_cpu;
+		code = ask(asker, &request, -1, err);
+		if (code)
+			break;
+		if (n + asker->packet->n_fds > CPUS_MAX) {
+			code = -EPROTO;
+			break;
+		}
+		for (int i = 0; i < asker->packet->n_fds; i++)
+			events[n++] = packet_take_fd(asker->packet, i);
+		request.first_cpu = reply_of(asker)->more;
+		if (request.first_cpu && request.first_cpu <= first)
+			code = -EPROTO;
+	} while (!code && request.first_cpu);
+	if (!code)
+		return n;
+	while (n > 0)
+		close(events[--n]);
+	return err_set(err, code, ERR_FAILED, "the broker's reply makes no sense");
+}
+
 int asker_take(struct asker *asker, uint32_t session, uint32_t pid, int pidfd, uint32_t flags,
 	       int *maps_fd, struct err *err)
 {

@@ -23,6 +23,8 @@ int asker_load(struct asker *asker, int fds[LOAD_FDS], struct err *err);
 int asker_events(struct asker *asker, uint32_t session, uint64_t period_ns,
 		 const uint64_t cpus[CPUS_MAX / 64], int events[CPUS_MAX], int links[CPUS_MAX],
 		 struct err *err);
+/* One event a CPU for sideband.h; their number is the result. */
+int asker_sideband(struct asker *asker, int events[CPUS_MAX], struct err *err);
 /* pidfd: -1 or borrowed. *maps_fd: -1 for a kernel thread. -ESRCH: gone. */
 int asker_take(struct asker *asker, uint32_t session, uint32_t pid, int pidfd, uint32_t flags,
 	       int *maps_fd, struct err *err);

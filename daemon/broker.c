@@ -73,31 +73,66 @@ static int on_load(struct broker *broker, const struct broker_request *request, 
 	return 0;
 }
 
+/* Opens what `request` asks for on one CPU, into the answer. */
+typedef int open_on_cpu(struct broker *broker, const struct broker_request *request, int cpu,
+			struct answer *answer, struct err *err);
+
+static int each_cpu(struct broker *broker, const struct broker_request *request,
+		    struct answer *answer, open_on_cpu *open_one, struct err *err)
+{
+	long there = sysconf(_SC_NPROCESSORS_CONF);
+	for (uint32_t cpu = request->first_cpu; cpu < CPUS_MAX && cpu < there; cpu++) {
+		if (!(request->cpus[cpu / 64] >> cpu % 64 & 1))
+			continue;
+		if (answer->n_fds >= 2 * CPUS_A_REPLY - 1) {
+			answer->reply.more = cpu;
+			return 0;
+		}
+		int code = open_one(broker, request, (int)cpu, answer, err);
+		if (code == -ENODEV)
+			continue;
+		if (code)
+			return code;
+		answer->reply.cpus[cpu / 64] |= 1ull << cpu % 64;
+	}
+	return 0;
+}
+
+static int open_events(struct broker *broker, const struct broker_request *request, int cpu,
+		       struct answer *answer, struct err *err)
+{
+	int event, link;
+	int code = programs_open_event(broker->programs, request->session, request->period_ns, cpu,
+				       &event, &link, err);
+	if (code)
+		return code;
+	answer_add(answer, event);
+	answer_add(answer, link);
+	return 0;
+}
+
 static int on_events(struct broker *broker, const struct broker_request *request, int fd,
 		     struct answer *answer, struct err *err)
 {
 	if (request->period_ns < PERIOD_MIN_NS)
 		return -EPROTO;
-	long there = sysconf(_SC_NPROCESSORS_CONF);
-	for (uint32_t cpu = request->first_cpu; cpu < CPUS_MAX && cpu < there; cpu++) {
-		if (!(request->cpus[cpu / 64] >> cpu % 64 & 1))
-			continue;
-		if (answer->n_fds == 2 * CPUS_A_REPLY) {
-			answer->reply.more = cpu;
-			return 0;
-		}
-		int event, link;
-		int code = programs_open_event(broker->programs, request->session,
-					       request->period_ns, cpu, &event, &link, err);
-		if (code == -ENODEV)
-			continue;
-		if (code)
-			return code;
+	return each_cpu(broker, request, answer, open_events, err);
+}
+
+static int open_sideband(struct broker *broker, const struct broker_request *request, int cpu,
+			 struct answer *answer, struct err *err)
+{
+	int event;
+	int code = programs_open_sideband(cpu, &event, err);
+	if (!code)
 		answer_add(answer, event);
-		answer_add(answer, link);
-		answer->reply.cpus[cpu / 64] |= 1ull << cpu % 64;
-	}
-	return 0;
+	return code;
+}
+
+static int on_sideband(struct broker *broker, const struct broker_request *request, int fd,
+		       struct answer *answer, struct err *err)
+{
+	return each_cpu(broker, request, answer, open_sideband, err);
 }
 
 static int no_process(struct err *err, int code, uint32_t pid)
@@ -274,6 +309,7 @@ static const struct {
 } operations[] = {
 	[BROKER_LOAD] = {on_load},
 	[BROKER_EVENTS] = {on_events, .loaded = true, .session = true},
+	[BROKER_SIDEBAND] = {on_sideband, .loaded = true},
 	[BROKER_TAKE] = {on_take, .loaded = true, .session = true, .fd = true},
 	[BROKER_TAKE_THREAD] = {on_take_thread, .loaded = true, .session = true},
 	[BROKER_TAKE_ALL] = {on_take_all, .loaded = true, .session = true},

@@ -18,6 +18,8 @@ enum broker_op {
 	 * disabled. CPUs that are off line or not there are missing in the reply's cpus. Repeated
 	 * with `first_cpu` while `more`. */
 	BROKER_EVENTS,
+	/* CPU set → one fd a CPU, as BROKER_EVENTS without links: what is mapped (sideband.h) */
+	BROKER_SIDEBAND,
 	/* session, pid, flags (+ 1 fd: pidfd; none: opened here) → takes the process.
 	 * Reply: 1 fd, /proc/PID/maps opened (engine parses), absent for a kernel thread. -ESRCH:
 	 * it is gone, or is a thread. */
@@ -82,7 +84,7 @@ struct broker_request {
 	uint64_t period_ns;
 	uint32_t first_cpu;
 	uint32_t pad;
-	uint64_t cpus[CPUS_MAX / 64]; /* BROKER_EVENTS: wanted, a bit a CPU */
+	uint64_t cpus[CPUS_MAX / 64]; /* wanted, a bit a CPU */
 	uint64_t start, end;	      /* BROKER_MAPPED_FILE */
 	uint64_t dev, inode;
 };
@@ -91,7 +93,7 @@ struct broker_reply {
 	int32_t code;	/* 0 or negative errno; -EPROTO: no request of ours looks like that */
 	int32_t status; /* enum err_status when code < 0 and words are there */
 	uint64_t value;
-	uint32_t more; /* BROKER_EVENTS: ask again with this first_cpu; 0: done */
+	uint32_t more; /* ask again with this first_cpu; 0: done */
 	uint32_t pad;
 	uint64_t cpus[CPUS_MAX /
 		      64]; /* BROKER_EVENTS: CPUs whose fds are in this reply, ascending */

@@ -20,6 +20,7 @@ struct processes {
 	uint32_t generation;
 	struct spaces *spaces;
 	struct asker *asker;
+	bool any_stale;
 };
 
 struct processes *processes_new(struct spaces *spaces, struct asker *asker)
@@ -207,6 +208,44 @@ static void read_again(struct processes *processes, struct process *process)
 void processes_missed(struct processes *processes, struct process *process)
 {
 	read_again(processes, process);
+}
+
+static void mark_stale(struct processes *processes, struct process *process, uint64_t time_ns)
+{
+	if (!process->space || time_ns < process->space->read_ns)
+		return; /* it was read with that mapping */
+	process->stale = true;
+	process->miss_pause_ns = 0; /* not in vain */
+	processes->any_stale = true;
+}
+
+void processes_on_map(struct processes *processes, uint32_t pid, uint64_t time_ns)
+{
+	struct process *one = pid ? processes_find(processes, pid) : NULL;
+	if (one)
+		mark_stale(processes, one, time_ns);
+	for (uint32_t i = 1; !pid && i < processes->n; i++)
+		if (processes->at[i])
+			mark_stale(processes, processes->at[i], time_ns);
+}
+
+void processes_refresh(struct processes *processes)
+{
+	if (!processes->any_stale)
+		return;
+	processes->any_stale = false;
+	uint64_t now = clock_now_ns();
+	for (uint32_t i = 1; i < processes->n; i++) {
+		struct process *process = processes->at[i];
+		if (!process || !process->stale)
+			continue;
+		if (may_read_again(process, now)) {
+			process->stale = false;
+			read_again(processes, process);
+		} else {
+			processes->any_stale = true; /* the next time */
+		}
+	}
 }
 
 static const struct maps_line *line_at(const struct process *process, uint64_t address)

@@ -3,6 +3,7 @@
  * the events of the ring, which come in order with the samples. */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 #include "bpf/types.h"
 
@@ -17,6 +18,7 @@ struct process {
 	struct address_space *space; /* NULL: none (kernel thread), or not readable */
 	uint64_t missed_ns; /* when its maps were last read for an address that was not in them */
 	uint64_t miss_cost_ns, miss_pause_ns;
+	bool stale; /* it has mapped something since */
 	char comm[COMM_BYTES + 1];
 };
 
@@ -41,6 +43,10 @@ uint32_t processes_main_object(struct processes *processes, uint32_t pid);
 
 /* A walk came to an address outside all mappings: perhaps there are new ones. */
 void processes_missed(struct processes *processes, struct process *process);
+/* It (pid 0: each) has mapped a file executable at that time. */
+void processes_on_map(struct processes *processes, uint32_t pid, uint64_t time_ns);
+/* Reads the maps of those that have, again, as often as the cost allows. */
+void processes_refresh(struct processes *processes);
 /* What lies at an address of the process that the walk did not find in its table. May read its maps
  * again. */
 void processes_resolve(struct processes *processes, struct process *process, uint64_t address,

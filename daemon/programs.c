@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/random.h>
 #include <sys/syscall.h>
+#include <time.h>
 
 #include "common/err.h"
 #include "common/guard.h"
@@ -162,29 +163,38 @@ uint64_t programs_stext(const struct programs *programs)
 	return programs->stext;
 }
 
+static int open_event(struct perf_event_attr *attr, int cpu, int *event, struct err *err)
+{
+	attr->size = sizeof(*attr);
+	attr->disabled = 1;
+	int fd = (int)syscall(SYS_perf_event_open, attr, -1, cpu, -1, PERF_FLAG_FD_CLOEXEC);
+	if (fd >= 0) {
+		*event = fd;
+		return 0;
+	}
+	int code = -errno;
+	if (code == -ENODEV)
+		return code;
+	if (code != -EPERM && code != -EACCES)
+		return failed(err, code, "perf_event_open");
+	err_set(err, code, ERR_PERMISSION,
+		"perf_event_open: not permitted: CAP_PERFMON is needed, and CAP_SYS_ADMIN where "
+		"kernel.perf_event_paranoid is above 2");
+	return hint(err, code);
+}
+
 int programs_open_event(struct programs *programs, uint32_t session, uint64_t period_ns, int cpu,
 			int *event, int *link, struct err *err)
 {
 	struct perf_event_attr attr = {
-		.size = sizeof(attr),
 		.type = PERF_TYPE_SOFTWARE,
 		.config = PERF_COUNT_SW_CPU_CLOCK,
 		.sample_period = period_ns,
-		.disabled = 1,
 	};
-	int event_fd guard_fd =
-		(int)syscall(SYS_perf_event_open, &attr, -1, cpu, -1, PERF_FLAG_FD_CLOEXEC);
-	if (event_fd < 0) {
-		int code = -errno;
-		if (code == -ENODEV)
-			return code;
-		if (code != -EPERM && code != -EACCES)
-			return failed(err, code, "perf_event_open");
-		err_set(err, code, ERR_PERMISSION,
-			"perf_event_open: not permitted: CAP_PERFMON is needed, and CAP_SYS_ADMIN "
-			"where kernel.perf_event_paranoid is above 2");
-		return hint(err, code);
-	}
+	int event_fd guard_fd = -1;
+	int code = open_event(&attr, cpu, &event_fd, err);
+	if (code)
+		return code;
 	LIBBPF_OPTS(bpf_link_create_opts, opts, .perf_event.bpf_cookie = session);
 	int link_fd = bpf_link_create(bpf_program__fd(programs->skeleton->progs.sampler_tick),
 				      event_fd, BPF_PERF_EVENT, &opts);
@@ -193,6 +203,23 @@ int programs_open_event(struct programs *programs, uint32_t session, uint64_t pe
 	*event = steal_fd(event_fd);
 	*link = link_fd;
 	return 0;
+}
+
+int programs_open_sideband(int cpu, int *event, struct err *err)
+{
+	struct perf_event_attr attr = {
+		.type = PERF_TYPE_SOFTWARE,
+		.config = PERF_COUNT_SW_DUMMY,
+		.sample_type = PERF_SAMPLE_TIME,
+		.sample_id_all = 1,
+		.use_clockid = 1,
+		.clockid = CLOCK_MONOTONIC,
+		.mmap = 1,
+		.mmap2 = 1,
+		.watermark = 1,
+		.wakeup_watermark = UINT32_MAX, /* drained on a timer */
+	};
+	return open_event(&attr, cpu, event, err);
 }
 
 /* Has the kernel change the filter; returns what the program said. */

@@ -24,6 +24,10 @@ uint64_t programs_stext(const struct programs *programs);
 int programs_open_event(struct programs *programs, uint32_t session, uint64_t period_ns, int cpu,
 			int *event, int *link, struct err *err);
 
+/* A dummy event on `cpu`, disabled, beside which the kernel tells what any process maps:
+ * sideband.h. -ENODEV as above. */
+int programs_open_sideband(int cpu, int *event, struct err *err);
+
 /* Filter. `flags`: enum broker_take_flags. Without TAKE_HOLD the session belongs to a client that
  * may profile any process (struct filter, keep). Taking again what is held takes it out of there.
  * -ENOSPC: FILTER_MAX reached; -ESRCH: the process has exited. */

@@ -14,6 +14,7 @@
 #include "daemon/processes.h"
 #include "daemon/ring.h"
 #include "daemon/session.h"
+#include "daemon/sideband.h"
 #include "daemon/spaces.h"
 #include "daemon/unwind_loader.h"
 #include "daemon/unwind_tables.h"
@@ -80,6 +81,27 @@ static void on_life(void *context, const struct life_event *event)
 	}
 }
 
+static void on_map(void *context, uint32_t pid, uint64_t time_ns)
+{
+	struct sampler *sampler = context;
+	processes_on_map(sampler->processes, pid, time_ns);
+}
+
+static void on_lost_maps(void *context)
+{
+	struct sampler *sampler = context;
+	processes_on_map(sampler->processes, 0, UINT64_MAX);
+}
+
+/* Without it, what is mapped later is learnt of at the first address that no mapping holds. */
+static void open_sideband(struct sampler *sampler)
+{
+	int fds[CPUS_MAX];
+	int n = asker_sideband(sampler->asker, fds, NULL);
+	if (n > 0)
+		sideband_open(&sampler->sideband, fds, (size_t)n, NULL);
+}
+
 static int map_configs(struct sampler *sampler, int fd, struct err *err)
 {
 	size_t bytes = SESSIONS_MAX * sizeof(*sampler->configs);
@@ -131,6 +153,7 @@ int sampler_new(struct asker *asker, struct sampler **sampler, struct err *err)
 		sampler_free(new);
 		return code;
 	}
+	open_sideband(new);
 	*sampler = new;
 	return 0;
 }
@@ -148,6 +171,7 @@ void sampler_free(struct sampler *sampler)
 	unwind_tables_free(sampler->tables);
 	counters_close(sampler->counters);
 	ring_close(sampler->ring);
+	sideband_close(sampler->sideband);
 	close(sampler->ring_fd);
 	objects_free(sampler->objects);
 	if (sampler->configs)
@@ -165,6 +189,11 @@ void sampler_drain(struct sampler *sampler)
 	};
 	/* Bounded: what arrives while we drain waits for the next time. */
 	ring_drain(sampler->ring, &handlers, RING_BYTES / sizeof(struct event));
+	/* After the ring: an exec there has the maps read, with all that it mapped. */
+	const struct sideband_handlers maps = {sampler, on_map, on_lost_maps};
+	if (sampler->sideband)
+		sideband_drain(sampler->sideband, &maps);
+	processes_refresh(sampler->processes);
 	unwind_loader_look(sampler->loader);
 }
 
@@ -173,6 +202,8 @@ int sampler_add_session(struct sampler *sampler, struct session *session)
 	for (int i = 0; i < SESSIONS_MAX; i++)
 		if (!sampler->sessions[i]) {
 			sampler->sessions[i] = session;
+			if (sampler->sideband)
+				sideband_enable(sampler->sideband, true);
 			return i;
 		}
 	return -1;
@@ -195,5 +226,7 @@ void sampler_remove_session(struct sampler *sampler, uint32_t slot)
 	for (uint32_t i = 0; i < SESSIONS_MAX; i++)
 		if (sampler->sessions[i])
 			return;
+	if (sampler->sideband)
+		sideband_enable(sampler->sideband, false);
 	forget(sampler);
 }

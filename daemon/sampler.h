@@ -15,6 +15,7 @@ struct objects;
 struct processes;
 struct ring;
 struct session;
+struct sideband;
 struct spaces;
 struct unwind_loader;
 struct unwind_tables;
@@ -23,7 +24,8 @@ struct sampler {
 	struct asker *asker; /* borrowed */
 	int life_links[3];
 	struct ring *ring;
-	int ring_fd; /* readable when much has gathered */
+	int ring_fd;		   /* readable when much has gathered */
+	struct sideband *sideband; /* NULL: not to be had; maps are read at a miss only */
 	struct counters *counters;
 	struct session_config *configs; /* mapped, SESSIONS_MAX */
 	struct objects *objects;

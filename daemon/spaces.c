@@ -184,6 +184,7 @@ void spaces_mark_objects(const struct spaces *spaces, bool *mapped, uint32_t n)
 int spaces_update(struct spaces *spaces, struct address_space *space, uint32_t pid, int maps_fd)
 {
 	struct maps maps;
+	uint64_t begin = clock_now_ns();
 	int code = maps_read(maps_fd, &maps);
 	if (code)
 		return code;
@@ -194,7 +195,7 @@ int spaces_update(struct spaces *spaces, struct address_space *space, uint32_t p
 	for (uint32_t i = 0; i < maps.n; i++)
 		space->objects[i] =
 			objects_find(spaces->objects, spaces->asker, pid, &space->maps.at[i]);
-	space->read_ns = clock_now_ns();
+	space->read_ns = begin;
 	publish(spaces, space);
 	return 0;
 }

@@ -21,7 +21,7 @@ struct address_space {
 	uint32_t *objects;		    /* by line of maps; 0: none */
 	uint32_t first, room;		    /* its piece of the mapping array */
 	struct address_space *next, **link; /* of all there are */
-	uint64_t read_ns;		    /* CLOCK_MONOTONIC of the last reading of maps */
+	uint64_t read_ns; /* CLOCK_MONOTONIC when the last reading of maps began */
 };
 
 /* The two fds are LOAD_SPACES and LOAD_MAPPINGS (borrowed). */
