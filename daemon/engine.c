@@ -18,6 +18,7 @@
 #include "common/wire.h"
 #include "daemon/asker.h"
 #include "daemon/client.h"
+#include "daemon/confine.h"
 #include "daemon/launch.h"
 #include "daemon/listener.h"
 #include "daemon/symbolizer.h"
@@ -243,6 +244,8 @@ int engine_run(int client_socket, int broker_socket)
 	launch_quiet();
 	int code = init(&engine, broker_socket);
 	if (code >= 0)
+		code = confine_engine(NULL);
+	if (code >= 0)
 		code = engine_add_client(&engine, client_socket);
 	if (code >= 0)
 		code = sd_event_loop(engine.event);
@@ -259,6 +262,8 @@ int engine_serve(int listen_socket, int broker_socket)
 		code = sd_event_add_signal(engine.event, NULL, SIGTERM, on_stop, &engine);
 	if (code >= 0)
 		code = sd_event_add_signal(engine.event, NULL, SIGINT, on_stop, &engine);
+	if (code >= 0)
+		code = confine_engine(NULL);
 	if (code >= 0) {
 		engine.listener = listener_new(engine.event, listen_socket, on_client, &engine);
 		code = engine.listener ? sd_event_loop(engine.event) : -ENOMEM;
