@@ -101,15 +101,17 @@ void progress_started(struct progress *progress, const struct progress_started *
 	if (started->threads)
 		print_number(out, ", ", started->threads, "thread", "threads");
 	fprintf(out, ": cpu at %.10g Hz", started->hz);
-	if (progress->duration_ns)
-		fprintf(out, ", for %s", progress_duration(text, progress->duration_ns));
+	if (started->every_ns)
+		fprintf(out, ", a file every %s", progress_duration(text, started->every_ns));
+	if (started->for_ns)
+		fprintf(out, ", for %s", progress_duration(text, started->for_ns));
 	if (started->command) {
 		fputs(", while ", out);
 		print_escaped(out, started->command);
 		fputs(" runs", out);
 	}
 	fprintf(out, ". Ctrl-C stops %sand keeps the data.\n",
-		progress->duration_ns || started->command ? "early " : "");
+		started->for_ns || started->command ? "early " : "");
 	fflush(out);
 }
 

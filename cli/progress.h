@@ -31,6 +31,8 @@ struct progress_started {
 	uint32_t processes, threads;
 	double hz;
 	const char *command; /* CMD that ends the recording, or NULL */
+	uint64_t every_ns;   /* a file for each so long; 0: one file */
+	uint64_t for_ns;     /* 0: no end is known */
 };
 /* "Profiling nginx (4242), 3 processes, 8 threads: cpu at 99 Hz, for 30s. …" */
 void progress_started(struct progress *progress, const struct progress_started *started);

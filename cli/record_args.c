@@ -33,6 +33,7 @@ enum {
 	OPTION_CALL_GRAPH,
 	OPTION_CPU,
 	OPTION_LABEL,
+	OPTION_EVERY,
 	OPTION_NO_CHILDREN,
 	OPTION_FORCE,
 	OPTION_JSON,
@@ -60,6 +61,7 @@ static const struct option table[] = {
 	{"cpu", OPTION_CPU, "LIST", "on these CPUs alone: 0-3,7"},
 	{"label", OPTION_LABEL, "KEY=VALUE", "a note kept in the profile"},
 	{"duration", 'd', "DURATION", "end after 30 or 30s"},
+	{"every", OPTION_EVERY, "DURATION", "a new file for each so long"},
 	{"output", 'o', "FILE|-", "where the profile goes (NAME-PID-TIME.pb.gz)"},
 	{"format", 'f', "FORMAT", "as of `probe export` (by the suffix of FILE, else pprof)"},
 	{"force", OPTION_FORCE, NULL, "replace FILE"},
@@ -283,6 +285,8 @@ static int take_option(struct record_args *args, int option, const char *value, 
 			return err_set(err, -EINVAL, ERR_USAGE, "two durations: %s is the second",
 				       value);
 		return parse_duration("-d", value, &args->duration_ns, err);
+	case OPTION_EVERY:
+		return parse_duration("--every", value, &args->every_ns, err);
 	case 'o':
 		args->output.path = value;
 		return 0;
@@ -322,6 +326,9 @@ static int check(const struct record_args *args, struct err *err)
 		return err_set(err, -EINVAL, ERR_USAGE, "--wait belongs to --comm NAME");
 	if (args->target.n_pids + args->target.n_tids > LIMIT_TARGETS)
 		return err_set(err, -EINVAL, ERR_USAGE, "more than %d targets", LIMIT_TARGETS);
+	if (args->every_ns && (args->command || args->output.path))
+		return err_set(err, -EINVAL, ERR_USAGE, "--every takes no %s",
+			       args->command ? "command" : "-o: the files are named by their time");
 	if (args->command && output_is_stdout(&args->output)) {
 		err_set(err, -EINVAL, ERR_USAGE,
 			"-o - and a command: both write to standard output");
@@ -359,5 +366,6 @@ int record_args_parse(struct record_args *args, int argc, char **argv, struct er
 		return got;
 	if (!args->format_given && args->output.path)
 		args->output.format = other_than_pprof(export_formats_of(args->output.path, NULL));
+	args->whole_ns = args->duration_ns;
 	return check(args, err);
 }

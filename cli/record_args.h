@@ -23,7 +23,9 @@ struct record_args {
 	size_t n_cpus;
 	char **labels; /* borrowed texts */
 	size_t n_labels;
-	uint64_t duration_ns; /* 0: none */
+	uint64_t duration_ns; /* of one file; 0: none */
+	uint64_t whole_ns;    /* of all files: the same, unless there is every_ns */
+	uint64_t every_ns;    /* 0: one file */
 	struct output output;
 	bool format_given; /* -f; else the suffix of the file says it */
 	char **command;	   /* borrowed: the rest of argv, ending with NULL; NULL: none */

@@ -14,6 +14,7 @@
 #include "cli/progress.h"
 #include "cli/record_args.h"
 #include "cli/record_child.h"
+#include "cli/record_once.h"
 #include "common/err.h"
 #include "common/guard.h"
 #include "common/memory.h"
@@ -140,8 +141,13 @@ static void say_started(struct record_session *session)
 		.threads = started->threads,
 		.hz = started->hz,
 		.command = session->child->pid ? session->child->name : NULL,
+		.every_ns = session->args->every_ns,
+		.for_ns = session->args->whole_ns,
 	};
-	progress_started(session->progress, &words);
+	if (session->turn)
+		(void)!write(session->turn->started, "s", 1);
+	if (!session->turn || !session->turn->number)
+		progress_started(session->progress, &words);
 }
 
 static int on_started(struct record_session *session, Probe__Message *message_take, struct err *err)

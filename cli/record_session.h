@@ -13,6 +13,7 @@ struct err;
 struct progress;
 struct record_args;
 struct record_child;
+struct record_turn;
 struct Probe__Message;
 
 struct record_session {
@@ -22,6 +23,7 @@ struct record_session {
 	struct record_child *child; /* CMD, started and held; pid 0: none */
 	int signals;		    /* a signalfd of SIGINT, SIGTERM, SIGHUP */
 	struct progress *progress;
+	const struct record_turn *turn; /* NULL: it is the only one */
 	/* Results, owned. */
 	struct Probe__Message *started, *finished;
 	struct output_profile profile;

@@ -46,19 +46,24 @@ void scripted_begin_alone(struct scripted *engine, const char *line)
 	struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = "socket"};
 	engine->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	CU_ASSERT_FATAL(!bind(engine->listener, (struct sockaddr *)&address, sizeof(address)) &&
-			!listen(engine->listener, 1));
+			!listen(engine->listener, 4));
 	fflush(NULL);
 	engine->pid = fork();
 	if (!engine->pid)
 		run_probe(line);
 }
 
-void scripted_begin(struct scripted *engine, const char *line)
+void scripted_accept(struct scripted *engine)
 {
-	scripted_begin_alone(engine, line);
 	int fd = accept4(engine->listener, NULL, NULL, SOCK_CLOEXEC);
 	CU_ASSERT_FATAL(fd >= 0);
 	engine->wire = wire_new(fd, 1 << 20);
+}
+
+void scripted_begin(struct scripted *engine, const char *line)
+{
+	scripted_begin_alone(engine, line);
+	scripted_accept(engine);
 }
 
 int scripted_end(struct scripted *engine)

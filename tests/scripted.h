@@ -24,6 +24,8 @@ struct scripted {
 void scripted_begin(struct scripted *engine, const char *line);
 /* The same without waiting for a connection. */
 void scripted_begin_alone(struct scripted *engine, const char *line);
+/* Takes the next connection as `wire`; the one before is the caller's. */
+void scripted_accept(struct scripted *engine);
 /* Waits for probe to end. Returns its status. */
 int scripted_end(struct scripted *engine);
 /* Removes the directory; the number of files that were in it beside probe's output. */

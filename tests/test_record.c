@@ -264,6 +264,33 @@ static void nohup(void)
 	CU_ASSERT_EQUAL(scripted_clean(&engine), 1);
 }
 
+/* Two turns of 300 and 200 ms; the second is connected before its turn and asks when it comes. */
+static void every_so_often(void)
+{
+	struct scripted engine;
+	scripted_begin(&engine, me("--every 300ms -d 0.5"));
+	Probe__Message *record = scripted_start(&engine, "x", 1);
+	CU_ASSERT_EQUAL(record->record->duration_ns, 300000000);
+	message_free(record);
+	struct wire *first = engine.wire;
+	scripted_accept(&engine);
+	struct wire *second = engine.wire;
+	record = scripted_start(&engine, "x", 1);
+	CU_ASSERT_EQUAL(record->record->duration_ns, 200000000);
+	message_free(record);
+	engine.wire = first;
+	scripted_finish(&engine, profile, 5, PROBE__FINISHED__REASON__DURATION);
+	engine.wire = second;
+	scripted_finish(&engine, profile, 6, PROBE__FINISHED__REASON__DURATION);
+	CU_ASSERT_EQUAL(scripted_end(&engine), 0);
+	wire_free(first);
+	begins_with(engine.err, "Profiling x (1), 3 processes, 1,208 threads: cpu at 99 Hz, a file "
+				"every 300ms, for 500ms. Ctrl-C stops early and keeps the data.\n"
+				"Wrote x-1-");
+	CU_ASSERT_PTR_NULL(strstr(engine.err, "Next:"));
+	CU_ASSERT_EQUAL(scripted_clean(&engine), 2);
+}
+
 static void second_interrupt(void)
 {
 	struct scripted engine;
@@ -383,7 +410,7 @@ SUITE(record, {"whole recording", whole_recording}, {"output to a pipe", output_
       {"refused by the engine", refused_by_the_engine}, {"engine hangs up", hangs_up},
       {"another protocol", another_protocol}, {"no hello", no_hello},
       {"refused before connecting", refused_before_connecting}, {"signals finish", signals_finish},
-      {"nohup", nohup}, {"second interrupt", second_interrupt},
+      {"nohup", nohup}, {"every so often", every_so_often}, {"second interrupt", second_interrupt},
       {"command is held", command_is_held}, {"command beside a PID", command_beside_a_pid},
       {"command that cannot run", command_that_cannot_run},
       {"command outlives the engine", command_outlives_the_engine});

@@ -131,6 +131,8 @@ static void refusals(void)
 		{"-p 1 --wait 5s", "--wait belongs to --comm NAME"},
 		{"-p x", "-p: \"x\" is no process number"},
 		{"-p 1 --forse", "no option --forse"},
+		{"-p 1 --every 10s -o x", "--every takes no -o: the files are named by their time"},
+		{"--every 10s ls", "--every takes no command"},
 		{"-o - ls", "-o - and a command: both write to standard output"},
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
