@@ -41,6 +41,14 @@ enum unwind_ra {
 	UNWIND_RA_REGISTER, /* in ra_register (vfork) */
 };
 
+/* Go's runtime goes over to another stack in the middle of a function, which its CFI does not tell:
+ * what holds for a frame that has called another one. */
+enum unwind_switch {
+	UNWIND_STAYS,
+	UNWIND_SWITCH_FRAME, /* CFA = rbp + 16, on a stack that may lie anywhere */
+	UNWIND_SWITCH_ROOT,  /* nothing called it on this stack */
+};
+
 struct unwind_rule {
 	__u8 cfa; /* enum unwind_cfa */
 	__u8 cfa_register;
@@ -51,11 +59,12 @@ struct unwind_rule {
 	__s16 ra_offset;	   /* in 8 bytes */
 	__s16 saved[UNWIND_SAVED]; /* where the caller's value lies: at CFA + 8 * this; 0: unchanged
 				    */
-	__u8 based;  /* bit i: saved[i] counts from the base register, not from the CFA; then 0 is
-		      * a place like any other */
-	__u8 base;   /* register */
-	__u8 signal; /* augmentation 'S': the caller was interrupted, its pc is exact */
-	__u8 pad[3];
+	__u8 based;    /* bit i: saved[i] counts from the base register, not from the CFA; then 0 is
+			* a place like any other */
+	__u8 base;     /* register */
+	__u8 signal;   /* augmentation 'S': the caller was interrupted, its pc is exact */
+	__u8 switched; /* enum unwind_switch */
+	__u8 pad[2];
 };
 _Static_assert(sizeof(struct unwind_row) == 8, "struct unwind_row");
 _Static_assert(sizeof(struct unwind_rule) == 32, "struct unwind_rule");

@@ -42,6 +42,8 @@ static int on_range(void *data, uint64_t start, const struct cfi_state *state)
 		return 0;
 	bool lost;
 	struct unwind_rule rule = cfi_rule(state, c->cie->signal, &lost);
+	if (c->source->go && c->source->sections[c->cie->section].debug)
+		cfi_rule_go(&rule);
 	c->counts.rows_unknown += rule.cfa == UNWIND_CFA_UNKNOWN;
 	c->counts.rows_lost += lost;
 	return cfi_rows_add(&c->rows, pc, &rule);

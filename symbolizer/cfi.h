@@ -26,6 +26,8 @@ struct cfi_source {
 	struct cfi_section sections[2]; /* where both describe a function, the first has its way */
 	const struct worker_segment *segments; /* executable PT_LOADs, borrowed */
 	unsigned n_segments;
+	bool go; /* .debug_frame is Go's, which does not tell of rbp: functions with a frame save it
+		  */
 };
 
 /* What became of the information; for people, and for the tests. */

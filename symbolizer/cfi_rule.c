@@ -111,3 +111,10 @@ struct unwind_rule cfi_rule(const struct cfi_state *state, bool signal, bool *lo
 	}
 	return rule;
 }
+
+void cfi_rule_go(struct unwind_rule *rule)
+{
+	if (rule->cfa == UNWIND_CFA_REGISTER && rule->cfa_register == CFI_RSP && rule->offset > 8 &&
+	    rule->ra == UNWIND_RA_SAVED && !rule->saved[1])
+		rule->saved[1] = -2;
+}

@@ -62,6 +62,9 @@ struct cfi_register cfi_expression_place(struct cursor expression);
 /* The rule of a state. *lost: a callee-saved register has no place in it. */
 struct unwind_rule cfi_rule(const struct cfi_state *state, bool signal, bool *lost);
 
+/* Go saves rbp below the return address in every function that has a frame. */
+void cfi_rule_go(struct unwind_rule *rule);
+
 /* Runs one program, CFI instruction after instruction, over [start, end) of ELF addresses. */
 struct cfi_run {
 	const struct cfi_cie *cie;

@@ -10,6 +10,7 @@
 #include "symbolizer/cfi_entries.h"
 #include "symbolizer/cfi_state.h"
 #include "symbolizer/elf.h"
+#include "symbolizer/table_go.h"
 
 enum {
 	SECTION_BYTES_MAX = 256 << 20, /* libLLVM's .eh_frame has 9 MB, chrome's 20 */
@@ -111,7 +112,11 @@ int table_build(const struct elf *elf, struct cfi_table *table, struct err *err)
 	int code = input_read(&input, elf);
 	if (code)
 		return err_set(err, code, ERR_FAILED, "no unwind information");
-	return cfi_compile(&input.source, table, err);
+	input.source.go = table_go_is(elf);
+	code = cfi_compile(&input.source, table, err);
+	if (!code && input.source.go)
+		table_go_patch(elf, table);
+	return code;
 }
 
 static int compare_functions(const void *a, const void *b)

@@ -18,6 +18,7 @@
 #include "common/guard.h"
 #include "symbolizer/elf.h"
 #include "symbolizer/table.h"
+#include "symbolizer/table_go.h"
 
 /* A memory in which every address holds a number of its own. Whole words only. */
 static uint64_t word_at(uint64_t address)
@@ -47,6 +48,7 @@ struct totals {
 };
 static struct totals totals;
 static int shown;
+static bool is_go;
 
 static const int compared[] = {3, 6, 12, 13, 14, 15};
 
@@ -194,6 +196,8 @@ static void compare_registers(const char *path, uint64_t vaddr, Dwarf_Frame *fra
 		if (v.kind == VALUE_NOT_COMPARABLE ||
 		    (ours != theirs && number != 6 && ours == same))
 			totals.lost_registers++;
+		else if (ours != theirs && number == 6 && is_go)
+			totals.only_ours++; /* which Go's CFI does not tell of */
 		else if (ours != theirs)
 			differ(path, vaddr, "register", ours, theirs);
 	}
@@ -203,6 +207,10 @@ static void compare(const char *path, uint64_t vaddr, const struct unwind_rule *
 		    Dwarf_Frame *frame)
 {
 	totals.points++;
+	if (is_go && (rule->switched || rule->cfa == UNWIND_CFA_SIGNAL)) {
+		totals.only_ours++;
+		return;
+	}
 	if (rule->cfa == UNWIND_CFA_UNKNOWN) {
 		totals.unsupported++;
 		return;
@@ -288,6 +296,7 @@ static void agree(const char *path)
 	if (fd < 0 || elf_open(dup(fd), &elf, NULL) || elf->type == ET_REL)
 		return;
 	totals.files++;
+	is_go = table_go_is(elf);
 	if (table_build(elf, &table, NULL)) {
 		totals.no_cfi++;
 		return;

@@ -110,7 +110,7 @@ PROGRAMS = {
     "xz": (xz, "/usr/bin/xz", 0.999),
     "cc1": (cc1, CC1, 0.999),
     "node": (node, "/usr/bin/node", 0.99),
-    "go": (go, "/usr/bin/go", 0.95),
+    "go": (go, "/usr/bin/go", 0.99),
 }
 
 

@@ -115,7 +115,7 @@ KEPT void whole_handler(int sig)
 {
 	whole_leaf_caller(sig);
 	if (sig == SIGUSR1)
-		raise(SIGUSR2); /* nested */
+		raise(SIGUSR2);		     /* nested */
 	__asm__ volatile("" : : : "memory"); /* no tail call */
 }
 

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "symbolizer/table_go.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/guard.h"
+#include "symbolizer/cfi.h"
+#include "symbolizer/elf.h"
+
+enum {
+	SYMBOLS_BYTES_MAX = 256 << 20,
+	RSP = 7,
+};
+
+enum patch_kind {
+	PATCH_NONE,
+	PATCH_FRAME,  /* goes over to g0's stack, and keeps rbp */
+	PATCH_ROOT,   /* goes over to g0's stack for good */
+	PATCH_SIGNAL, /* the trampoline a signal handler returns to */
+};
+
+/* By name without ".abi0" (runtime/asm_amd64.s, sys_linux_amd64.s, time_linux_amd64.s of Go). */
+static const struct {
+	const char *name;
+	enum patch_kind kind;
+} patches[] = {
+	{"runtime.systemstack", PATCH_FRAME}, {"runtime.nanotime1", PATCH_FRAME},
+	{"runtime.walltime", PATCH_FRAME},    {"time.now", PATCH_FRAME},
+	{"runtime.asmcgocall", PATCH_FRAME},  {"runtime.mcall", PATCH_ROOT},
+	{"runtime.morestack", PATCH_ROOT},    {"runtime.mstart", PATCH_ROOT},
+	{"runtime.sigreturn", PATCH_SIGNAL},  {"runtime.sigreturn__sigaction", PATCH_SIGNAL},
+};
+
+bool table_go_is(const struct elf *elf)
+{
+	return elf_section(elf, ".gopclntab") || elf_section(elf, ".note.go.buildid");
+}
+
+static enum patch_kind kind_of(const char *name)
+{
+	size_t n = strlen(name);
+	if (n > 5 && !strcmp(name + n - 5, ".abi0"))
+		n -= 5;
+	for (unsigned i = 0; i < sizeof(patches) / sizeof(*patches); i++)
+		if (strlen(patches[i].name) == n && !memcmp(patches[i].name, name, n))
+			return patches[i].kind;
+	return PATCH_NONE;
+}
+
+/* Number of a new rule, or UNWIND_NO_RULE. */
+static uint32_t add_rule(struct cfi_table *table, const struct unwind_rule *rule)
+{
+	struct unwind_rule *rules = table->rules;
+	if (table->n_rules == UNWIND_RULES_MAX)
+		return UNWIND_NO_RULE;
+	rules = realloc(rules, (table->n_rules + 1) * sizeof(*rules));
+	if (!rules)
+		return UNWIND_NO_RULE;
+	table->rules = rules;
+	rules[table->n_rules] = *rule;
+	return table->n_rules++;
+}
+
+/* Rows that begin in [start, end) get a rule of their own that tells of the switch. Before Go 1.21
+ * systemstack has no frame: rbp is still its caller's, which then is missing in the stack. */
+static void patch_switch(struct cfi_table *table, uint32_t start, uint32_t end, uint8_t switched)
+{
+	for (uint32_t i = 0; i < table->n_rows; i++) {
+		struct unwind_row *row = &table->rows[i];
+		if (row->pc < start || row->pc >= end || row->rule == UNWIND_NO_RULE)
+			continue;
+		struct unwind_rule rule = table->rules[row->rule];
+		rule.switched = switched;
+		rule.saved[1] = -2; /* rbp */
+		uint32_t number = add_rule(table, &rule);
+		if (number != UNWIND_NO_RULE)
+			row->rule = number;
+	}
+}
+
+static uint32_t rule_at(const struct cfi_table *table, uint32_t pc)
+{
+	uint32_t rule = UNWIND_NO_RULE;
+	for (uint32_t i = 0; i < table->n_rows && table->rows[i].pc <= pc; i++)
+		rule = table->rows[i].rule;
+	return rule;
+}
+
+/* One row for [start, end), in place of those that are there. */
+static void patch_signal(struct cfi_table *table, uint32_t start, uint32_t end)
+{
+	const struct unwind_rule signal = {
+		.cfa = UNWIND_CFA_SIGNAL, .cfa_register = RSP, .signal = 1};
+	struct unwind_row *rows guard_mem = calloc(table->n_rows + 2, sizeof(*rows));
+	uint32_t rule = rows ? add_rule(table, &signal) : UNWIND_NO_RULE, n = 0, i = 0;
+	if (rule == UNWIND_NO_RULE)
+		return;
+	for (; i < table->n_rows && table->rows[i].pc < start; i++)
+		rows[n++] = table->rows[i];
+	rows[n++] = (struct unwind_row){start, rule};
+	rows[n++] = (struct unwind_row){end, rule_at(table, end)};
+	for (; i < table->n_rows; i++)
+		if (table->rows[i].pc > end)
+			rows[n++] = table->rows[i];
+	free(table->rows);
+	table->rows = steal_ptr(rows);
+	table->n_rows = n;
+}
+
+static void patch(const struct elf *elf, struct cfi_table *table, const Elf64_Sym *symbol,
+		  enum patch_kind kind)
+{
+	for (uint32_t i = 0; i < elf->n_segments; i++) {
+		const Elf64_Phdr *segment = &elf->segments[i];
+		uint64_t into = symbol->st_value - segment->p_vaddr;
+		if (!elf_is_code_segment(segment) || into >= segment->p_filesz ||
+		    symbol->st_size > segment->p_filesz - into)
+			continue;
+		uint64_t start = segment->p_offset + into, end = start + symbol->st_size;
+		if (!start || end >= UINT32_MAX || start >= end)
+			return;
+		if (kind == PATCH_SIGNAL) /* it is returned to: looked up one byte before */
+			patch_signal(table, (uint32_t)start - 1, (uint32_t)end);
+		else
+			patch_switch(table, (uint32_t)start, (uint32_t)end,
+				     kind == PATCH_ROOT ? UNWIND_SWITCH_ROOT : UNWIND_SWITCH_FRAME);
+		return;
+	}
+}
+
+void table_go_patch(const struct elf *elf, struct cfi_table *table)
+{
+	struct elf_bytes symbols guard_elf_bytes = {0}, names guard_elf_bytes = {0};
+	const Elf64_Shdr *symtab = elf_section_of_type(elf, SHT_SYMTAB);
+	if (!symtab || symtab->sh_link >= elf->n_sections ||
+	    elf_read_section(elf, symtab, SYMBOLS_BYTES_MAX, &symbols) ||
+	    elf_read_section(elf, &elf->sections[symtab->sh_link], SYMBOLS_BYTES_MAX, &names))
+		return;
+	unsigned done = 0; /* a file could have a million of them */
+	for (uint64_t i = 0; i < symbols.bytes / sizeof(Elf64_Sym) && done < 64; i++) {
+		Elf64_Sym symbol;
+		memcpy(&symbol, symbols.data + i * sizeof(symbol), sizeof(symbol));
+		if (ELF64_ST_TYPE(symbol.st_info) != STT_FUNC || symbol.st_name >= names.bytes)
+			continue;
+		enum patch_kind kind = kind_of((const char *)names.data + symbol.st_name);
+		if (kind == PATCH_NONE)
+			continue;
+		patch(elf, table, &symbol, kind);
+		done++;
+	}
+}
