@@ -13,6 +13,8 @@ fuzz_pprof_seeds := $(F)/seeds/pprof
 fuzz_wire_seeds := $(F)/seeds/wire
 
 FUZZ_SECONDS ?= 15
+# A run goes the same way as the last one, as far as it goes.
+FUZZ_SEED ?= 1
 fuzz_names := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 fuzz_flags := -std=gnu11 -D_GNU_SOURCE -DVERSION='"$(VERSION)"' -iquote . -iquote build/gen -O1 -g \
 	-fno-omit-frame-pointer -fno-sanitize-recover=undefined
@@ -25,9 +27,11 @@ $(F)/fuzz_$(1): $(patsubst %.c,$(F)/%.o,tests/fuzz/fuzz_$(1).c $(fuzz_common) $(
 fuzz_$(1): $(F)/fuzz_$(1)
 fuzz-short-$(1): $(F)/fuzz_$(1) $(fuzz_$(1)_seeds)
 	@mkdir -p $(F)/found/$(1)
-	$(F)/fuzz_$(1) -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=2048 -verbosity=0 \
-		-print_final_stats=1 -artifact_prefix=$(F)/fuzz_$(1)- \
-		$(F)/found/$(1) $(wildcard tests/fuzz/seeds/$(1)) $(fuzz_$(1)_seeds)
+	@$(F)/fuzz_$(1) -seed=$(FUZZ_SEED) -max_total_time=$(FUZZ_SECONDS) -timeout=60 -rss_limit_mb=2048 \
+		-verbosity=0 -print_final_stats=1 -artifact_prefix=$(F)/fuzz_$(1)- $(F)/found/$(1) \
+		$(wildcard tests/fuzz/seeds/$(1)) $(fuzz_$(1)_seeds) >$(F)/fuzz_$(1).log 2>&1 || \
+		{ tail -n 80 $(F)/fuzz_$(1).log; echo "fuzz_$(1) found something"; exit 1; }
+	@echo "fuzz_$(1): $$$$(sed -n 's/.*executed_units: //p' $(F)/fuzz_$(1).log) inputs"
 endef
 $(foreach name,$(fuzz_names),$(eval $(call fuzz_target,$(name))))
 fuzz-short: $(fuzz_names:%=fuzz-short-%)
