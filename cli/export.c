@@ -25,7 +25,7 @@ enum {
 
 static const struct option table[] = {
 	INPUT_OPTIONS,
-	{"format", 'f', "FORMAT", "pprof, folded, json, html, svg, text (by the suffix of -o)"},
+	{"format", 'f', "FORMAT", "pprof, folded, speedscope, perf-script, json, html, svg, text"},
 	{"output", 'o', "FILE|-", "where to; standard output"},
 	{"force", FORCE, NULL, "replace an existing file"},
 	{"sample", SAMPLE, "TYPE", "cpu, blocked, runnable, wall, or a type of the file's own"},

@@ -3,6 +3,8 @@
 
 #include "cli/amount.h"
 #include "cli/export_json.h"
+#include "cli/export_perf.h"
+#include "cli/export_speedscope.h"
 #include "cli/flamegraph_page.h"
 #include "cli/flamegraph_svg.h"
 #include "cli/frames.h"
@@ -30,17 +32,42 @@ static int write_pprof(const struct export_request *request, FILE *out, struct e
 	return pprof_write_gzip(profile, fileno(out), err);
 }
 
-static int write_folded(const struct export_request *request, FILE *out, struct err *err)
+/* What is wished of the profile, for writers that take a selection. */
+static int select_wish(struct selection *selection, const struct export_request *request,
+		       bool as_samples, struct err *err)
 {
 	struct selection_wish wish = request->wish;
-	wish.sample = folded_column(request->profile, wish.sample);
+	if (as_samples)
+		wish.sample = folded_column(request->profile, wish.sample);
 	struct frames *frames guard(guard_frames) = frames_new(request->profile, FRAMES_FUNCTION);
+	return selection_init(selection, request->profile, frames, &wish, err);
+}
+
+static int write_folded(const struct export_request *request, FILE *out, struct err *err)
+{
 	struct selection selection guard(selection_deinit) = {0};
-	int result = selection_init(&selection, request->profile, frames, &wish, err);
-	if (result < 0)
-		return result;
-	folded_write(out, &selection, &request->folded);
-	return 0;
+	int result = select_wish(&selection, request, true, err);
+	if (!result)
+		folded_write(out, &selection, &request->folded);
+	return result;
+}
+
+static int write_speedscope(const struct export_request *request, FILE *out, struct err *err)
+{
+	struct selection selection guard(selection_deinit) = {0};
+	int result = select_wish(&selection, request, false, err);
+	if (!result)
+		export_speedscope_write(out, &selection, request->name);
+	return result;
+}
+
+static int write_perf(const struct export_request *request, FILE *out, struct err *err)
+{
+	struct selection selection guard(selection_deinit) = {0};
+	int result = select_wish(&selection, request, true, err);
+	if (!result)
+		export_perf_write(out, &selection);
+	return result;
 }
 
 static int write_text(const struct export_request *request, FILE *out, struct err *err)
@@ -81,6 +108,8 @@ static const struct export_format formats[] = {
 	{"pprof", {".pb.gz", ".pprof", ".pb"}, true, true, write_pprof},
 	{"folded", {".folded", ".collapsed", ".stacks"}, false, false, write_folded},
 	{"json", {".json"}, false, true, write_json},
+	{"speedscope", {".speedscope.json"}, false, false, write_speedscope},
+	{"perf-script", {".perf"}, false, false, write_perf},
 	{"html", {".html", ".htm"}, false, false, write_html},
 	{"svg", {".svg"}, false, false, write_svg},
 	{"text", {".txt"}, false, false, write_text},

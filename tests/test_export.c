@@ -175,7 +175,71 @@ static void json_is_read_back(void)
 	free(text);
 }
 
+/* The fixture in a format, through the table as `export` does. */
+static char *export_as(const char *name, const char *sample)
+{
+	char *text = NULL;
+	size_t bytes;
+	struct err err = {0};
+	FILE *out = open_memstream(&text, &bytes);
+	struct profile *profile = fixture_profile_nginx();
+	struct export_request request = {
+		.profile = profile, .name = "n.pb.gz", .wish = {.sample = sample}};
+	CU_ASSERT_EQUAL(export_formats_find(name, &err)->write(&request, out, &err), 0);
+	profile_free(profile);
+	fclose(out);
+	return text;
+}
+
+static void speedscope_has_all_threads(void)
+{
+	char *text = export_as("speedscope", "samples");
+	json_t *root = json_loads(text, 0, NULL);
+	json_t *profiles = json_object_get(root, "profiles");
+	CU_ASSERT_EQUAL_FATAL(json_array_size(profiles), 3); /* all, 4242, 4243 */
+	static const struct {
+		const char *name;
+		json_int_t sum;
+		size_t n;
+	} expected[] = {{"nginx", 100, 6}, {"nginx (4242)", 70, 3}, {"nginx (4243)", 30, 3}};
+	for (size_t i = 0; i < 3; i++) {
+		json_t *one = json_array_get(profiles, i);
+		CU_ASSERT_STRING_EQUAL(json_string_value(json_object_get(one, "name")),
+				       expected[i].name);
+		CU_ASSERT_EQUAL(json_integer_value(json_object_get(one, "endValue")),
+				expected[i].sum);
+		CU_ASSERT_EQUAL(json_array_size(json_object_get(one, "samples")), expected[i].n);
+		CU_ASSERT_EQUAL(json_array_size(json_object_get(one, "weights")), expected[i].n);
+	}
+	/* Root first: each stack of the fixture begins with _start. */
+	json_t *frames = json_object_get(json_object_get(root, "shared"), "frames");
+	json_t *samples = json_object_get(json_array_get(profiles, 0), "samples");
+	for (size_t i = 0; i < json_array_size(samples); i++) {
+		json_t *first = json_array_get(json_array_get(samples, i), 0);
+		json_t *frame = json_array_get(frames, (size_t)json_integer_value(first));
+		CU_ASSERT_STRING_EQUAL(json_string_value(json_object_get(frame, "name")), "_start");
+	}
+	json_decref(root);
+	free(text);
+}
+
+static void perf_script_has_a_record_a_sample(void)
+{
+	char *text = export_as("perf-script", NULL);
+	int records = 0;
+	for (const char *at = text; (at = strstr(at, " cpu-clock:\n")); at++)
+		records++;
+	CU_ASSERT_EQUAL(records, 100);
+	CU_ASSERT_EQUAL(strncmp(text, "nginx 4242/4242 0.000000: 10101010 cpu-clock:\n\t", 47), 0);
+	CU_ASSERT_PTR_NOT_NULL(strstr(text, " (next) (inlined)\n"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(text, " copy_user ([kernel.kallsyms])\n\t"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(text, " _start (app)\n\n"));
+	free(text);
+}
+
 SUITE(export, {"file appears whole", file_appears_whole},
       {"nothing is left without a commit", nothing_is_left_without_a_commit},
       {"chooses formats", chooses_formats}, {"finds the newest of ours", finds_the_newest_of_ours},
-      {"json is read back", json_is_read_back});
+      {"json is read back", json_is_read_back},
+      {"speedscope has all threads", speedscope_has_all_threads},
+      {"perf script has a record a sample", perf_script_has_a_record_a_sample});
