@@ -22,6 +22,9 @@ enum worker_op {
 	WORKER_CLOSE,
 	/* object → its unwind rows, see worker_table */
 	WORKER_TABLE,
+	/* object; fd 0: its separate debug file → nothing. -ESTALE: another build ID. What it tells
+	 * comes before what the object itself does. */
+	WORKER_DEBUG,
 };
 
 struct worker_request {
@@ -59,7 +62,7 @@ struct worker_opened {
 	uint32_t n_segments;
 	uint32_t n_build_id;
 	uint32_t n_symbols;
-	uint32_t is_32bit;
+	uint32_t has_lines; /* 1: debugging information of its own */
 	struct worker_segment segments[WORKER_SEGMENTS];
 	uint8_t build_id[WORKER_BUILD_ID];
 	char note[160]; /* why symbols are missing, or "" */

@@ -13,6 +13,7 @@
 #include "common/err.h"
 #include "common/guard.h"
 #include "common/packet.h"
+#include "daemon/debug_files.h"
 #include "daemon/launch.h"
 #include "daemon/programs.h"
 #include "daemon/target_files.h"
@@ -245,6 +246,18 @@ static int on_mapped_file(struct broker *broker, const struct broker_request *re
 	return code;
 }
 
+static int on_debug_file(struct broker *broker, const struct broker_request *request, int fd,
+			 struct answer *answer, struct err *err)
+{
+	int file;
+	if (request->n_build_id > sizeof(request->build_id))
+		return -EPROTO;
+	int code = debug_files_open(request->build_id, request->n_build_id, &file);
+	if (!code)
+		answer_add(answer, file);
+	return code;
+}
+
 static int on_kallsyms(struct broker *broker, const struct broker_request *request, int fd,
 		       struct answer *answer, struct err *err)
 {
@@ -317,6 +330,7 @@ static const struct {
 	[BROKER_DROP] = {on_drop, .loaded = true, .session = true},
 	[BROKER_MAPS] = {on_maps, .loaded = true},
 	[BROKER_MAPPED_FILE] = {on_mapped_file, .loaded = true},
+	[BROKER_DEBUG_FILE] = {on_debug_file, .loaded = true},
 	[BROKER_KALLSYMS] = {on_kallsyms, .loaded = true},
 	[BROKER_WORKER] = {on_worker},
 	[BROKER_END_WORKER] = {on_end_worker},

@@ -40,6 +40,9 @@ enum broker_op {
 	 * -ESTALE another file, -EACCES not executable, -ETIMEDOUT its file system hangs: ask for
 	 * no more files of this process. */
 	BROKER_MAPPED_FILE,
+	/* build_id → fd of the host's debug file for it (/usr/lib/debug/.build-id), read-only, a
+	 * regular file of root's that only root writes and everybody may read. -ENOENT: none */
+	BROKER_DEBUG_FILE,
 	/* → fd of /proc/kallsyms, opened with the right to see addresses; reply.value: _stext */
 	BROKER_KALLSYMS,
 	/* → fd of a packet socket to a new worker (probe-symbolizer); reply.value: its pid.
@@ -87,6 +90,9 @@ struct broker_request {
 	uint64_t cpus[CPUS_MAX / 64]; /* wanted, a bit a CPU */
 	uint64_t start, end;	      /* BROKER_MAPPED_FILE */
 	uint64_t dev, inode;
+	uint32_t n_build_id; /* BROKER_DEBUG_FILE */
+	uint32_t pad2;
+	uint8_t build_id[32];
 };
 
 struct broker_reply {

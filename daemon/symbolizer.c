@@ -31,6 +31,8 @@ struct question {
 /* What is known of an object, by its number. */
 struct known {
 	struct worker_opened *opened; /* in the worker that runs now; NULL: not open there */
+	bool debug_asked;	      /* for its separate debug file, in this worker */
+	bool debug_fatal;	      /* a worker died of that file */
 	int code;		      /* failed for ever, with words */
 	char *words;
 };
@@ -69,6 +71,7 @@ static void on_dead(void *context)
 	for (uint32_t i = 0; i < symbolizer->known.n; i++) {
 		free(symbolizer->known.at[i].opened);
 		symbolizer->known.at[i].opened = NULL;
+		symbolizer->known.at[i].debug_asked = false;
 	}
 }
 
@@ -147,6 +150,34 @@ static void ask(struct symbolizer *symbolizer, const struct worker_opened *opene
 			  question->handlers ? question->n : 0, on_name, on_done, symbolizer);
 }
 
+/* The question stays first in line, and begins again; without the debug file if that was no good.
+ */
+static void on_debug(void *context, int code, const char *words)
+{
+	struct symbolizer *symbolizer = context;
+	if (code == -EPIPE || code == -EPROTO || code == -ETIMEDOUT)
+		known_of(symbolizer, symbolizer->first->object)->debug_fatal = true;
+	symbolizer->asking = false;
+	wake(symbolizer);
+}
+
+/* Gives the worker the object's separate debug file, once, when names are wanted and the object has
+ * no debugging information itself. true: on_debug() will be called. */
+static bool add_debug(struct symbolizer *symbolizer, struct known *known)
+{
+	const struct worker_opened *opened = known->opened;
+	uint32_t object = symbolizer->first->object;
+	int fd guard_fd = -1;
+	if (symbolizer->first->on_table || known->debug_asked || known->debug_fatal ||
+	    !opened->n_build_id || opened->has_lines)
+		return false;
+	known->debug_asked = true;
+	if (asker_debug_file(symbolizer->asker, opened->build_id, opened->n_build_id, &fd, NULL))
+		return false;
+	worker_link_debug(symbolizer->link, object, fd, on_debug, symbolizer);
+	return true;
+}
+
 static void on_opened(void *context, int code, const char *words,
 		      const struct worker_opened *opened)
 {
@@ -162,7 +193,8 @@ static void on_opened(void *context, int code, const char *words,
 		struct known *known = known_of(symbolizer, object);
 		known->opened = memory_new(1, sizeof(*opened));
 		*known->opened = *opened;
-		ask(symbolizer, known->opened);
+		if (!add_debug(symbolizer, known))
+			ask(symbolizer, known->opened);
 	}
 }
 
@@ -221,9 +253,10 @@ static int on_next(sd_event_source *source, void *userdata)
 		return 0;
 	}
 	int code = start_worker(symbolizer, &err);
-	if (!code && known->opened)
-		ask(symbolizer, known->opened);
-	else if (!code)
+	if (!code && known->opened) {
+		if (!add_debug(symbolizer, known))
+			ask(symbolizer, known->opened);
+	} else if (!code)
 		code = open_object(symbolizer, object, &err);
 	if (code)
 		end_failed(symbolizer, code, err.msg);

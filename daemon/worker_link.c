@@ -203,6 +203,7 @@ static int on_packet(struct worker_link *link)
 	case WORKER_TABLE:
 		return on_table(link, &answer);
 	case WORKER_CLOSE:
+	case WORKER_DEBUG:
 		return answer.bytes || !answer.head.last ? -EPROTO : settle(link, 0, "", NULL);
 	default:
 		return on_opened(link, &answer);
@@ -358,6 +359,14 @@ void worker_link_table(struct worker_link *link, uint32_t object, worker_link_on
 {
 	struct question *question = question_new(WORKER_TABLE, object, -1, context);
 	question->on_table = on_table_cb;
+	enqueue(link, question);
+}
+
+void worker_link_debug(struct worker_link *link, uint32_t object, int fd,
+		       worker_link_on_done on_done, void *context)
+{
+	struct question *question = question_new(WORKER_DEBUG, object, fd, context);
+	question->on_done = on_done;
 	enqueue(link, question);
 }
 

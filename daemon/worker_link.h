@@ -76,5 +76,8 @@ void worker_link_names(struct worker_link *link, uint32_t object, const uint64_t
 		       void *context);
 void worker_link_table(struct worker_link *link, uint32_t object, worker_link_on_table on_table,
 		       void *context);
+/* Gives an open object its separate debug file. -ESTALE: it is another object's. */
+void worker_link_debug(struct worker_link *link, uint32_t object, int fd,
+		       worker_link_on_done on_done, void *context);
 /* The worker forgets the object; nobody is told. */
 void worker_link_close(struct worker_link *link, uint32_t object);

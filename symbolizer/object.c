@@ -22,6 +22,7 @@
 
 struct object {
 	struct elf *elf;
+	struct elf *debug;	   /* its separate debug file, or NULL */
 	struct symbols *symbols;   /* NULL: none could be read, see note */
 	struct kallsyms *kallsyms; /* the kernel, which has neither elf nor symbols */
 	uint64_t stext;
@@ -51,30 +52,35 @@ static const char *words(int code)
 	}
 }
 
+/* Gathers the symbols of a table; what goes wrong is a note. */
+static void add_table(struct object *object, struct symbols *symbols, const struct elf *elf,
+		      uint32_t type)
+{
+	int code = symbols_add_table(symbols, elf, type);
+	if (code)
+		note(object, words(code));
+}
+
 static void read_symbols(struct object *object)
 {
 	guard_symbols struct symbols *symbols = NULL;
 	int code = symbols_new(object->elf, &symbols);
+	if (!code && object->debug)
+		add_table(object, symbols, object->debug, SHT_SYMTAB);
+	if (!code) {
+		add_table(object, symbols, object->elf, SHT_SYMTAB);
+		add_table(object, symbols, object->elf, SHT_DYNSYM);
+		if (plt_add(symbols, object->elf))
+			note(object, "broken relocations: PLT stubs have no names");
+		code = symbols_finish(symbols);
+	}
 	if (code) {
 		note(object, words(code));
 		return;
 	}
-	code = symbols_add_table(symbols, object->elf, SHT_SYMTAB);
-	if (code)
-		note(object, words(code));
-	code = symbols_add_table(symbols, object->elf, SHT_DYNSYM);
-	if (code)
-		note(object, words(code));
-	code = plt_add(symbols, object->elf);
-	if (code)
-		note(object, "broken relocations: PLT stubs have no names");
-	code = symbols_finish(symbols);
-	if (code) {
-		note(object, words(code));
-		return;
-	}
-	if (!elf_section_of_type(object->elf, SHT_SYMTAB))
+	if (!elf_section_of_type(object->elf, SHT_SYMTAB) && !object->debug)
 		note(object, "stripped: only exported functions have names");
+	symbols_free(object->symbols);
 	object->symbols = steal_ptr(symbols);
 }
 
@@ -123,6 +129,24 @@ int object_open_vdso(int fd, struct object **object, struct err *err)
 	return object_open_memory(steal_ptr(bytes), n, object, err);
 }
 
+int object_add_debug(struct object *object, int fd_take, struct err *err)
+{
+	guard_elf struct elf *debug = NULL;
+	int code = elf_open(fd_take, &debug, err);
+	if (code)
+		return code;
+	uint8_t id[ELF_BUILD_ID_MAX], wanted[ELF_BUILD_ID_MAX];
+	size_t n = object->elf ? elf_build_id(object->elf, wanted) : 0;
+	if (!n || elf_build_id(debug, id) != n || memcmp(id, wanted, n) != 0)
+		return err_set(err, -ESTALE, ERR_FAILED, "the debug file is for another build");
+	object_rest(object);
+	elf_close(object->debug);
+	object->debug = steal_ptr(debug);
+	*object->note = 0;
+	read_symbols(object);
+	return 0;
+}
+
 int object_open_kernel(int fd, uint64_t stext, struct object **out, struct err *err)
 {
 	guard_object struct object *object = calloc(1, sizeof(*object));
@@ -144,6 +168,7 @@ void object_close(struct object *object)
 	dwarf_free(object->dwarf);
 	symbols_free(object->symbols);
 	kallsyms_free(object->kallsyms);
+	elf_close(object->debug);
 	elf_close(object->elf);
 	free(object);
 }
@@ -151,6 +176,12 @@ void object_close(struct object *object)
 const struct elf *object_elf(const struct object *object)
 {
 	return object->elf;
+}
+
+static bool has_lines(const struct elf *elf)
+{
+	const Elf64_Shdr *info = elf_section(elf, ".debug_info");
+	return info && info->sh_type != SHT_NOBITS;
 }
 
 static int compare_segments(const void *a, const void *b)
@@ -169,6 +200,7 @@ void object_describe(const struct object *object, struct worker_opened *opened)
 	}
 	const struct elf *elf = object->elf;
 	opened->n_symbols = object->symbols ? symbols_n(object->symbols) : 0;
+	opened->has_lines = has_lines(elf);
 	opened->n_build_id = (uint32_t)elf_build_id(elf, opened->build_id);
 	for (uint32_t i = 0; i < elf->n_segments && opened->n_segments < WORKER_SEGMENTS; i++) {
 		const Elf64_Phdr *p = &elf->segments[i];
@@ -277,7 +309,8 @@ static void put_chain(struct record *record, struct object *object, uint64_t add
 	struct dwarf_frame frames[DWARF_FRAMES_MAX];
 	if (!object->dwarf_read) {
 		object->dwarf_read = true;
-		(void)dwarf_new(object->elf, &object->dwarf);
+		bool separate = object->debug && has_lines(object->debug);
+		(void)dwarf_new(separate ? object->debug : object->elf, &object->dwarf);
 	}
 	uint32_t n = object->dwarf ? dwarf_find(object->dwarf, address, frames) : 0;
 	for (uint32_t i = 0; i + 1 < n; i++)

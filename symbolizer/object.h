@@ -22,6 +22,8 @@ int object_open_vdso(int fd, struct object **object, struct err *err);
 /* `stext`: the address that kernel frames are relative to. The fd is borrowed. Codes of
  * kallsyms_new(). */
 int object_open_kernel(int fd, uint64_t stext, struct object **object, struct err *err);
+/* Takes the fd of a separate debug file. -ESTALE: it is for another build; codes of elf_open(). */
+int object_add_debug(struct object *object, int fd_take, struct err *err);
 void object_close(struct object *object);
 GUARD_DEFINE(object, struct object *, object_close)
 #define guard_object guard(guard_object)

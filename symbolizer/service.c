@@ -137,6 +137,15 @@ static int answer_table(struct service *service, struct object *object)
 	return reply_end(reply);
 }
 
+static int answer_debug(struct service *service, struct object *object)
+{
+	struct err err = {};
+	guard_fd int fd = packet_take_fd(service->packet, 0);
+	int code = fd < 0 ? -EBADF : object_add_debug(object, steal_fd(fd), &err);
+	return code ? reply_fail(&service->reply, code, *err.msg ? err.msg : strerror(-code))
+		    : reply_end(&service->reply);
+}
+
 static int answer(struct service *service, const struct worker_request *request)
 {
 	uint32_t number = request->object;
@@ -147,13 +156,13 @@ static int answer(struct service *service, const struct worker_request *request)
 	case WORKER_OPEN_VDSO:
 		return answer_open(service, request);
 	case WORKER_NAMES:
-		if (!object)
-			return reply_fail(&service->reply, -ENOENT, "the object is not open");
-		return answer_names(service, request, object);
 	case WORKER_TABLE:
+	case WORKER_DEBUG:
 		if (!object)
 			return reply_fail(&service->reply, -ENOENT, "the object is not open");
-		return answer_table(service, object);
+		return request->op == WORKER_NAMES   ? answer_names(service, request, object)
+		       : request->op == WORKER_TABLE ? answer_table(service, object)
+						     : answer_debug(service, object);
 	case WORKER_CLOSE:
 		if (object)
 			forget(service, &service->objects[number]);

@@ -113,10 +113,15 @@ static void broken_tables_cost_only_names(void)
 	CU_ASSERT_EQUAL(vaddr, IMAGE_TEXT + 0x10f);
 }
 
-/* This program without its symbol table: every address of a function still has its start. */
-static void stripped_functions_have_bounds(void)
+/* This program after strip --strip-all, and where one of its functions lies. */
+struct stripped {
+	struct object *object;
+	uint64_t address, bytes, offset;
+};
+
+static void stripped_init(struct stripped *stripped)
 {
-	guard_object struct object *object = NULL;
+	*stripped = (struct stripped){};
 	int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
 	size_t bytes = (size_t)lseek(fd, 0, SEEK_END);
 	uint8_t *self = malloc(bytes);
@@ -124,9 +129,6 @@ static void stripped_functions_have_bounds(void)
 	close(fd);
 	Elf64_Ehdr *header = (Elf64_Ehdr *)self;
 	Elf64_Shdr *sections = (Elf64_Shdr *)(self + header->e_shoff);
-	struct {
-		uint64_t address, bytes, offset;
-	} wanted = {};
 	for (int i = 0; i < header->e_shnum; i++) {
 		if (sections[i].sh_type != SHT_SYMTAB)
 			continue;
@@ -136,21 +138,55 @@ static void stripped_functions_have_bounds(void)
 			if (strcmp(names + list[k].st_name, "names_by_file_offset"))
 				continue;
 			const Elf64_Shdr *in = &sections[list[k].st_shndx];
-			wanted.address = list[k].st_value;
-			wanted.bytes = list[k].st_size;
-			wanted.offset = in->sh_offset + list[k].st_value - in->sh_addr;
+			stripped->address = list[k].st_value;
+			stripped->bytes = list[k].st_size;
+			stripped->offset = in->sh_offset + list[k].st_value - in->sh_addr;
 		}
 	}
-	for (int i = 0; i < header->e_shnum; i++) /* strip --strip-all */
+	for (int i = 0; i < header->e_shnum; i++)
 		if (!(sections[i].sh_flags & SHF_ALLOC) && i != header->e_shstrndx)
 			sections[i] = (Elf64_Shdr){};
-	CU_ASSERT_TRUE(wanted.bytes > 16);
-	CU_ASSERT_EQUAL(object_open_memory(self, bytes, &object, NULL), 0);
+	CU_ASSERT_TRUE(stripped->bytes > 16);
+	CU_ASSERT_EQUAL(object_open_memory(self, bytes, &stripped->object, NULL), 0);
+}
+
+/* Every address of a function still has its start. */
+static void stripped_functions_have_bounds(void)
+{
+	struct stripped stripped;
 	uint64_t vaddr;
-	for (uint64_t i = 0; i < wanted.bytes; i++) {
-		CU_ASSERT_STRING_EQUAL(name_at(object, wanted.offset + i, &vaddr), "");
-		CU_ASSERT_EQUAL(((struct worker_name *)record)->start, wanted.address);
+	stripped_init(&stripped);
+	for (uint64_t i = 0; i < stripped.bytes; i++) {
+		CU_ASSERT_STRING_EQUAL(name_at(stripped.object, stripped.offset + i, &vaddr), "");
+		CU_ASSERT_EQUAL(((struct worker_name *)record)->start, stripped.address);
 	}
+	object_close(stripped.object);
+}
+
+/* The whole program is a debug file of the stripped one. */
+static void debug_files_give_names_and_lines(void)
+{
+	struct stripped stripped;
+	struct err err = {};
+	uint64_t vaddr;
+	stripped_init(&stripped);
+	struct object *object = stripped.object;
+	int other = open(image_library("/libc.so.6"), O_RDONLY | O_CLOEXEC);
+	CU_ASSERT_EQUAL(object_add_debug(object, other, &err), -ESTALE);
+	CU_ASSERT_STRING_EQUAL(err.msg, "the debug file is for another build");
+	CU_ASSERT_EQUAL(object_add_debug(object, image_file("junk", 4), NULL), -ENOEXEC);
+	CU_ASSERT_STRING_EQUAL(name_at(object, stripped.offset, &vaddr), "");
+	int self = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+	CU_ASSERT_EQUAL(object_add_debug(object, self, NULL), 0);
+	CU_ASSERT_STRING_EQUAL(name_at(object, stripped.offset, &vaddr), "names_by_file_offset");
+	struct worker_line line;
+	memcpy(&line, (char *)record + sizeof(struct worker_name), sizeof(line));
+	CU_ASSERT_TRUE(line.line > 0);
+	CU_ASSERT_TRUE(line.n_file > strlen("test_object.c"));
+	CU_ASSERT_TRUE(line.start_line > 0 && line.start_line <= line.line);
+	object_rest(object);
+	CU_ASSERT_STRING_EQUAL(name_at(object, stripped.offset, &vaddr), "names_by_file_offset");
+	object_close(object);
 }
 
 /* Small files with bytes changed by a fixed sequence: no crash, no hang (ASan judges). */
@@ -188,4 +224,5 @@ SUITE(object, {"names by file offset", names_by_file_offset},
       {"names this function", names_this_function}, {"says what is missing", says_what_is_missing},
       {"broken tables cost only names", broken_tables_cost_only_names},
       {"stripped functions have bounds", stripped_functions_have_bounds},
+      {"debug files give names and lines", debug_files_give_names_and_lines},
       {"changed files", changed_files});
