@@ -128,10 +128,10 @@ static void say_started(struct client *client)
 	Probe__Message message = PROBE__MESSAGE__INIT;
 	message.kind_case = PROBE__MESSAGE__KIND_STARTED;
 	message.started = &started;
-	say(client, &message);
 	client->said_started = true;
-	set_deadline(client);
 	client->progress_ns = clock_now_ns();
+	set_deadline(client);
+	say(client, &message); /* may be the end of the session */
 }
 
 static void say_progress(struct client *client, Probe__Progress__Phase phase)
@@ -209,6 +209,8 @@ static void send_more(struct client *client)
 		finish(client);
 }
 
+static void watch(struct client *client);
+
 static void on_built(void *context, const struct build_result *result)
 {
 	struct client *client = context;
@@ -221,7 +223,8 @@ static void on_built(void *context, const struct build_result *result)
 		fail(client, &err);
 		return;
 	}
-	client->state = SENDING;
+	client->state = SENDING; /* from the loop: the builder is still at work here */
+	watch(client);
 }
 
 static void begin_naming(struct client *client)
@@ -359,7 +362,7 @@ static void watch(struct client *client)
 		return;
 	}
 	uint32_t events = may_speak(client) ? EPOLLIN : 0;
-	if (wire_queued(client->wire))
+	if (wire_queued(client->wire) || client->state == SENDING)
 		events |= EPOLLOUT;
 	sd_event_source_set_io_events(client->io, events);
 }

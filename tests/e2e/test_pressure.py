@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The engine cannot keep up, or CPUs come and go: no wrong data, and every firing has its place."""
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+from daemon import Daemon
+
+import probe
+
+
+def test_engine_stopped_for_5_s(tmp_path):
+    """Everything waits in the ring, or is counted as lost."""
+    with probe.target("threads", 3600) as target, Daemon(tmp_path) as server:
+        client = server.recording("-p", target.pid, "-F", "999", "-o", tmp_path / "x.pb.gz", "6s")
+        client.stderr.readline()
+        os.kill(server.engine(), signal.SIGSTOP)
+        time.sleep(5)
+        os.kill(server.engine(), signal.SIGCONT)
+        err = client.communicate(timeout=60)[1].decode()
+        assert client.returncode == 0, err
+    profile = probe.Profile(tmp_path / "x.pb.gz")
+    profile.info.assert_reconciled()
+    assert profile.info.samples == profile.total()
+    # What does run is in the stacks, and nothing that does not.
+    assert profile.share("worker_burn") > 0.8
+
+
+def test_ring_full(tmp_path):
+    """More than the ring holds, while nobody drains it: lost by name, and the rest is right."""
+    with probe.target("deep", 400, 3600) as target, Daemon(tmp_path) as server:
+        hz = int(Path("/proc/sys/kernel/perf_event_max_sample_rate").read_text())
+        client = server.recording("-p", target.pid, "-F", str(min(hz, 20000)), "-o",
+                                  tmp_path / "x.pb.gz", "5s")
+        client.stderr.readline()
+        os.kill(server.engine(), signal.SIGSTOP)
+        time.sleep(4)
+        os.kill(server.engine(), signal.SIGCONT)
+        err = client.communicate(timeout=60)[1].decode()
+        assert client.returncode == 0, err
+    profile = probe.Profile(tmp_path / "x.pb.gz")
+    profile.info.assert_reconciled()
+    assert profile.info.samples == profile.total()
+
+
+def online(cpu):
+    return Path(f"/sys/devices/system/cpu/cpu{cpu}/online")
+
+
+@pytest.mark.skipif(not online(1).exists(), reason="")
+def test_cpu_off_and_on(tmp_path):
+    with probe.target("shares", 3600) as target, Daemon(tmp_path) as server:
+        client = server.recording("-p", target.pid, "-F", "999", "-o", tmp_path / "x.pb.gz", "3s")
+        client.stderr.readline()
+        try:
+            time.sleep(0.5)
+            online(1).write_text("0")
+            time.sleep(1)
+        finally:
+            online(1).write_text("1")
+        err = client.communicate(timeout=60)[1].decode()
+        assert client.returncode == 0, err
+    profile = probe.Profile(tmp_path / "x.pb.gz")
+    profile.info.assert_reconciled()
+    assert profile.total() > 500
