@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -18,6 +19,8 @@
 
 enum {
 	ACCEPT_AT_ONCE = 32, /* before other work has its turn */
+	LAST_WORDS_MS = 700, /* more than launch.c gives an engine without a broker */
+	RETRY_MS = 20,
 };
 
 struct listener {
@@ -49,22 +52,35 @@ static int make_directory(const char *path, struct err *err)
 	return 0;
 }
 
-/* Removes a socket that nobody listens on. */
+/* 0: somebody listens there; else the errno of connect(). */
+static int try_connect(const struct sockaddr_un *address)
+{
+	int fd guard_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return errno;
+	if (connect(fd, (const struct sockaddr *)address, sizeof(*address)) == 0 || errno == EAGAIN)
+		return 0;
+	return errno;
+}
+
+/* Removes a socket that nobody listens on. The engine of a daemon that was killed may still say its
+ * last words. */
 static int remove_stale(const struct sockaddr_un *address, struct err *err)
 {
-	int probe guard_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (probe < 0)
-		return failed(err, address->sun_path, "cannot look for a daemon on");
 	struct stat stat;
 	if (lstat(address->sun_path, &stat) == 0 && !S_ISSOCK(stat.st_mode))
 		return err_set(err, -EEXIST, ERR_FAILED, "%s is there and is no socket",
 			       address->sun_path);
-	int code = connect(probe, (const struct sockaddr *)address, sizeof(*address)) ? errno : 0;
-	if (!code || code == EAGAIN)
+	int code = try_connect(address);
+	for (int waited = 0; !code && waited < LAST_WORDS_MS; waited += RETRY_MS) {
+		poll(NULL, 0, RETRY_MS);
+		code = try_connect(address);
+	}
+	if (!code)
 		return err_set(err, -EADDRINUSE, ERR_FAILED, "a daemon is running already on %s",
 			       address->sun_path);
 	errno = code;
-	if (code != ECONNREFUSED)
+	if (code != ECONNREFUSED && code != ENOENT)
 		return failed(err, address->sun_path, "cannot look for a daemon on");
 	if (unlink(address->sun_path) < 0 && errno != ENOENT)
 		return failed(err, address->sun_path, "cannot replace");
