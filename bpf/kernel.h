@@ -15,6 +15,7 @@ enum {
 	KERNEL_PF_IO_WORKER = 0x10,
 	KERNEL_PF_KTHREAD = 0x200000,
 	KERNEL_SIGNAL_GROUP_EXIT = 0x4,
+	KERNEL_TASK_DEAD = 0x80,
 };
 
 struct mm_struct;
@@ -29,7 +30,18 @@ struct signal_struct {
 	unsigned int flags;
 } CORE;
 
+struct sched_entity {
+	__u64 sum_exec_runtime;
+} CORE;
+
+struct sched_info {
+	unsigned long long run_delay;
+} CORE;
+
 struct task_struct {
+	unsigned int __state;
+	struct sched_entity se;
+	struct sched_info sched_info;
 	unsigned int flags;
 	struct mm_struct *mm;
 	int exit_code;
@@ -39,4 +51,14 @@ struct task_struct {
 	__u64 start_time;
 	char comm[16];
 	struct signal_struct *signal;
+} CORE;
+
+struct seq_file;
+struct bpf_iter_meta {
+	struct seq_file *seq;
+} CORE;
+
+struct bpf_iter__task {
+	struct bpf_iter_meta *meta;
+	struct task_struct *task; /* NULL at the end */
 } CORE;

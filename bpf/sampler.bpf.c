@@ -4,6 +4,7 @@
 #include <asm/errno.h>
 #include <stdbool.h>
 #include "bpf/life.h"
+#include "bpf/times.h"
 #include "bpf/walk.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
@@ -108,7 +109,31 @@ int BPF_PROG(sampler_exec, struct task_struct *task, int old_tid)
 SEC("tp_btf/sched_process_exit")
 int BPF_PROG(sampler_exit, struct task_struct *task)
 {
+	times_exit(task);
 	life_exit(task);
+	return 0;
+}
+
+SEC("tp_btf/sched_switch")
+int BPF_PROG(sampler_switch, bool preempt, struct task_struct *prev)
+{
+	if (prev->__state == KERNEL_TASK_DEAD)
+		times_last_switch(prev);
+	return 0;
+}
+
+SEC("iter/task")
+int sampler_threads(struct bpf_iter__task *ctx)
+{
+	struct task_struct *task = ctx->task;
+	if (!task)
+		return 0;
+	__u64 bits = times_sessions(task->tgid, task->pid, true);
+	if (!bits)
+		return 0;
+	struct thread_times times;
+	times_read(task, bits, &times);
+	bpf_seq_write(ctx->meta->seq, &times, sizeof(times));
 	return 0;
 }
 

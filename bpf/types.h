@@ -69,6 +69,7 @@ enum event_kind {
 	EVENT_FORK,
 	EVENT_EXEC,
 	EVENT_EXIT,
+	EVENT_THREAD,
 };
 struct event {
 	__u32 kind;  /* enum event_kind */
@@ -118,6 +119,28 @@ struct life_event {
 	char comm[COMM_BYTES];
 };
 TYPES_ASSERT_SIZE(struct life_event, 64);
+
+/* What the kernel has accounted to a thread since its start. Also what BROKER_THREADS gives: an
+ * array, one element a thread. */
+struct thread_times {
+	__u64 time_ns; /* CLOCK_MONOTONIC of this reading */
+	__u64 start_time_ns;
+	__u64 oncpu_ns;	   /* of a thread that is running, up to a tick ago */
+	__u64 runnable_ns; /* waits for a CPU that have ended */
+	__u64 sessions;	   /* bits of those that take the thread */
+	__u32 tgid;
+	__u32 tid;
+	char comm[COMM_BYTES];
+};
+TYPES_ASSERT_SIZE(struct thread_times, 64);
+
+/* A thread that was taken has ended: its last times. May come after the EVENT_EXIT of its process.
+ */
+struct thread_event {
+	struct event event;
+	struct thread_times thread;
+};
+TYPES_ASSERT_SIZE(struct thread_event, 72);
 
 /* ---- maps */
 
@@ -202,6 +225,7 @@ enum counter {
 	COUNTER_FILTER_FULL,	  /* forked children that did not fit in the filter */
 	COUNTER_BUSY,		  /* the walk's scratch memory was in use: nested programs */
 	COUNTER_NO_KERNEL_STACK,  /* bpf_get_stack failed */
+	COUNTER_THREADS_FULL,	  /* threads that ended without room to remember their sessions */
 	COUNTERS,
 };
 struct cpu_counters {

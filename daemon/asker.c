@@ -200,6 +200,12 @@ int asker_space(struct asker *asker, uint32_t pid, uint32_t space, struct err *e
 	return ask(asker, &request, -1, err);
 }
 
+int asker_threads(struct asker *asker, uint32_t session, int *fd, struct err *err)
+{
+	struct broker_request request = {.op = BROKER_THREADS, .session = session};
+	return ask_fd(asker, &request, -1, false, fd, err);
+}
+
 int asker_drop(struct asker *asker, uint32_t session, struct err *err)
 {
 	struct broker_request request = {.op = BROKER_DROP, .session = session};

@@ -210,6 +210,16 @@ static int on_space(struct broker *broker, const struct broker_request *request,
 	return programs_set_space(broker->programs, request->pid, request->space);
 }
 
+static int on_threads(struct broker *broker, const struct broker_request *request, int fd,
+		      struct answer *answer, struct err *err)
+{
+	int iterator;
+	int code = programs_threads(broker->programs, request->session, &iterator, err);
+	if (!code)
+		answer_add(answer, iterator);
+	return code;
+}
+
 static int on_drop(struct broker *broker, const struct broker_request *request, int fd,
 		   struct answer *answer, struct err *err)
 {
@@ -327,6 +337,7 @@ static const struct {
 	[BROKER_TAKE_THREAD] = {on_take_thread, .loaded = true, .session = true},
 	[BROKER_TAKE_ALL] = {on_take_all, .loaded = true, .session = true},
 	[BROKER_SPACE] = {on_space, .loaded = true},
+	[BROKER_THREADS] = {on_threads, .loaded = true, .session = true},
 	[BROKER_DROP] = {on_drop, .loaded = true, .session = true},
 	[BROKER_MAPS] = {on_maps, .loaded = true},
 	[BROKER_MAPPED_FILE] = {on_mapped_file, .loaded = true},

@@ -30,6 +30,8 @@ enum broker_op {
 	BROKER_TAKE_ALL,
 	/* pid, space: the slot its walks use from now on (also after an exec) */
 	BROKER_SPACE,
+	/* session → fd of struct thread_times of every thread taken, as often as asked */
+	BROKER_THREADS,
 	/* session ends: its bit leaves every entry */
 	BROKER_DROP,
 	/* pid of a taken process (or any, with a session that takes all) → fd of /proc/PID/maps,

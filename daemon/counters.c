@@ -106,6 +106,7 @@ const char *counters_name(unsigned counter)
 		[COUNTER_FILTER_FULL] = "filter_full",
 		[COUNTER_BUSY] = "nested",
 		[COUNTER_NO_KERNEL_STACK] = "no_kernel_stack",
+		[COUNTER_THREADS_FULL] = "threads_full",
 	};
 	return counter < COUNTERS && names[counter] ? names[counter] : "?";
 }

@@ -23,6 +23,8 @@ _Static_assert((int)TAKE_CHILDREN == FILTER_CHILDREN && (int)TAKE_ON_EXEC == FIL
 struct programs {
 	struct sampler_bpf *skeleton;
 	struct bpf_link *fork, *exec, *exit;
+	struct bpf_link *last_switch; /* while any session reads threads' times */
+	uint64_t timing;	      /* those sessions */
 	uint64_t stext;
 	uint64_t taking_all; /* sessions */
 };
@@ -136,6 +138,7 @@ void programs_free(struct programs *programs)
 	bpf_link__destroy(programs->fork);
 	bpf_link__destroy(programs->exec);
 	bpf_link__destroy(programs->exit);
+	bpf_link__destroy(programs->last_switch);
 	sampler_bpf__destroy(programs->skeleton);
 	free(programs);
 }
@@ -220,6 +223,35 @@ int programs_open_sideband(int cpu, int *event, struct err *err)
 		.wakeup_watermark = UINT32_MAX, /* drained on a timer */
 	};
 	return open_event(&attr, cpu, event, err);
+}
+
+int programs_threads(struct programs *programs, uint32_t session, int *iterator, struct err *err)
+{
+	if (session >= SESSIONS_MAX)
+		return -EINVAL;
+	if (!programs->last_switch) {
+		int r = attach(programs->skeleton->progs.sampler_switch, &programs->last_switch);
+		if (r)
+			return failed(err, r, "attaching to sched_switch");
+	}
+	programs->timing |= 1ull << session;
+	struct bpf_link *link =
+		bpf_program__attach_iter(programs->skeleton->progs.sampler_threads, NULL);
+	int fd = link ? bpf_iter_create(bpf_link__fd(link)) : -errno;
+	bpf_link__destroy(link); /* the iterator holds the program */
+	if (fd < 0)
+		return failed(err, fd, "iterating over threads");
+	*iterator = fd;
+	return 0;
+}
+
+static void stop_timing(struct programs *programs, uint32_t session)
+{
+	programs->timing &= ~(1ull << session);
+	if (programs->timing)
+		return;
+	bpf_link__destroy(programs->last_switch);
+	programs->last_switch = NULL;
 }
 
 /* Has the kernel change the filter; returns what the program said. */
@@ -331,6 +363,7 @@ int programs_drop(struct programs *programs, uint32_t session)
 {
 	if (session >= SESSIONS_MAX)
 		return -EINVAL;
+	stop_timing(programs, session);
 	int r = write_everything(programs, programs->taking_all & ~(1ull << session));
 	if (r)
 		return r;

@@ -28,6 +28,10 @@ int programs_open_event(struct programs *programs, uint32_t session, uint64_t pe
  * sideband.h. -ENODEV as above. */
 int programs_open_sideband(int cpu, int *event, struct err *err);
 
+/* Threads of all sessions: a new fd to read `struct thread_times` from, till its end, by any
+ * process. From now until programs_drop() the ring tells what threads end, too (EVENT_THREAD). */
+int programs_threads(struct programs *programs, uint32_t session, int *iterator, struct err *err);
+
 /* Filter. `flags`: enum broker_take_flags. Without TAKE_HOLD the session belongs to a client that
  * may profile any process (struct filter, keep). Taking again what is held takes it out of there.
  * -ENOSPC: FILTER_MAX reached; -ESRCH: the process has exited. */

@@ -92,6 +92,9 @@ uint32_t ring_check(const void *event, size_t bytes)
 		valid = bytes == sizeof(*life) && life->space < SPACES_MAX;
 		break;
 	}
+	case EVENT_THREAD:
+		valid = bytes == sizeof(struct thread_event);
+		break;
 	default:
 		break;
 	}
@@ -115,6 +118,10 @@ static void dispatch(struct ring *ring, const struct ring_handlers *to, const vo
 	case EVENT_EXIT:
 		if (to->on_life)
 			to->on_life(to->data, event);
+		break;
+	case EVENT_THREAD:
+		if (to->on_thread)
+			to->on_thread(to->data, &((const struct thread_event *)event)->thread);
 		break;
 	default:
 		ring->invalid++;

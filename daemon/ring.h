@@ -16,7 +16,8 @@ struct ring_handlers {
 	void *data;
 	void (*on_stack)(void *data, const struct stack_event *stack);
 	void (*on_sample)(void *data, const struct sample_event *sample);
-	void (*on_life)(void *data, const struct life_event *life); /* by its event.kind */
+	void (*on_life)(void *data, const struct life_event *life);	  /* by its event.kind */
+	void (*on_thread)(void *data, const struct thread_times *thread); /* it has ended */
 };
 
 /* The fd is borrowed until ring_close(); it becomes readable when the kernel wants to be drained.

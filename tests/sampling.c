@@ -154,9 +154,16 @@ static void on_life(void *data, const struct life_event *life)
 		s->lives[s->n_lives++] = *life;
 }
 
+static void on_thread(void *data, const struct thread_times *thread)
+{
+	struct sampling *s = data;
+	if (s->times)
+		times_on_end(s->times, thread);
+}
+
 void sampling_drain(struct sampling *s)
 {
-	const struct ring_handlers handlers = {s, on_stack, on_sample, on_life};
+	const struct ring_handlers handlers = {s, on_stack, on_sample, on_life, on_thread};
 	while (ring_drain(s->ring, &handlers, 1000))
 		;
 	CU_ASSERT_EQUAL(ring_invalid(s->ring), 0);

@@ -9,6 +9,7 @@
 #include "daemon/counters.h"
 #include "daemon/programs.h"
 #include "daemon/ring.h"
+#include "daemon/times.h"
 
 enum {
 	SAMPLING_STACKS = 20000,
@@ -30,6 +31,7 @@ struct sampling {
 	struct sample_event *samples;
 	struct life_event *lives;
 	size_t n_stacks, n_samples, n_lives;
+	struct times *times; /* the test's: is told threads that end */
 };
 
 /* NULL after a failed assertion. */

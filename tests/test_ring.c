@@ -55,7 +55,7 @@ static void checks_samples_and_lives(void)
 	CU_ASSERT_EQUAL(ring_check(&sample, sizeof(sample)), 0);
 	struct life_event life = {.event = {EVENT_EXIT, sizeof(life)}};
 	CU_ASSERT_EQUAL(ring_check(&life, sizeof(life)), EVENT_EXIT);
-	life.event.kind = EVENT_EXIT + 1;
+	life.event.kind = EVENT_THREAD + 1;
 	CU_ASSERT_EQUAL(ring_check(&life, sizeof(life)), 0);
 	life.event.kind = EVENT_SAMPLE;
 	CU_ASSERT_EQUAL(ring_check(&life, sizeof(life)), 0);
