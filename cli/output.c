@@ -15,6 +15,7 @@
 #include "common/limits.h"
 #include "common/memory.h"
 #include "cli/export_formats.h"
+#include "cli/output_file.h"
 #include "cli/output_write.h"
 
 enum {
@@ -66,30 +67,6 @@ void output_make_name(char *out, size_t room, const struct output_name *name, un
 	snprintf(out, room, "%s%s%s%s%s", words, pid, when, again, name->suffix);
 }
 
-/* The directory of `path` as "" or "…/". */
-static char *directory_of(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-	return strndup(path, slash ? (size_t)(slash - path) + 1 : 0);
-}
-
-/* A hidden new file beside `path`, to be renamed. Its name (new) in *name. */
-static int open_beside(const char *path, char **name)
-{
-	char *directory guard_mem = directory_of(path);
-	char *made guard_mem = NULL;
-	if (!directory || asprintf(&made, "%s.probe-XXXXXX", directory) < 0)
-		memory_exhausted();
-	int fd = mkostemp(made, O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	mode_t mask = umask(0);
-	umask(mask);
-	(void)!fchmod(fd, 0666 & ~mask); /* as any new file; where that fails 0600 does no harm */
-	*name = steal_ptr(made);
-	return fd;
-}
-
 static int check_stdout(const struct output *output, struct err *err)
 {
 	if (fcntl(STDOUT_FILENO, F_GETFD) < 0)
@@ -138,32 +115,16 @@ int output_check(const struct output *output, struct err *err)
 	const char *slash = strrchr(path, '/');
 	if (output->path && !(slash ? slash[1] : path[0]))
 		return err_set(err, -EINVAL, ERR_USAGE, "-o: \"%s\" is no name of a file", path);
-	char *name guard_mem = NULL;
-	int fd guard_fd = open_beside(path, &name);
-	if (fd >= 0) {
-		unlink(name);
+	struct output_file file guard(output_file_deinit) = {.fd = -1};
+	int code = output_file_open(&file, path, output->force);
+	if (code >= 0)
 		return 0;
-	}
 	if (output->path)
-		return err_set(err, fd, ERR_FAILED, "cannot write %s: %s", path, strerror(-fd));
-	err_set(err, fd, ERR_FAILED, "cannot write to the current directory: %s", strerror(-fd));
+		return err_set(err, code, ERR_FAILED, "cannot write %s: %s", path, strerror(-code));
+	err_set(err, code, ERR_FAILED, "cannot write to the current directory: %s",
+		strerror(-code));
 	err_hint(err, "-o FILE");
-	return fd;
-}
-
-/* rename() that does not replace, also where the file system knows no such flag. */
-static int move(const char *from, const char *to, bool replace)
-{
-	if (replace)
-		return rename(from, to) ? -errno : 0;
-	if (!renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE))
-		return 0;
-	if (errno != EINVAL)
-		return -errno;
-	if (link(from, to))
-		return -errno;
-	unlink(from);
-	return 0;
+	return code;
 }
 
 /* One wish to save: where to is the caller's matter. */
@@ -182,34 +143,14 @@ static int write_to(const struct saving *saving, const char *path, int fd)
 			    saving->bytes, saving->err);
 }
 
-/* The whole file, beside the place it is for; its temporary name (new) in *temporary. Nothing is
- * left on failure. */
-static int write_beside(const struct saving *saving, const char *path, char **temporary)
-{
-	char *made guard_mem = NULL;
-	int fd = open_beside(path, &made);
-	if (fd < 0)
-		return fd;
-	int code = write_to(saving, path, fd);
-	if (close(fd) && code >= 0)
-		code = -errno;
-	if (code < 0)
-		unlink(made);
-	else
-		*temporary = steal_ptr(made);
-	return code;
-}
-
 static int save_as(const struct saving *saving, const char *path)
 {
-	char *temporary guard_mem = NULL;
-	int code = write_beside(saving, path, &temporary);
-	if (code < 0)
-		return code;
-	code = move(temporary, path, saving->output->force);
-	if (code < 0)
-		unlink(temporary);
-	return code;
+	bool replace = saving->output->force;
+	struct output_file file guard(output_file_deinit) = {.fd = -1};
+	int code = output_file_open(&file, path, replace);
+	if (code >= 0)
+		code = write_to(saving, path, file.fd);
+	return code < 0 ? code : output_file_place(&file, path, replace);
 }
 
 static char *path_in(const char *directory, const struct output_name *name, unsigned n)
@@ -225,21 +166,19 @@ static char *path_in(const char *directory, const struct output_name *name, unsi
 static int save_named(const struct saving *saving, const char *directory, char **path)
 {
 	char *first guard_mem = path_in(directory, saving->name, 1);
-	char *temporary guard_mem = NULL;
-	int code = write_beside(saving, first, &temporary);
+	struct output_file file guard(output_file_deinit) = {.fd = -1};
+	int code = output_file_open(&file, first, false);
+	if (code >= 0)
+		code = write_to(saving, first, file.fd);
 	if (code < 0)
 		return code;
-	for (unsigned n = 1; n <= SAME_SECOND_MOST; n++) {
+	code = -EEXIST;
+	for (unsigned n = 1; n <= SAME_SECOND_MOST && code == -EEXIST; n++) {
 		char *whole guard_mem = path_in(directory, saving->name, n);
-		code = move(temporary, whole, false);
-		if (!code) {
+		code = output_file_place(&file, whole, false);
+		if (!code)
 			*path = steal_ptr(whole);
-			return 0;
-		}
-		if (code != -EEXIST)
-			break;
 	}
-	unlink(temporary);
 	return code;
 }
 

@@ -15,6 +15,7 @@
 #include <zstd.h>
 
 #include "cli/export_formats.h"
+#include "cli/output_file.h"
 #include "cli/output_gzip.h"
 #include "common/err.h"
 #include "common/pprof.h"
@@ -221,6 +222,29 @@ static void full_disk(void)
 	CU_ASSERT_EQUAL(place_close(&place), 1);
 }
 
+/* With a hidden name (as where files without one are not known) and without. */
+static void files_appear_at_once(void)
+{
+	struct place place = place_open();
+	close(open("old", O_CREAT | O_WRONLY, 0600));
+	for (int hidden = 0; hidden < 2; hidden++) {
+		struct output_file file;
+		CU_ASSERT_EQUAL_FATAL(output_file_open(&file, "", hidden), 0);
+		CU_ASSERT_EQUAL(file.temporary != NULL, hidden);
+		CU_ASSERT_EQUAL(write(file.fd, "x", 1), 1);
+		CU_ASSERT_EQUAL(output_file_place(&file, "old", false), -EEXIST);
+		CU_ASSERT_EQUAL(output_file_place(&file, hidden ? "new2" : "new1", false), 0);
+		output_file_deinit(&file);
+		CU_ASSERT_EQUAL_FATAL(output_file_open(&file, "new3", hidden), 0);
+		output_file_deinit(&file); /* not placed: nothing is left */
+	}
+	struct stat st;
+	CU_ASSERT(!stat("new1", &st) && st.st_size == 1);
+	CU_ASSERT(!stat("new2", &st) && st.st_size == 1);
+	CU_ASSERT(!stat("old", &st) && st.st_size == 0);
+	CU_ASSERT_EQUAL(place_close(&place), 3);
+}
+
 /* A file size limit fails every write, as a full disk would, there and in $TMPDIR. */
 static void leaves_nothing(void)
 {
@@ -302,5 +326,5 @@ static void in_another_format(void)
 SUITE(output, {"names", names}, {"checks", checks},
       {"default names never collide", default_names_never_collide},
       {"replaces only when forced", replaces_only_when_forced}, {"full disk", full_disk},
-      {"leaves nothing", leaves_nothing}, {"damaged at every cut", damaged_at_every_cut},
-      {"in another format", in_another_format});
+      {"files appear at once", files_appear_at_once}, {"leaves nothing", leaves_nothing},
+      {"damaged at every cut", damaged_at_every_cut}, {"in another format", in_another_format});

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/output_file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/guard.h"
+#include "common/memory.h"
+
+/* The directory of `path` as "" or "…/". */
+static char *directory_of(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	char *directory = strndup(path, slash ? (size_t)(slash - path) + 1 : 0);
+	if (!directory)
+		memory_exhausted();
+	return directory;
+}
+
+static int open_hidden(struct output_file *file, const char *directory)
+{
+	char *made guard_mem = NULL;
+	if (asprintf(&made, "%s.probe-XXXXXX", directory) < 0)
+		memory_exhausted();
+	file->fd = mkostemp(made, O_CLOEXEC);
+	if (file->fd < 0)
+		return -errno;
+	mode_t mask = umask(0);
+	umask(mask);
+	/* As any new file; where that fails 0600 does no harm. */
+	(void)!fchmod(file->fd, 0666 & ~mask);
+	file->temporary = steal_ptr(made);
+	return 0;
+}
+
+int output_file_open(struct output_file *file, const char *path, bool replace)
+{
+	*file = (struct output_file){.fd = -1};
+	char *directory guard_mem = directory_of(path);
+	/* Only a rename can replace, and only what has a name can be renamed. */
+	if (!replace)
+		file->fd =
+			open(*directory ? directory : ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, 0666);
+	return file->fd >= 0 ? 0 : open_hidden(file, directory);
+}
+
+/* rename() that does not replace, also where the file system knows no such flag. */
+static int rename_new(const char *from, const char *to)
+{
+	if (!renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE))
+		return 0;
+	if (errno != EINVAL)
+		return -errno;
+	if (link(from, to))
+		return -errno;
+	unlink(from);
+	return 0;
+}
+
+static int name_it(const struct output_file *file, const char *path, bool replace)
+{
+	if (replace)
+		return rename(file->temporary, path) ? -errno : 0;
+	if (file->temporary)
+		return rename_new(file->temporary, path);
+	char self[64];
+	snprintf(self, sizeof(self), "/proc/self/fd/%d", file->fd);
+	return linkat(AT_FDCWD, self, AT_FDCWD, path, AT_SYMLINK_FOLLOW) ? -errno : 0;
+}
+
+int output_file_place(struct output_file *file, const char *path, bool replace)
+{
+	int copy = fcntl(file->fd, F_DUPFD_CLOEXEC, 0);
+	if (copy < 0 || close(copy)) /* some file systems say only here that the disk is full */
+		return -errno;
+	int code = name_it(file, path, replace);
+	if (code < 0)
+		return code;
+	free(steal_ptr(file->temporary));
+	close(steal_fd(file->fd));
+	return 0;
+}
+
+void output_file_deinit(struct output_file *file)
+{
+	guard_close(&file->fd);
+	if (file->temporary)
+		unlink(file->temporary);
+	free(file->temporary);
+	*file = (struct output_file){.fd = -1};
+}
