@@ -22,7 +22,22 @@ static const char *const section_names[DWARF_SECTIONS] = {
 	[DWARF_STR_OFFSETS] = ".debug_str_offsets",
 };
 
-int dwarf_new(const struct elf *elf, struct dwarf **out)
+static int read_sections(struct dwarf *dwarf, const struct elf *elf)
+{
+	uint64_t left = DWARF_BYTES_MAX;
+	for (int i = 0; i < DWARF_SECTIONS; i++) {
+		const Elf64_Shdr *section = elf_section(elf, section_names[i]);
+		if (!section || section->sh_type == SHT_NOBITS)
+			continue;
+		int code = elf_read_section(elf, section, left, &dwarf->sections[i]);
+		if (code)
+			return code;
+		left -= dwarf->sections[i].bytes;
+	}
+	return 0;
+}
+
+int dwarf_new(const struct elf *elf, uint64_t work_max, struct dwarf **out)
 {
 	const Elf64_Shdr *info = elf_section(elf, ".debug_info");
 	if (!info || info->sh_type == SHT_NOBITS)
@@ -30,16 +45,10 @@ int dwarf_new(const struct elf *elf, struct dwarf **out)
 	guard_dwarf struct dwarf *dwarf = calloc(1, sizeof(*dwarf));
 	if (!dwarf)
 		return -ENOMEM;
-	for (int i = 0; i < DWARF_SECTIONS; i++) {
-		const Elf64_Shdr *section = elf_section(elf, section_names[i]);
-		int code = section && section->sh_type != SHT_NOBITS
-				   ? elf_read_section(elf, section, DWARF_SECTION_MAX,
-						      &dwarf->sections[i])
-				   : 0;
-		if (code)
-			return code;
-	}
-	int code = dwarf_unit_read_all(dwarf);
+	dwarf->work_max = work_max;
+	int code = read_sections(dwarf, elf);
+	if (!code)
+		code = dwarf_unit_read_all(dwarf);
 	if (code)
 		return code;
 	*out = steal_ptr(dwarf);
@@ -59,15 +68,16 @@ void dwarf_free(struct dwarf *dwarf)
 	free(dwarf);
 }
 
+/* Names come first: a line table that uses up the work costs only lines. */
 static void prepare(struct dwarf *dwarf, struct dwarf_unit *unit)
 {
-	if (!unit->read_lines) {
-		unit->read_lines = true;
-		(void)dwarf_line_read(dwarf, unit, &unit->lines);
-	}
 	if (!unit->read_scopes) {
 		unit->read_scopes = true;
 		(void)dwarf_scope_read(dwarf, unit, &unit->scopes);
+	}
+	if (!unit->read_lines) {
+		unit->read_lines = true;
+		(void)dwarf_line_read(dwarf, unit, &unit->lines);
 	}
 }
 

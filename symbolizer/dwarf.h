@@ -21,7 +21,7 @@ struct elf;
 
 enum {
 	DWARF_FRAMES_MAX = 64,
-	DWARF_SECTION_MAX = 1 << 30, /* bytes of one section, unpacked */
+	DWARF_BYTES_MAX = 1 << 30, /* of all sections of a file, unpacked */
 };
 /* Bytes and rows looked at for one file: some 5 s. */
 #define DWARF_WORK_MAX (512ull << 20)
@@ -36,8 +36,9 @@ struct dwarf_frame {
 	struct dwarf_unit *unit;
 };
 
-/* -ENODATA: the file has none; -ENOEXEC, -EFBIG, -ENOMEM: not usable. Keeps no pointer to `elf`. */
-int dwarf_new(const struct elf *elf, struct dwarf **dwarf);
+/* `work_max`: DWARF_WORK_MAX, but for tests. -ENODATA: the file has none; -ENOEXEC, -EFBIG,
+ * -ENOMEM: not usable. Keeps no pointer to `elf`. */
+int dwarf_new(const struct elf *elf, uint64_t work_max, struct dwarf **dwarf);
 void dwarf_free(struct dwarf *dwarf);
 GUARD_DEFINE(dwarf, struct dwarf *, dwarf_free)
 #define guard_dwarf guard(guard_dwarf)

@@ -12,7 +12,8 @@ enum {
 	DEPTH_MAX = 1024,     /* blocks in blocks: generated code has 200 */
 	SCOPES_MAX = 4 << 20, /* of one unit */
 	SPANS_MAX = 8 << 20,
-	HOPS_MAX = 16, /* entry → abstract origin → specification */
+	ATTRIBUTES_MAX = 256, /* of an entry whose name is looked for: compilers write 20 */
+	HOPS_MAX = 16,	      /* entry → abstract origin → specification */
 };
 
 /* The walk over one unit's entries. */
@@ -220,7 +221,10 @@ static uint64_t take_names(struct dwarf *dwarf, struct dwarf_unit *unit, uint64_
 	const struct dwarf_abbrev *abbrev =
 		abbrevs ? dwarf_form_abbrev(abbrevs, cursor_uleb128(&c)) : NULL;
 	uint64_t next = 0;
-	for (uint32_t i = 0; abbrev && i < abbrev->n && !c.failed; i++) {
+	/* No budget: names of what was found are wanted also when it is used up. */
+	if (!abbrev || abbrev->n > ATTRIBUTES_MAX)
+		return 0;
+	for (uint32_t i = 0; i < abbrev->n && !c.failed; i++) {
 		const struct dwarf_attribute *a = &abbrevs->attributes[abbrev->first + i];
 		struct dwarf_value value =
 			dwarf_form_read(dwarf->sections, &unit->format, &c, a->form, a->constant);
@@ -245,7 +249,7 @@ void dwarf_scope_name(struct dwarf *dwarf, uint64_t entry, struct dwarf_frame *f
 	frame->start_line = 0;
 	for (int hops = 0; entry && hops < HOPS_MAX; hops++) {
 		struct dwarf_unit *unit = dwarf_unit_at(dwarf, entry);
-		if (!unit || dwarf_unit_worked(dwarf, 16))
+		if (!unit)
 			return;
 		entry = take_names(dwarf, unit, entry, frame);
 	}

@@ -18,7 +18,7 @@ enum {
 bool dwarf_unit_worked(struct dwarf *dwarf, uint64_t work)
 {
 	dwarf->work += work;
-	return dwarf->work > DWARF_WORK_MAX;
+	return dwarf->work > dwarf->work_max;
 }
 
 void dwarf_unit_deinit(struct dwarf_unit *unit)

@@ -29,8 +29,8 @@ struct dwarf {
 	struct elf_bytes sections[DWARF_SECTIONS];
 	struct dwarf_unit *units; /* by offset */
 	uint32_t n_units;
-	struct spans spans; /* address → unit */
-	uint64_t work;	    /* bytes and rows looked at so far: ends at DWARF_WORK_MAX */
+	struct spans spans;	 /* address → unit */
+	uint64_t work, work_max; /* bytes and rows looked at so far */
 };
 
 /* Reads all unit headers and their first entries. What is broken ends the walk there, and units

@@ -310,7 +310,8 @@ static void put_chain(struct record *record, struct object *object, uint64_t add
 	if (!object->dwarf_read) {
 		object->dwarf_read = true;
 		bool separate = object->debug && has_lines(object->debug);
-		(void)dwarf_new(separate ? object->debug : object->elf, &object->dwarf);
+		(void)dwarf_new(separate ? object->debug : object->elf, DWARF_WORK_MAX,
+				&object->dwarf);
 	}
 	uint32_t n = object->dwarf ? dwarf_find(object->dwarf, address, frames) : 0;
 	for (uint32_t i = 0; i + 1 < n; i++)

@@ -17,8 +17,8 @@ enum {
 
 static const char section_names[] = "\0.text\0.symtab\0.strtab\0.shstrtab";
 
-static void put_headers(uint8_t *image, uint64_t n, uint64_t strings_at, uint64_t strings_bytes,
-			uint64_t sections_at)
+/* The file's header, whose last section holds the names, and its one segment. */
+static void put_program(uint8_t *image, uint64_t sections_at, uint16_t n_sections)
 {
 	Elf64_Ehdr header = {
 		.e_ident = {0x7f, 'E', 'L', 'F', ELFCLASS64, ELFDATA2LSB, EV_CURRENT},
@@ -29,11 +29,18 @@ static void put_headers(uint8_t *image, uint64_t n, uint64_t strings_at, uint64_
 		.e_phnum = 1,
 		.e_shoff = sections_at,
 		.e_shentsize = sizeof(Elf64_Shdr),
-		.e_shnum = SECTIONS,
-		.e_shstrndx = 4,
+		.e_shnum = n_sections,
+		.e_shstrndx = (uint16_t)(n_sections - 1),
 	};
 	Elf64_Phdr text = {PT_LOAD,    PF_R | PF_X,	 IMAGE_OFFSET,	   IMAGE_TEXT,
 			   IMAGE_TEXT, IMAGE_TEXT_BYTES, IMAGE_TEXT_BYTES, 0x1000};
+	memcpy(image, &header, sizeof(header));
+	memcpy(image + sizeof(header), &text, sizeof(text));
+}
+
+static void put_headers(uint8_t *image, uint64_t n, uint64_t strings_at, uint64_t strings_bytes,
+			uint64_t sections_at)
+{
 	const uint64_t names_at = sections_at + SECTIONS * sizeof(Elf64_Shdr);
 	Elf64_Shdr sections[SECTIONS] = {
 		{},
@@ -44,8 +51,7 @@ static void put_headers(uint8_t *image, uint64_t n, uint64_t strings_at, uint64_
 		{15, SHT_STRTAB, 0, 0, strings_at, strings_bytes},
 		{23, SHT_STRTAB, 0, 0, names_at, sizeof(section_names)},
 	};
-	memcpy(image, &header, sizeof(header));
-	memcpy(image + sizeof(header), &text, sizeof(text));
+	put_program(image, sections_at, SECTIONS);
 	memcpy(image + sections_at, sections, sizeof(sections));
 	memcpy(image + names_at, section_names, sizeof(section_names));
 }
@@ -74,6 +80,37 @@ uint8_t *image_new(const struct image_symbol *symbols, uint32_t n, size_t *bytes
 		strcpy((char *)image + strings_at + name, symbols[i].name);
 		name += strlen(symbols[i].name) + 1;
 	}
+	return image;
+}
+
+uint8_t *image_with(const struct image_section *list, uint32_t n, size_t *bytes)
+{
+	char names[1024] = "\0.text\0.shstrtab";
+	size_t n_names = 17, at = IMAGE_OFFSET + IMAGE_TEXT_BYTES;
+	Elf64_Shdr sections[18] = {
+		{},
+		{1, SHT_PROGBITS, SHF_ALLOC | SHF_EXECINSTR, IMAGE_TEXT, IMAGE_OFFSET,
+		 IMAGE_TEXT_BYTES},
+	};
+	assert(n <= 15);
+	for (uint32_t i = 0; i < n; i++) {
+		sections[i + 2] = (Elf64_Shdr){
+			(Elf64_Word)n_names, SHT_PROGBITS, list[i].flags, 0, at, list[i].bytes};
+		at += list[i].bytes;
+		n_names += (size_t)snprintf(names + n_names, sizeof(names) - n_names, "%s",
+					    list[i].name) +
+			   1;
+	}
+	sections[n + 2] = (Elf64_Shdr){7, SHT_STRTAB, 0, 0, at, sizeof(names)};
+	const size_t sections_at = (at + sizeof(names) + 7) & ~7ull;
+	*bytes = sections_at + (n + 3) * sizeof(Elf64_Shdr);
+	uint8_t *image = calloc(1, *bytes);
+	assert(image);
+	put_program(image, sections_at, (uint16_t)(n + 3));
+	for (uint32_t i = 0; i < n; i++)
+		memcpy(image + sections[i + 2].sh_offset, list[i].data, list[i].bytes);
+	memcpy(image + at, names, sizeof(names));
+	memcpy(image + sections_at, sections, (n + 3) * sizeof(Elf64_Shdr));
 	return image;
 }
 
