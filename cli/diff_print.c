@@ -77,6 +77,8 @@ static void print_side(FILE *out, const struct diff_view *view, int s)
 	for (uint32_t i = 0; i < side->n; i++) {
 		escape_text(shown, sizeof(shown), names[i], strlen(names[i]));
 		fprintf(out, " %s", shown);
+		if (side->runs[i].labels && *side->runs[i].labels)
+			fprintf(out, " (%s)", side->runs[i].labels);
 	}
 	if (side_seconds(side) > 0)
 		fprintf(out, "  %.1fs", side_seconds(side));
@@ -95,11 +97,13 @@ static void print_whole(FILE *out, const struct diff_view *view)
 	value_text(before, scale, whole->before);
 	value_text(after, scale, whole->after);
 	change_text(change, whole);
-	fprintf(out, "%s%s: %s before, %s after: %s, noise %.1f%%: %s\n", view->column->type,
-		per_text(view->by), before, after, change, 100 * whole->noise / whole->before,
-		!whole->is_sure	   ? "no sure change"
-		: whole->delta > 0 ? "surely more"
-				   : "surely less");
+	fprintf(out, "%s%s: %s before, %s after: %s, noise %.1f%%: ", view->column->type,
+		per_text(view->by), before, after, change, 100 * whole->noise / whole->before);
+	if (whole->is_sure)
+		fprintf(out, "%s %s\n", view->result->is_measured ? "surely" : "probably",
+			verdict(whole));
+	else
+		fputs("no sure change\n", out);
 }
 
 static void print_notes(FILE *out, const struct diff_view *view)
@@ -178,6 +182,12 @@ static void json_side(struct jsontext *json, const struct diff_view *view, int s
 	jsontext_open(json, "files", '[');
 	for (uint32_t i = 0; i < view->sides[s].n; i++)
 		jsontext_string(json, NULL, names[i]);
+	jsontext_close(json);
+	jsontext_open(json, "labels", '[');
+	for (uint32_t i = 0; i < view->sides[s].n; i++)
+		jsontext_escaped(json, NULL,
+				 view->sides[s].runs[i].labels ? view->sides[s].runs[i].labels
+							       : "");
 	jsontext_close(json);
 	jsontext_real(json, "duration_seconds", side_seconds(&view->sides[s]));
 	jsontext_close(json);

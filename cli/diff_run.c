@@ -5,6 +5,7 @@
 #include "cli/selection.h"
 #include "common/array.h"
 #include "common/err.h"
+#include "common/escape.h"
 #include "common/guard.h"
 #include "common/info.pb-c.h"
 #include "common/memory.h"
@@ -12,6 +13,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -30,6 +32,7 @@ void diff_run_deinit(struct diff_run *run)
 {
 	free(run->values);
 	free(run->squares);
+	free(run->labels);
 	*run = (struct diff_run){0};
 }
 
@@ -203,6 +206,23 @@ static void sum_functions(struct diff_run *run, const struct profile *profile,
 			add_stack(run, profile, frames, map, met, cum, &sums, s);
 }
 
+/* New. */
+static char *join_labels(const struct Probe__Info *info)
+{
+	char *text = NULL;
+	size_t bytes;
+	FILE *out = open_memstream(&text, &bytes);
+	if (!out)
+		memory_exhausted();
+	for (size_t i = 0; info && i < info->n_labels; i++) {
+		char *label guard_mem = escape_new(info->labels[i], strlen(info->labels[i]));
+		fprintf(out, "%s%s", i ? ", " : "", label);
+	}
+	if (fclose(out))
+		memory_exhausted();
+	return text;
+}
+
 /* The first profile's column is that of all. */
 static int agree(struct diff_column *column, const struct selection *selection, struct err *err)
 {
@@ -233,6 +253,7 @@ int diff_run_init(struct diff_run *run, const struct profile *profile, const str
 	const struct Probe__Info *info = profile->info;
 	*run = (struct diff_run){.n = functions->n,
 				 .duration_ns = profile->duration_ns,
+				 .labels = join_labels(info),
 				 .is_whole_run = info && info->reason &&
 						 !strcmp(info->reason, "target ended")};
 	run->values = memory_new(run->n, sizeof(double));

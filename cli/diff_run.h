@@ -39,6 +39,7 @@ struct diff_run {
 	double per; /* what values are divided by */
 	int64_t duration_ns;
 	bool is_whole_run; /* recorded until the target ended */
+	char *labels;	   /* "KEY=VALUE, …", escaped; "": none */
 };
 
 struct diff_wish {

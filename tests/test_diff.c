@@ -250,7 +250,8 @@ static void prints(void)
 		.n = 2,
 		.n_sure = 1,
 		.n_hidden = 7};
-	struct diff_run runs[] = {{.duration_ns = 30000000000}, {.duration_ns = 10000000000}};
+	struct diff_run runs[] = {{.duration_ns = 30000000000, .labels = "v=1"},
+				  {.duration_ns = 10000000000}};
 	struct diff_side sides[] = {{&runs[0], 1}, {&runs[1], 1}};
 	struct diff_column column = {"cpu", "nanoseconds"};
 	const char *const files[] = {"a.pb.gz", "b\n.pb.gz"};
@@ -264,7 +265,7 @@ static void prints(void)
 	char *text guard_mem = printed(diff_print, &view);
 	CU_ASSERT_STRING_EQUAL(
 		text,
-		"before: a.pb.gz  30.0s\n"
+		"before: a.pb.gz (v=1)  30.0s\n"
 		"after:  b\\x0a.pb.gz  10.0s\n"
 		"cpu per second: 900.00ms before, 990.00ms after: +10.0%, noise 10.0%: "
 		"no sure change\n"
