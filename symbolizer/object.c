@@ -10,6 +10,7 @@
 #include "common/err.h"
 #include "common/limits.h"
 #include "common/worker.h"
+#include "symbolizer/answers.h"
 #include "symbolizer/demangle.h"
 #include "symbolizer/dwarf.h"
 #include "symbolizer/elf.h"
@@ -31,6 +32,7 @@ struct object {
 	bool functions_read;
 	struct dwarf *dwarf; /* NULL: none, or not read */
 	bool dwarf_read;
+	struct answers answers;
 	char note[sizeof(((struct worker_opened *)0)->note)];
 };
 
@@ -140,6 +142,7 @@ int object_add_debug(struct object *object, int fd_take, struct err *err)
 	if (!n || elf_build_id(debug, id) != n || memcmp(id, wanted, n) != 0)
 		return err_set(err, -ESTALE, ERR_FAILED, "the debug file is for another build");
 	object_rest(object);
+	answers_deinit(&object->answers);
 	elf_close(object->debug);
 	object->debug = steal_ptr(debug);
 	*object->note = 0;
@@ -164,6 +167,7 @@ void object_close(struct object *object)
 {
 	if (!object)
 		return;
+	answers_deinit(&object->answers);
 	free(object->functions);
 	dwarf_free(object->dwarf);
 	symbols_free(object->symbols);
@@ -332,7 +336,7 @@ static void put_kernel(struct record *record, const struct object *object, uint6
 				 .name = kernel.name, .file = "", .module = kernel.module});
 }
 
-size_t object_name(struct object *object, uint64_t address, void *bytes)
+static size_t make_record(struct object *object, uint64_t address, void *bytes)
 {
 	struct record record = {
 		.bytes = bytes, .n = sizeof(record.head), .head = {.vaddr = address}};
@@ -349,6 +353,18 @@ size_t object_name(struct object *object, uint64_t address, void *bytes)
 	record.head.bytes = (uint32_t)padded;
 	memcpy(record.bytes, &record.head, sizeof(record.head));
 	return padded;
+}
+
+size_t object_name(struct object *object, uint64_t address, void *bytes)
+{
+	const struct answer *known = answers_find(&object->answers, address);
+	if (known) {
+		memcpy(bytes, known->record, known->bytes);
+		return known->bytes;
+	}
+	size_t n = make_record(object, address, bytes);
+	answers_add(&object->answers, address, bytes, n);
+	return n;
 }
 
 void object_rest(struct object *object)
