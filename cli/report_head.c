@@ -158,6 +158,23 @@ static void print_whole(FILE *out, const Probe__Info *info)
 	fprintf(out, "%s\n", line.text);
 }
 
+/* Where the time of all threads went, by the kernel's own accounting. */
+static void print_times(FILE *out, const Probe__Info *info)
+{
+	uint64_t oncpu = 0, runnable = 0, blocked = 0, wall = 0;
+	for (size_t i = 0; i < info->n_thread; i++) {
+		const Probe__ThreadTimes *thread = info->thread[i];
+		oncpu += thread->oncpu_ns;
+		runnable += thread->runnable_ns;
+		blocked += thread->blocked_ns;
+		wall += thread->wall_ns;
+	}
+	if (wall)
+		fprintf(out, "thread time %.1fs: on-cpu %.1fs, runnable %.1fs, blocked %.1fs\n",
+			(double)wall / 1e9, (double)oncpu / 1e9, (double)runnable / 1e9,
+			(double)blocked / 1e9);
+}
+
 static void print_counters(FILE *out, const char *title, Probe__Counter *const *counters, size_t n)
 {
 	struct line line = {0};
@@ -196,6 +213,7 @@ void report_head_print(FILE *out, const struct profile *profile, const char *fil
 	const Probe__Info *info = profile->info;
 	if (!info)
 		return;
+	print_times(out, info);
 	print_whole(out, info);
 	print_counters(out, "lost", info->lost, info->n_lost);
 	print_counters(out, "other firings", info->firing, info->n_firing);

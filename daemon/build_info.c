@@ -11,13 +11,13 @@
 #include "common/memory.h"
 #include "common/profile.h"
 #include "daemon/build.h"
+#include "daemon/build_threads.h"
 #include "daemon/objects.h"
 #include "daemon/sampler.h"
 #include "daemon/session.h"
 
 enum {
 	NOTES_MAX = 100,
-	THREADS_MAX_TOLD = 10000
 };
 
 /* protobuf-c frees what it finds: everything in the message is on the heap. */
@@ -124,35 +124,6 @@ static void add_walk_ends(Probe__Info *info, const struct sampler *sampler,
 	}
 }
 
-static int by_samples(const void *a, const void *b)
-{
-	const struct tally_thread *x = a, *y = b;
-	return x->samples < y->samples ? 1 : x->samples > y->samples ? -1 : 0;
-}
-
-static void add_threads(Probe__Info *info, const struct session *session)
-{
-	uint32_t n = session->tally.threads.n - 1;
-	struct tally_thread *threads = memory_new(n, sizeof(*threads));
-	memcpy(threads, session->tally.threads.at + 1, n * sizeof(*threads));
-	qsort(threads, n, sizeof(*threads), by_samples);
-	uint32_t told = n < THREADS_MAX_TOLD ? n : THREADS_MAX_TOLD;
-	info->thread = memory_new(told, sizeof(*info->thread));
-	for (uint32_t i = 0; i < told; i++) {
-		Probe__ThreadTimes *thread = memory_new(1, sizeof(*thread));
-		probe__thread_times__init(thread);
-		thread->has_pid = thread->has_tid = thread->has_samples = 1;
-		thread->has_start_time_ns = 1;
-		thread->pid = threads[i].tgid;
-		thread->tid = threads[i].tid;
-		thread->samples = threads[i].samples;
-		thread->start_time_ns = threads[i].start_time_ns;
-		thread->name = escape_new(threads[i].comm, strlen(threads[i].comm));
-		info->thread[info->n_thread++] = thread;
-	}
-	free(threads);
-}
-
 static const char *reason_of(const struct session *session)
 {
 	switch (session->reason) {
@@ -216,6 +187,12 @@ void build_info(struct profile *profile, const struct sampler *sampler,
 		session->all_time ? (double)session->stolen / (double)session->all_time : 0;
 	add_firings(info, session, result);
 	add_walk_ends(info, sampler, session);
-	add_threads(info, session);
+	build_threads_add(info, session);
+	uint32_t untold = times_unfinished(&session->times);
+	if (session->times_known && untold) {
+		char text[80];
+		snprintf(text, sizeof(text), "of %u threads that ended nothing is known", untold);
+		build_info_add_note(info, "thread times", 0, text);
+	}
 	add_comments(profile, session, result);
 }

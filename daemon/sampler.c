@@ -81,6 +81,14 @@ static void on_life(void *context, const struct life_event *event)
 	}
 }
 
+static void on_thread(void *context, const struct thread_times *thread)
+{
+	struct sampler *sampler = context;
+	for (uint32_t i = 0; i < SESSIONS_MAX; i++)
+		if (sampler->sessions[i] && thread->sessions >> i & 1)
+			times_on_end(&sampler->sessions[i]->times, thread);
+}
+
 static void on_map(void *context, uint32_t pid, uint64_t time_ns)
 {
 	struct sampler *sampler = context;
@@ -186,6 +194,7 @@ void sampler_drain(struct sampler *sampler)
 		.on_stack = on_stack,
 		.on_sample = on_sample,
 		.on_life = on_life,
+		.on_thread = on_thread,
 	};
 	/* Bounded: what arrives while we drain waits for the next time. */
 	ring_drain(sampler->ring, &handlers, RING_BYTES / sizeof(struct event));

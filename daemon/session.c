@@ -92,6 +92,7 @@ int session_new(struct sampler *sampler, const Probe__Record *request, struct se
 	for (int i = 0; i < CPUS_MAX; i++)
 		new->events[i] = new->links[i] = -1;
 	tally_init(&new->tally);
+	times_init(&new->times);
 	*session = new;
 	return 0;
 }
@@ -103,6 +104,7 @@ void session_free(struct session *session)
 	session_stop(session, PROBE__FINISHED__REASON__STOPPED);
 	sampler_remove_session(session->sampler, session->slot);
 	tally_deinit(&session->tally);
+	times_deinit(&session->times);
 	free(session->pids);
 	free(session->processes);
 	free(session);
@@ -279,6 +281,23 @@ static bool by_pointer(const Probe__Record *request)
 	return request->call_graph == PROBE__RECORD__CALL_GRAPH__FP;
 }
 
+/* Without them a recording has its samples still. */
+static void begin_times(struct session *session)
+{
+	int fd guard_fd = -1;
+	session->times_known =
+		!asker_threads(session->sampler->asker, session->slot, &fd, NULL) &&
+		!times_begin(&session->times, session->slot, session->started_ns, fd);
+}
+
+static void finish_times(struct session *session)
+{
+	int fd guard_fd = -1;
+	session->times_known = session->times_known &&
+			       !asker_threads(session->sampler->asker, session->slot, &fd, NULL) &&
+			       !times_finish(&session->times, session->stopped_ns, fd);
+}
+
 static int begin(struct session *session, struct err *err)
 {
 	const Probe__Record *request = session->request;
@@ -295,6 +314,7 @@ static int begin(struct session *session, struct err *err)
 	session->state = SESSION_SAMPLING;
 	session->started_ns = session->checked_ns = clock_now_ns();
 	session->start_time_ns = (int64_t)clock_ns(CLOCK_REALTIME);
+	begin_times(session);
 	for (int i = 0; i < CPUS_MAX; i++)
 		if (session->events[i] >= 0)
 			ioctl(session->events[i], PERF_EVENT_IOC_ENABLE, 0);
@@ -455,6 +475,7 @@ void session_stop(struct session *session, Probe__Finished__Reason reason)
 		session->stopped_ns = clock_now_ns();
 		session->reason = reason;
 		close_events(session);
+		finish_times(session);
 		sampler_drain(session->sampler);
 		sum_counts(session);
 	}

@@ -10,6 +10,7 @@
 #include "common/protocol.pb-c.h"
 #include "daemon/counters.h"
 #include "daemon/tally.h"
+#include "daemon/times.h"
 
 struct sampler;
 
@@ -46,6 +47,8 @@ struct session {
 	} * processes; /* ever taken, with the name they had last; in order of taking */
 	uint32_t processes_room;
 	struct tally tally;
+	struct times times; /* of threads */
+	bool times_known;
 	/* The events' counts in periods, and what the programs counted: both summed when it stops.
 	 */
 	uint64_t firings;
