@@ -25,6 +25,7 @@
 #include "common/profile.h"
 #include "common/protocol.pb-c.h"
 #include "common/wire.h"
+#include "daemon/audit.h"
 #include "daemon/build.h"
 #include "daemon/engine.h"
 #include "daemon/packer.h"
@@ -66,8 +67,30 @@ struct client {
 	size_t queued_bytes; /* then */
 };
 
+/* A recording begins or ends: the diary. */
+static void note(const struct client *client, bool begins)
+{
+	const struct session *session = client->session;
+	char name[256], target[300] = "all processes";
+	uint32_t pid, uid;
+	client_peer(client, &pid, &uid);
+	escape_text(name, sizeof(name), session->name,
+		    strnlen(session->name, sizeof(session->name)));
+	if (!session->request->all)
+		snprintf(target, sizeof(target), "%s (PID %" PRIu32 ")", name, session->first_pid);
+	if (begins)
+		audit_line("uid %" PRIu32 " (PID %" PRIu32 ") records %s at %.0f Hz", uid, pid,
+			   target, session->hz);
+	else
+		audit_line("uid %" PRIu32 " (PID %" PRIu32 ") recorded %s: %" PRIu64
+			   " samples, %" PRIu64 " lost",
+			   uid, pid, target, session->tally.samples, session_lost(session));
+}
+
 static void finish(struct client *client)
 {
+	if (client->session && client->said_started)
+		note(client, false);
 	client->state = OVER;
 	build_free(client->build);
 	client->build = NULL;
@@ -129,6 +152,7 @@ static void say_started(struct client *client)
 	message.kind_case = PROBE__MESSAGE__KIND_STARTED;
 	message.started = &started;
 	client->said_started = true;
+	note(client, true);
 	client->progress_ns = clock_now_ns();
 	set_deadline(client);
 	say(client, &message); /* may be the end of the session */

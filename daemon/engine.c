@@ -17,6 +17,7 @@
 #include "common/message.h"
 #include "common/wire.h"
 #include "daemon/asker.h"
+#include "daemon/audit.h"
 #include "daemon/client.h"
 #include "daemon/confine.h"
 #include "daemon/launch.h"
@@ -127,6 +128,7 @@ static int judge(int socket, struct err *err)
 		return err_set(err, -errno, ERR_FAILED, "cannot see who asks: %s", strerror(errno));
 	if (peer.uid == 0)
 		return 0;
+	audit_line("uid %u (PID %d) was refused", peer.uid, peer.pid);
 	err_set(err, -EPERM, ERR_PERMISSION, "permission denied: uid %u may not use this daemon",
 		peer.uid);
 	err_hint(err, "use sudo");
