@@ -18,6 +18,9 @@ def test_install(tmp_path):
     assert done.code == 0, done
     files = sorted(str(p.relative_to(tmp_path)) for p in tmp_path.rglob("*") if p.is_file())
     assert {"usr/bin/probe", "usr/sbin/probed", "usr/libexec/probe/probe-symbolizer"} <= set(files)
+    units = tmp_path / "usr/lib/systemd/system"
+    assert "ExecStart=/usr/sbin/probed\n" in (units / "probed.service").read_text()
+    assert "SocketMode=0600\n" in (units / "probed.socket").read_text()
     out = tmp_path / "p.pb.gz"
     done = probe.run(tmp_path / "usr/bin/probe", "record", "-F", 999, "-o", out, "--", probe.TARGETS / "shares", 0.4)
     assert done.code == 0, done

@@ -75,7 +75,8 @@ def test_each_has_its_own_uid(trio):
     assert trio["engine"]["Uid"] != trio["worker"]["Uid"]
 
 
-def test_worker_is_in_a_sandbox(trio):
-    assert trio["worker"]["Seccomp"] == "2"
+@pytest.mark.parametrize("who", ["engine", "worker"])
+def test_engine_and_worker_are_in_a_sandbox(trio, who):
+    assert trio[who]["Seccomp"] == "2"
 
 
