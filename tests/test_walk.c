@@ -315,7 +315,7 @@ static void check_calls(struct sampling *s, const struct sample_event *sample,
 		return;
 	CU_ASSERT_EQUAL(kernel->kernel, 1);
 	CU_ASSERT_EQUAL(kernel->end, WALK_ROOT);
-	CU_ASSERT(kernel->n_frames > 2);
+	CU_ASSERT(kernel->n_frames > 0); /* one, where the tick hits the entry itself */
 	CU_ASSERT_EQUAL(kernel->frames[0].flags, FRAME_EXACT);
 	const struct frame *entry = &kernel->frames[kernel->n_frames - 1];
 	CU_ASSERT_EQUAL(entry->kind, FRAME_KERNEL);
