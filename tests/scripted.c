@@ -53,8 +53,18 @@ void scripted_begin_alone(struct scripted *engine, const char *line)
 		run_probe(line);
 }
 
+bool scripted_runs(const struct scripted *engine)
+{
+	siginfo_t info = {0};
+	return !waitid(P_PID, (id_t)engine->pid, &info, WEXITED | WNOHANG | WNOWAIT) &&
+	       !info.si_pid;
+}
+
 void scripted_accept(struct scripted *engine)
 {
+	struct pollfd poller = {.fd = engine->listener, .events = POLLIN};
+	while (poll(&poller, 1, 20) == 0)
+		CU_ASSERT_FATAL(scripted_runs(engine));
 	int fd = accept4(engine->listener, NULL, NULL, SOCK_CLOEXEC);
 	CU_ASSERT_FATAL(fd >= 0);
 	engine->wire = wire_new(fd, 1 << 20);

@@ -3,6 +3,7 @@
  * for its output, in a directory of its own, and talks to the test over a socket there. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -24,6 +25,8 @@ struct scripted {
 void scripted_begin(struct scripted *engine, const char *line);
 /* The same without waiting for a connection. */
 void scripted_begin_alone(struct scripted *engine, const char *line);
+/* Probe has not ended yet. */
+bool scripted_runs(const struct scripted *engine);
 /* Takes the next connection as `wire`; the one before is the caller's. */
 void scripted_accept(struct scripted *engine);
 /* Waits for probe to end. Returns its status. */
