@@ -9,6 +9,7 @@ F := build/fuzz
 fuzz_cfi_src := $(wildcard symbolizer/cfi*.c)
 fuzz_cfi_seeds := $(F)/seeds/cfi
 fuzz_elf_src := $(filter-out %/main.c,$(symbolizer_src))
+fuzz_elf_seeds := $(F)/seeds/elf
 fuzz_pprof_seeds := $(F)/seeds/pprof
 fuzz_wire_seeds := $(F)/seeds/wire
 
@@ -47,6 +48,15 @@ $(F)/seeds/cfi:
 		objcopy -O binary --only-section=.eh_frame /usr/bin/$$name $@/$$name.section && \
 		{ printf '\0'; cat $@/$$name.section; } >$@/$$name && rm $@/$$name.section || exit 1; \
 	done
+
+# Seeds of elf: one source, the debugging information of several compilers and standards.
+$(F)/seeds/elf: tests/fuzz/seed_elf.c
+	@mkdir -p $@
+	@for version in 3 4 5; do for cc in $(CC) $(CLANG); do \
+		$$cc -O2 -gdwarf-$$version -nostdlib -static -Wl,-e,main -o $@/$$cc-$$version $< || exit 1; \
+	done; done
+	@$(CC) -O2 -g -gz -nostdlib -Wl,-e,main -o $@/packed $<
+	@touch $@
 
 # Seeds of pprof are the text form of common/profile.proto: as bytes, gzip and zstd.
 $(F)/seeds/pprof: $(wildcard tests/fuzz/seeds/pprof/*.txt) common/profile.proto common/info.proto
