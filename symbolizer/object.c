@@ -14,12 +14,14 @@
 #include "symbolizer/demangle.h"
 #include "symbolizer/dwarf.h"
 #include "symbolizer/elf.h"
+#include "symbolizer/inflate.h"
 #include "symbolizer/kallsyms.h"
 #include "symbolizer/plt.h"
 #include "symbolizer/symbols.h"
 #include "symbolizer/table.h"
 
 #define VDSO_MAX (1 << 20)
+#define MINI_MAX (64 << 20) /* .gnu_debugdata: function names only */
 
 struct object {
 	struct elf *elf;
@@ -63,6 +65,28 @@ static void add_table(struct object *object, struct symbols *symbols, const stru
 		note(object, words(code));
 }
 
+/* .gnu_debugdata: an ELF file packed with xz that has the symbols which strip took out, as Fedora's
+ * programs carry it. */
+static void add_mini(struct object *object, struct symbols *symbols)
+{
+	const Elf64_Shdr *section = elf_section(object->elf, ".gnu_debugdata");
+	guard_elf_bytes struct elf_bytes packed = {};
+	guard_mem uint8_t *bytes = NULL;
+	guard_elf struct elf *mini = NULL;
+	uint64_t n = 0;
+	if (!section)
+		return;
+	int code = elf_read_section(object->elf, section, MINI_MAX, &packed);
+	if (!code)
+		code = inflate_xz(packed.data, packed.bytes, MINI_MAX, &bytes, &n);
+	if (!code)
+		code = elf_open_memory(steal_ptr(bytes), n, &mini, NULL);
+	if (code)
+		note(object, "broken .gnu_debugdata");
+	else
+		add_table(object, symbols, mini, SHT_SYMTAB);
+}
+
 static void read_symbols(struct object *object)
 {
 	guard_symbols struct symbols *symbols = NULL;
@@ -71,6 +95,7 @@ static void read_symbols(struct object *object)
 		add_table(object, symbols, object->debug, SHT_SYMTAB);
 	if (!code) {
 		add_table(object, symbols, object->elf, SHT_SYMTAB);
+		add_mini(object, symbols);
 		add_table(object, symbols, object->elf, SHT_DYNSYM);
 		if (plt_add(symbols, object->elf))
 			note(object, "broken relocations: PLT stubs have no names");
@@ -80,7 +105,8 @@ static void read_symbols(struct object *object)
 		note(object, words(code));
 		return;
 	}
-	if (!elf_section_of_type(object->elf, SHT_SYMTAB) && !object->debug)
+	if (!elf_section_of_type(object->elf, SHT_SYMTAB) && !object->debug &&
+	    !elf_section(object->elf, ".gnu_debugdata"))
 		note(object, "stripped: only exported functions have names");
 	symbols_free(object->symbols);
 	object->symbols = steal_ptr(symbols);

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <lzma.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -92,6 +93,45 @@ static void says_what_is_missing(void)
 	struct object *none = NULL;
 	CU_ASSERT_EQUAL(object_open(image_file("#!/bin/sh", 9), &none, &err), -ENOEXEC);
 	CU_ASSERT_STRING_EQUAL(err.msg, "not an ELF file");
+}
+
+/* A file whose only symbols are packed: bytes, packed by xz, become its .gnu_debugdata. */
+static struct object *with_mini(const void *bytes, size_t n)
+{
+	size_t packed = 0, image_bytes;
+	const size_t room = lzma_stream_buffer_bound(n);
+	guard_mem uint8_t *out = malloc(room);
+	CU_ASSERT_EQUAL(
+		lzma_easy_buffer_encode(0, LZMA_CHECK_CRC32, NULL, bytes, n, out, &packed, room),
+		LZMA_OK);
+	const struct image_section section = {".gnu_debugdata", out, packed};
+	uint8_t *image = image_with(&section, 1, &image_bytes);
+	struct object *object = NULL;
+	CU_ASSERT_EQUAL(object_open_memory(image, image_bytes, &object, NULL), 0);
+	return object;
+}
+
+static void packed_symbols(void)
+{
+	const struct image_symbol list[] = {
+		{"local", IMAGE_TEXT + 0x100, 0x10, STT_FUNC, STB_LOCAL}};
+	size_t n;
+	uint64_t vaddr;
+	struct worker_opened opened;
+	guard_mem uint8_t *mini = image_new(list, 1, &n);
+	struct object *object = with_mini(mini, n);
+	CU_ASSERT_STRING_EQUAL(name_at(object, IMAGE_OFFSET + 0x10f, &vaddr), "local");
+	object_close(object);
+	/* One that would grow without end, and one that is none. */
+	guard_mem uint8_t *zeros = calloc(1, 80 << 20);
+	object = with_mini(zeros, 80 << 20);
+	object_describe(object, &opened);
+	CU_ASSERT_STRING_EQUAL(opened.note, "broken .gnu_debugdata");
+	object_close(object);
+	object = with_mini("junk", 4);
+	object_describe(object, &opened);
+	CU_ASSERT_STRING_EQUAL(opened.note, "broken .gnu_debugdata");
+	object_close(object);
 }
 
 static void broken_tables_cost_only_names(void)
@@ -222,6 +262,7 @@ static void changed_files(void)
 
 SUITE(object, {"names by file offset", names_by_file_offset},
       {"names this function", names_this_function}, {"says what is missing", says_what_is_missing},
+      {"packed symbols", packed_symbols},
       {"broken tables cost only names", broken_tables_cost_only_names},
       {"stripped functions have bounds", stripped_functions_have_bounds},
       {"debug files give names and lines", debug_files_give_names_and_lines},
