@@ -11,6 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* More samples than this, which no recording has, become a record a row. */
+#define RECORDS_MAX 10000000
+
 struct script {
 	FILE *out;
 	const struct selection *selection;
@@ -77,7 +80,7 @@ void export_perf_write(FILE *out, const struct selection *selection)
 		.target = report_head_name(profile),
 	};
 	script.time_ns = memory_new(owners_end(script.owners), sizeof(int64_t));
-	bool counts = !strcmp(selection->unit, "count");
+	bool counts = !strcmp(selection->unit, "count") && selection->kept <= RECORDS_MAX;
 	int64_t period = profile->period > 0 ? profile->period : 1;
 	for (uint32_t i = 0; i < profile->rows.n; i++) {
 		int64_t value = selection_row(selection, i);

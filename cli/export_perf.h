@@ -8,6 +8,6 @@
 
 struct selection;
 
-/* Where the selected column is a count, a record each; else a record a row, with the value as its
- * period. */
+/* Where the selected column is a count (of not too many), a record each; else a record a row, with
+ * the value as its period. */
 void export_perf_write(FILE *out, const struct selection *selection);

@@ -81,8 +81,8 @@ char *report_head_name(const struct profile *profile)
 
 static double hz_of(const struct profile *profile)
 {
-	if (profile->info && profile->info->has_hz)
-		return profile->info->hz;
+	if (profile->info) /* merged of several rates: none */
+		return profile->info->has_hz ? profile->info->hz : 0;
 	const char *unit = profile_string(profile, profile->period_type.unit);
 	return profile->period > 0 && !strcmp(unit, "nanoseconds") ? 1e9 / (double)profile->period
 								   : 0;
