@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What holds for every end-to-end test: nothing is left behind."""
 import os
+import signal
 import tempfile
 import time
 from pathlib import Path
@@ -44,6 +45,10 @@ def pytest_configure(config):
 
 
 def pytest_sessionstart(session):
+    # What runs the tests may ignore signals (a shell in the background does): the programs must not.
+    for sig in (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT):
+        if signal.getsignal(sig) == signal.SIG_IGN:
+            signal.signal(sig, signal.default_int_handler if sig == signal.SIGINT else signal.SIG_DFL)
     for name in probe.PROGRAMS:
         if not (probe.BUILD / name).exists():
             pytest.exit(f"{probe.BUILD / name} is not built", returncode=2)

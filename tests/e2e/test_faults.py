@@ -208,8 +208,8 @@ def test_missing_capability(tmp_path, busy, missing):
 
 
 def test_no_btf(tmp_path, busy):
-    script = 'mount -t tmpfs none /sys/kernel/btf && exec "$@"'
-    result = probe.run("/usr/bin/unshare", "-m", "sh", "-c", script, "sh", BUILD / "probe", "record", "-p", busy, "1s",
+    script = 'mount --make-rprivate /sys && mount -t tmpfs none /sys/kernel/btf && exec "$@"'
+    result = probe.run("/usr/bin/unshare", "-m", "--propagation", "unchanged", "sh", "-c", script, "sh", BUILD / "probe", "record", "-p", busy, "1s",
                        cwd=tmp_path)
     refused(result, 1, "BTF")
     assert "perf record" in result.hint
