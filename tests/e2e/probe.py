@@ -299,7 +299,19 @@ def our_processes(build=None):
 
 
 def bpf_objects():
-    """All BPF programs, maps and links: {("prog", id), …}."""
+    """BPF programs, maps and links that our processes hold, by their fds: {("prog", id), …}."""
+    found = set()
+    for pid in our_processes():
+        with contextlib.suppress(OSError):
+            for path in Path(f"/proc/{pid}/fdinfo").iterdir():
+                with contextlib.suppress(OSError):
+                    for kind, number in re.findall(r"^(prog|map|link)_id:\s*(\d+)", path.read_text(), re.M):
+                        found.add((kind, int(number)))
+    return found
+
+
+def still_there(objects):
+    """Those of these BPF objects that the kernel still has."""
     import json
     found = set()
     for kind in ("prog", "map", "link"):
@@ -307,7 +319,9 @@ def bpf_objects():
         # A link may go while they are listed: bpftool fails and is asked again.
         if listed.code == 0 and listed.out.strip():
             found |= {(kind, o["id"]) for o in json.loads(listed.out)}
-    return found
+        else:
+            found |= {o for o in objects if o[0] == kind}
+    return found & objects
 
 
 # Profiles.

@@ -5,17 +5,21 @@ import concurrent.futures
 import probe
 
 
-def test_200_cycles(tmp_path):
-    """fds of the target, BPF programs, maps, links, processes: the same after 200 recordings."""
+def test_60_cycles(tmp_path):
+    """Nothing that any of these recordings had is left: processes, BPF programs, maps, links. (200 and
+    more by one daemon: test_soak.py.)"""
     with probe.target("shares", 600) as popen:
         def cycle(i):
             return probe.probe("record", "-p", popen.pid, "-F", 999, "-o", tmp_path / f"{i}.pb.gz", "30ms")
 
-        before = probe.bpf_objects()
+        held = set()
         with concurrent.futures.ThreadPoolExecutor(3) as pool:
-            results = list(pool.map(cycle, range(200)))
+            results = [pool.submit(cycle, i) for i in range(60)]
+            while not all(r.done() for r in results):
+                held |= probe.bpf_objects()
+        codes = [r.result().code for r in results]
         # 6: in 30 ms of a busy machine the target may not have run at all.
-        assert not [r for r in results if r.code not in (0, 6)]
-        assert [r.code for r in results].count(0) > 180
-        probe.wait_for(lambda: probe.bpf_objects() <= before, 3, "all BPF objects to be gone")
+        assert set(codes) <= {0, 6} and codes.count(0) > 50
+        assert len({kind for kind, _ in held}) == 3
+        probe.wait_for(lambda: not probe.still_there(held), 5, "all BPF objects to be gone")
         assert not probe.our_processes()

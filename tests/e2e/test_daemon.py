@@ -83,16 +83,20 @@ def other_status(server):
 
 def test_client_that_goes_away_frees_all(server, tmp_path):
     with probe.target("shares", 60) as target:
-        server.record("-p", target.pid, "-o", tmp_path / "warm.pb.gz", "300ms")
-        before, fds = probe.bpf_objects(), daemon.fds(server.engine())
-        for _ in range(5):
+        def leave():
             running = server.recording("-p", target.pid, "-F", "999", "-o", tmp_path / "x.pb.gz")
             running.stderr.readline()
             time.sleep(0.1)
             running.kill()
             running.communicate()
-        probe.wait_for(lambda: probe.bpf_objects() == before, 5, "BPF objects to go")
-        probe.wait_for(lambda: daemon.fds(server.engine()) == fds, 5, "fds to go")
+            probe.wait_for(lambda: 3 not in other_status(server), 5, "the recording to end")
+
+        leave()
+        before, fds = probe.bpf_objects(), daemon.fds(server.engine())
+        for _ in range(5):
+            leave()
+        probe.wait_for(lambda: probe.bpf_objects() <= before, 5, "BPF objects to go")
+        probe.wait_for(lambda: daemon.fds(server.engine()) <= fds, 5, "fds to go")
 
 
 def test_stop_while_recording(tmp_path):

@@ -22,16 +22,18 @@ def kill(pid):
 
 
 def at_a_random_moment(server, target, tmp_path, victim):
-    """A recording during which victim() is killed. (exit status, stderr, whether there is a file)"""
+    """A recording during which victim() is killed. (exit status, stderr, whether there is a
+    file), and the BPF objects there were."""
     out = tmp_path / "x.pb.gz"
     out.unlink(missing_ok=True)
     client = server.recording("-p", target.pid, "-F", "999", "-o", out, "400ms")
     time.sleep(random.uniform(0, 0.6))
+    held = probe.bpf_objects()
     pid = victim(client)
     if pid:
         kill(pid)
     err = client.communicate(timeout=30)[1].decode()
-    return client.returncode, err, out.exists()
+    return (client.returncode, err, out.exists()), held
 
 
 def assert_reason(code, err, there):
@@ -44,20 +46,17 @@ def assert_reason(code, err, there):
     assert len(said) == 1 and not there, (code, err, there)
 
 
-def gone(before):
-    return lambda: not probe.our_processes() and probe.bpf_objects() <= before
-
-
 @pytest.mark.parametrize("which", ["engine", "broker"])
 def test_engine_or_broker(tmp_path, which):
-    before = probe.bpf_objects()
     with probe.target("shares", 3600) as target:
         for _ in range(MOMENTS):
             with Daemon(tmp_path) as server:
                 victim = server.engine() if which == "engine" else server.pid
-                assert_reason(*at_a_random_moment(server, target, tmp_path, lambda _: victim))
-                # What was killed takes the rest along: within a second, and it is asked 20 ms late.
-                probe.wait_for(gone(before), 2, "everything to be gone")
+                end, held = at_a_random_moment(server, target, tmp_path, lambda _: victim)
+                assert_reason(*end)
+                # What was killed takes the rest along.
+                probe.wait_for(lambda: not probe.our_processes(), 1.5, "all processes to be gone")
+                probe.wait_for(lambda: not probe.still_there(held), 1.5, "BPF objects to be gone")
                 server.popen.wait(5)
             assert not [p for p in tmp_path.iterdir() if p.name.startswith(".")], "a file is left"
 
@@ -72,7 +71,7 @@ def test_worker_or_client(tmp_path, which):
             return client.pid if which == "client" else next(iter(server.workers()), 0)
 
         for _ in range(MOMENTS):
-            code, err, there = at_a_random_moment(server, target, tmp_path, victim)
+            (code, err, there), _ = at_a_random_moment(server, target, tmp_path, victim)
             if which == "client":
                 assert code in (0, -signal.SIGKILL), (code, err)
             else:
