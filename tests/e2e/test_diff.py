@@ -2,6 +2,7 @@
 """`probe diff` on recordings."""
 import json
 import os
+import re
 
 import pytest
 
@@ -23,7 +24,8 @@ def runs(tmp_path_factory):
 def test_unchanged(runs):
     result = probe.probe_ok("diff", "0.pb.gz", "1.pb.gz", "--fail-over", "50%", cwd=runs)
     assert "cpu per run: " in result.out and "share_half" in result.out
-    assert "0 of " in result.out
+    # One in twenty comparisons may call one changed that is not; hardly any two.
+    assert re.search(r"^[01] of \d+ functions surely changed", result.out, re.M)
 
 
 def test_changed(runs):
