@@ -263,6 +263,8 @@ static int on_debug_file(struct broker *broker, const struct broker_request *req
 	if (request->n_build_id > sizeof(request->build_id))
 		return -EPROTO;
 	int code = debug_files_open(request->build_id, request->n_build_id, &file);
+	if (code == -EOPNOTSUPP)
+		err_set(err, code, ERR_FAILED, "on a FUSE file system that is not root's");
 	if (!code)
 		answer_add(answer, file);
 	return code;

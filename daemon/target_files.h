@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 enum {
 	/* For a file on a file system that hangs (FUSE, NFS): a local one opens in microseconds. */
@@ -28,7 +29,9 @@ struct target_mapping {
 	uint64_t start, end, dev, inode; /* as in /proc/PID/maps; dev: makedev() */
 };
 /* Opens the mapped file, read-only. -ENOENT: no such mapping, or not of a regular file; -ESTALE:
- * another file is mapped there; -EACCES: not executable; -ETIMEDOUT. */
+ * another file is mapped there; -EACCES: not executable; -EOPNOTSUPP: on a FUSE
+ * file system of a user, who could have whoever closes or reads the file wait for ever;
+ * -ETIMEDOUT. */
 int target_files_mapped(const struct target_mapping *mapping, int *fd);
 
 /* A line of /proc/PID/maps but for its path. False: no such line. */
@@ -37,6 +40,10 @@ struct target_line {
 	bool executable;
 };
 bool target_files_parse(const char *line, struct target_line *parsed);
+
+/* Whether the FUSE file system with this device is one that root mounted, as `mountinfo`
+ * (proc_pid_mountinfo(5)) tells; what is not in there is another namespace's. */
+bool target_files_fuse_of_root(const char *mountinfo, dev_t dev);
 
 /* Has a child call open_it(what, fd) and passes its fd here; past the limit the child is killed:
  * -ETIMEDOUT. */

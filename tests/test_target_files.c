@@ -9,6 +9,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/pidfd.h>
@@ -221,6 +222,27 @@ static void judges_what_is_mapped(void)
 	munmap(code, 4096);
 }
 
+static void knows_whose_fuse_it_is(void)
+{
+	char path[] = "/tmp/probe-test-XXXXXX";
+	int fd guard_fd = mkstemp(path);
+	dprintf(fd,
+		"22 1 254:0 / / rw,relatime - ext4 /dev/vda rw,user_id=0\n"
+		"36 22 0:45 / /mnt/a rw,nosuid shared:1 - fuse.sshfs host:/a rw,user_id=1000,"
+		"group_id=1000,allow_other\n"
+		"37 22 0:46 / /mnt/b\\040c rw - fuse.x x,user_id=0 rw,user_id=1001,group_id=0\n"
+		"38 22 0:47 / /mnt/d rw master:2 - fuse.ntfs-3g /dev/sdb rw,user_id=0,group_id=0"
+		"\n"
+		"39 22 0:48 / /mnt/e rw - virtiofs root rw\n"
+		"40 22 0:49 / /mnt/f rw - fuse.y y rw,group_id=0\n"
+		"41 22 0:50 / /mnt/g rw\n");
+	static const bool of_root[] = {false, false, true, true, false, false, false};
+	for (unsigned i = 0; i < sizeof(of_root); i++)
+		CU_ASSERT_EQUAL(target_files_fuse_of_root(path, makedev(0, 45 + i)), of_root[i]);
+	CU_ASSERT_FALSE(target_files_fuse_of_root("/nowhere", makedev(0, 47)));
+	unlink(path);
+}
+
 static int open_hanging(const void *fifo, int *fd)
 {
 	*fd = open(fifo, O_RDONLY | O_CLOEXEC);
@@ -262,4 +284,5 @@ SUITE(target_files, {"parses lines", parses_lines}, {"refuses lines", refuses_li
       {"pidfds are checked", pidfds_are_checked},
       {"threads have a process", threads_have_a_process}, {"opens maps", opens_maps},
       {"opens the mapped file", opens_the_mapped_file}, {"opens nothing else", opens_nothing_else},
-      {"judges what is mapped", judges_what_is_mapped}, {"ends what hangs", ends_what_hangs});
+      {"judges what is mapped", judges_what_is_mapped}, {"ends what hangs", ends_what_hangs},
+      {"knows whose fuse it is", knows_whose_fuse_it_is});
