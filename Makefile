@@ -43,7 +43,7 @@ skeletons := $(skeleton) $(wildcard $(B)/gen/bpf/scheduler.skel.h)
 
 common_libs := -lprotobuf-c -lzstd -lz -lxxhash
 symbolizer_libs := -lelf -lseccomp -liberty -llzma $(common_libs)
-daemon_libs := -lbpf -lelf -lsystemd -lseccomp -lcap-ng $(common_libs)
+daemon_libs := -lbpf -lelf -lsystemd -lseccomp -lcap-ng -linih $(common_libs)
 cli_libs := -ljansson -lm $(common_libs)
 unit_libs := -lcunit -ldw $(sort $(symbolizer_libs) $(daemon_libs) $(cli_libs))
 

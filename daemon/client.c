@@ -283,7 +283,9 @@ static void on_record(struct client *client, Probe__Message *message_take)
 	client->record = message_take;
 	client->state = RECORDING;
 	client->engine->n_recordings++;
-	int code = engine_prepare(client->engine, &err);
+	int code = engine_may_record(client->engine, client, &err);
+	if (!code)
+		code = engine_prepare(client->engine, &err);
 	if (!code)
 		code = session_new(client->engine->sampler, message_take->record, &client->session,
 				   &err);
@@ -477,6 +479,11 @@ void client_free(struct client *client)
 	message_free(client->record);
 	free(client->packed.at);
 	free(client);
+}
+
+bool client_records(const struct client *client)
+{
+	return client->state == RECORDING;
 }
 
 const struct session *client_session(const struct client *client)

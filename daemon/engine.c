@@ -19,6 +19,7 @@
 #include "daemon/asker.h"
 #include "daemon/audit.h"
 #include "daemon/client.h"
+#include "daemon/config.h"
 #include "daemon/confine.h"
 #include "daemon/launch.h"
 #include "daemon/listener.h"
@@ -183,6 +184,27 @@ int engine_add_client(struct engine *engine, int socket_take)
 	return arm_tick(engine);
 }
 
+int engine_may_record(const struct engine *engine, const struct client *client, struct err *err)
+{
+	uint32_t all = 0, own = 0, pid, uid, own_uid;
+	client_peer(client, &pid, &own_uid);
+	for (uint32_t i = 0; i < engine->n_clients; i++) {
+		if (!client_records(engine->clients[i]))
+			continue;
+		client_peer(engine->clients[i], &pid, &uid);
+		all++;
+		own += uid == own_uid;
+	}
+	if (all > engine->config->recordings)
+		return err_set(err, -EBUSY, ERR_FAILED, "%u recordings are running already",
+			       engine->config->recordings);
+	if (own > engine->config->recordings_per_uid)
+		return err_set(err, -EBUSY, ERR_FAILED,
+			       "uid %u runs as many recordings as it may already: %u", own_uid,
+			       engine->config->recordings_per_uid);
+	return 0;
+}
+
 static void on_client(void *context, int socket_take)
 {
 	engine_add_client(context, socket_take);
@@ -210,10 +232,11 @@ static int on_stop(sd_event_source *source, const struct signalfd_siginfo *info,
 					  on_patience_end, engine);
 }
 
-static int init(struct engine *engine, int broker_socket)
+static int init(struct engine *engine, int broker_socket, const struct config *config)
 {
 	signal(SIGPIPE, SIG_IGN);
-	*engine = (struct engine){.asker = asker_new(broker_socket), .started_ns = clock_now_ns()};
+	*engine = (struct engine){
+		.config = config, .asker = asker_new(broker_socket), .started_ns = clock_now_ns()};
 	if (!engine->asker)
 		return -ENOMEM;
 	int code = sd_event_new(&engine->event);
@@ -240,11 +263,11 @@ static void deinit(struct engine *engine)
 	asker_free(engine->asker);
 }
 
-int engine_run(int client_socket, int broker_socket)
+int engine_run(int client_socket, int broker_socket, const struct config *config)
 {
 	struct engine engine;
 	launch_quiet();
-	int code = init(&engine, broker_socket);
+	int code = init(&engine, broker_socket, config);
 	if (code >= 0)
 		code = confine_engine(NULL);
 	if (code >= 0)
@@ -255,11 +278,11 @@ int engine_run(int client_socket, int broker_socket)
 	return code ? 1 : 0;
 }
 
-int engine_serve(int listen_socket, int broker_socket)
+int engine_serve(int listen_socket, int broker_socket, const struct config *config)
 {
 	struct engine engine;
 	setsid(); /* a terminal's signals go to the broker, which passes them on */
-	int code = init(&engine, broker_socket);
+	int code = init(&engine, broker_socket, config);
 	if (code >= 0)
 		code = sd_event_add_signal(engine.event, NULL, SIGTERM, on_stop, &engine);
 	if (code >= 0)

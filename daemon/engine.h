@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 struct asker;
+struct config;
 struct err;
 struct listener;
 struct symbolizer;
@@ -18,6 +19,7 @@ typedef struct sd_event_source sd_event_source;
 /* What clients share. Private to the engine's process; sampler and symbolizer come with the first
  * recording. */
 struct engine {
+	const struct config *config;
 	sd_event *event;
 	struct asker *asker;
 	struct sampler *sampler;
@@ -34,11 +36,13 @@ struct engine {
 
 /* Runs as the process: serves the one client on `client_socket` (both sockets are taken), until it
  * is done or gone, or the broker is. Returns the exit status. */
-int engine_run(int client_socket, int broker_socket);
+int engine_run(int client_socket, int broker_socket, const struct config *config);
 /* The same for all clients who connect to `listen_socket`, until SIGTERM or SIGINT, which are
  * blocked: recordings then end as if their clients had asked for it. */
-int engine_serve(int listen_socket, int broker_socket);
+int engine_serve(int listen_socket, int broker_socket, const struct config *config);
 /* A new client: takes the socket, also when it fails (then the socket is closed). */
 int engine_add_client(struct engine *engine, int socket_take);
+/* Whether this client may begin one more recording (it counts as one already). */
+int engine_may_record(const struct engine *engine, const struct client *client, struct err *err);
 /* Makes sampler and symbolizer when they are not there yet. */
 int engine_prepare(struct engine *engine, struct err *err);

@@ -77,8 +77,8 @@ static void follow_parent(pid_t parent, int signal)
 		raise(signal);
 }
 
-static _Noreturn void engine_child(int (*run)(int, int), int socket, int broker_socket,
-				   pid_t parent)
+static _Noreturn void engine_child(launch_run *run, int socket, int broker_socket,
+				   const struct config *config, pid_t parent)
 {
 	struct err err = {0};
 	prctl(PR_SET_NAME, "probed-engine", 0, 0, 0);
@@ -90,10 +90,10 @@ static _Noreturn void engine_child(int (*run)(int, int), int socket, int broker_
 	}
 	privileges_limit_engine();
 	follow_parent(parent, SIGUSR2);
-	exit(run(socket, broker_socket));
+	exit(run(socket, broker_socket, config));
 }
 
-int launch_engine(int (*run)(int socket, int broker_socket), int socket,
+int launch_engine(launch_run *run, int socket, const struct config *config,
 		  struct launch_engine *engine, struct err *err)
 {
 	int pair[2];
@@ -105,7 +105,7 @@ int launch_engine(int (*run)(int socket, int broker_socket), int socket,
 	pid_t pid = fork();
 	if (pid == 0) {
 		close(pair[0]);
-		engine_child(run, socket, pair[1], parent);
+		engine_child(run, socket, pair[1], config, parent);
 	}
 	code = pid < 0 ? -errno : 0;
 	close(pair[1]);

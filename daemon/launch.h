@@ -5,6 +5,7 @@
 
 #include <sys/types.h>
 
+struct config;
 struct err;
 
 /* Uids (and gids) of the embedded trio and of a daemon without accounts of its own: from the range
@@ -23,9 +24,10 @@ struct launch_engine {
 	int pidfd;	   /* -1: none */
 };
 /* Forks the engine, which runs `run` with `socket` (borrowed: the client's, or one to listen on)
- * and its end of a new packet pair. When the broker ends, the engine has half a second to tell its
+ * its end of a new packet pair, and `config` (borrowed). When the broker ends, the engine has half a second to tell its
  * clients. */
-int launch_engine(int (*run)(int socket, int broker_socket), int socket,
+typedef int launch_run(int socket, int broker_socket, const struct config *config);
+int launch_engine(launch_run *run, int socket, const struct config *config,
 		  struct launch_engine *engine, struct err *err);
 
 struct launch_worker {

@@ -17,17 +17,18 @@
 
 #include "common/err.h"
 #include "daemon/broker.h"
+#include "daemon/config.h"
 #include "daemon/engine.h"
 #include "daemon/launch.h"
 #include "daemon/listener.h"
 #include "daemon/privileges.h"
 
 static const char usage[] =
-	"Usage: probed [--socket PATH]\n"
+	"Usage: probed [--socket PATH] [--config FILE]\n"
 	"Serves recordings to `probe`, in the foreground.\n"
 	"  --socket PATH   listens there (" LISTENER_PATH ")\n"
-	"  --embedded FD   serves the one client on this socket: `probe` without "
-	"a daemon\n"
+	"  --config FILE   limits (" CONFIG_PATH ", where there is one)\n"
+	"  --embedded FD   serves the one client on this socket: `probe` without a daemon\n"
 	"  --version  --help\n";
 
 static int complain(const struct err *err)
@@ -48,10 +49,10 @@ static int only_root(struct err *err)
 }
 
 /* Forks the engine, gives up what the broker does not keep. The rest of main is broker_run(). */
-static int become_broker(int (*run)(int, int), int socket, struct launch_engine *engine,
-			 int *program, struct err *err)
+static int become_broker(launch_run *run, int socket, const struct config *config,
+			 struct launch_engine *engine, int *program, struct err *err)
 {
-	int code = launch_engine(run, socket, engine, err);
+	int code = launch_engine(run, socket, config, engine, err);
 	if (code)
 		return code;
 	/* Missing, it is named when the engine asks for a worker: a recording without names. */
@@ -95,11 +96,13 @@ static int run_embedded(const char *number)
 {
 	struct err err = {0};
 	struct launch_engine engine = {.broker_socket = -1};
+	struct config config;
 	int client = -1, program = -1;
+	config_init(&config);
 	if (inherit_socket(number, &client, &err) || only_root(&err))
 		return complain(&err);
 	leave_terminal();
-	if (become_broker(engine_run, client, &engine, &program, &err))
+	if (become_broker(engine_run, client, &config, &engine, &program, &err))
 		return complain(&err);
 	close(client);
 	launch_quiet();
@@ -141,19 +144,21 @@ static void take_stops(int pidfd, const sigset_t *before)
 	sigprocmask(SIG_SETMASK, &open, NULL);
 }
 
-static int run_daemon(const char *path)
+static int run_daemon(const char *path, const char *config_path)
 {
 	struct err err = {0};
 	struct launch_engine engine = {.broker_socket = -1, .pidfd = -1};
 	struct listener_socket listening = {.fd = -1};
+	struct config config;
 	int program = -1;
 	sigset_t before;
-	if (only_root(&err))
+	config_init(&config);
+	if (only_root(&err) || config_read(&config, config_path, &err))
 		return complain(&err);
 	block_stops(&before);
 	if (listener_open(path, &listening, &err))
 		return complain(&err);
-	int code = become_broker(engine_serve, listening.fd, &engine, &program, &err);
+	int code = become_broker(engine_serve, listening.fd, &config, &engine, &program, &err);
 	close(listening.fd);
 	if (code) {
 		listener_remove(&listening);
@@ -174,11 +179,12 @@ int main(int argc, char **argv)
 	static const struct option options[] = {
 		{"embedded", required_argument, NULL, 'e'},
 		{"socket", required_argument, NULL, 's'},
+		{"config", required_argument, NULL, 'c'},
 		{"version", no_argument, NULL, 'v'},
 		{"help", no_argument, NULL, 'h'},
 		{0},
 	};
-	const char *embedded = NULL, *path = NULL;
+	const char *embedded = NULL, *path = NULL, *config = NULL;
 	for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
 		switch (option) {
 		case 'e':
@@ -186,6 +192,9 @@ int main(int argc, char **argv)
 			break;
 		case 's':
 			path = optarg;
+			break;
+		case 'c':
+			config = optarg;
 			break;
 		case 'v':
 			puts("probed " VERSION);
@@ -197,9 +206,9 @@ int main(int argc, char **argv)
 			return ERR_USAGE;
 		}
 	}
-	if (optind != argc || (embedded && path)) {
+	if (optind != argc || (embedded && (path || config))) {
 		fputs(usage, stderr);
 		return ERR_USAGE;
 	}
-	return embedded ? run_embedded(embedded) : run_daemon(path ? path : LISTENER_PATH);
+	return embedded ? run_embedded(embedded) : run_daemon(path ? path : LISTENER_PATH, config);
 }

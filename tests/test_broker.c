@@ -372,7 +372,7 @@ static _Noreturn void hang_on(int client_socket)
 		pause();
 }
 
-static int hang(int client_socket, int broker_socket)
+static int hang(int client_socket, int broker_socket, const struct config *config)
 {
 	hang_on(client_socket);
 }
@@ -385,7 +385,7 @@ static void a_hung_engine_dies_with_the_broker(void)
 	pid_t parent = fork();
 	if (parent == 0) {
 		struct launch_engine launched;
-		if (!launch_engine(hang, client[1], &launched, NULL))
+		if (!launch_engine(hang, client[1], NULL, &launched, NULL))
 			pause();
 		_exit(1);
 	}
