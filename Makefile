@@ -58,6 +58,7 @@ help:
 	'make deps       install the packages needed (Debian 12, as root)' \
 	'make demo       deps, build, record 10 s of PID=… or of a sample workload' \
 	'make check      deps, build, all tests' \
+	'make check-kernels  what touches BPF, on Linux 6.1 and 6.12, emulated' \
 	'make bench      cost and accuracy, beside perf' \
 	'make install    DESTDIR= PREFIX=/usr/local' \
 	'make format     run clang-format' \
