@@ -4,6 +4,10 @@
 
 #include "bpf/maps.h"
 
+enum {
+	COUNT_WAKE_NS = 2000000
+};
+
 static __always_inline void count(enum counter which)
 {
 	__u32 cpu = bpf_get_smp_processor_id();
@@ -36,4 +40,14 @@ static __always_inline __u64 count_ring_flags(void)
 {
 	return bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA) > RING_BYTES / 4 ? BPF_RB_FORCE_WAKEUP
 									    : BPF_RB_NO_WAKEUP;
+}
+
+/* The same for a sample whose walk met code that the engine has yet to learn of: it should, soon.
+ */
+static __always_inline __u64 count_ring_flags_missed(__u64 now_ns, __u64 *woken_ns)
+{
+	if (now_ns - *woken_ns < COUNT_WAKE_NS)
+		return count_ring_flags();
+	*woken_ns = now_ns;
+	return BPF_RB_FORCE_WAKEUP;
 }

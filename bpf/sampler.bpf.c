@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include "bpf/life.h"
 #include "bpf/times.h"
-#include "bpf/walk.h"
+#include "bpf/copy.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -39,16 +39,22 @@ static __always_inline bool sampler_sample(struct bpf_perf_event_data *ctx, stru
 		count(COUNTER_RING_FULL_STACK);
 		return false;
 	}
+	bool missed = false;
 	if (config->flags & SESSION_USER) {
 		__u32 end = walk_user(s, ctx, task, space, config->flags);
 		count_walk_end(end);
+		missed = walk_missed(&s->walk, end);
 		if (end != WALK_NO_REGISTERS &&
 		    !stacks_send(s, end, config->salt, &sample.user_hash, &sample.user_check)) {
 			count(COUNTER_RING_FULL_STACK);
 			return false;
 		}
 	}
-	if (!sampler_send(&sample, count_ring_flags())) {
+	if (missed)
+		copy_send(s, ctx, task, &sample);
+	__u64 flags =
+		missed ? count_ring_flags_missed(sample.time_ns, &s->woken_ns) : count_ring_flags();
+	if (!sampler_send(&sample, flags)) {
 		count(COUNTER_RING_FULL_SAMPLE);
 		return false;
 	}

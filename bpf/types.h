@@ -58,6 +58,7 @@ enum walk_end {
 	WALK_NO_REGISTERS, /* the thread has no user registers (kernel thread) */
 	WALK_32BIT,	   /* a 32-bit process */
 	WALK_BUDGET,	   /* more steps than a walk may take */
+	WALK_NO_TABLE,	   /* the unwind table of the code was not there yet */
 	WALK_ENDS,
 };
 
@@ -70,6 +71,7 @@ enum event_kind {
 	EVENT_EXEC,
 	EVENT_EXIT,
 	EVENT_THREAD,
+	EVENT_COPY,
 };
 struct event {
 	__u32 kind;  /* enum event_kind */
@@ -105,6 +107,24 @@ struct sample_event {
 	char comm[COMM_BYTES]; /* of the thread; may hold any byte */
 };
 TYPES_ASSERT_SIZE(struct sample_event, 80);
+
+/* Before a sample whose walk met code that the engine has yet to learn of: what it takes to walk
+ * again. Sent within a budget (copy.h). */
+struct copy_event {
+	struct event event;
+	__u64 time_ns; /* of the sample */
+	__u32 cpu;     /* of the sample */
+	__u32 flags;   /* enum frame_flags of the leaf */
+	__u64 pc;
+	__u64 reg[16]; /* by DWARF number; [7] is the stack pointer */
+	__u32 bytes;   /* of the stack, from the stack pointer up */
+	__u32 pad;
+	__u8 stack[];
+};
+TYPES_ASSERT_SIZE(struct copy_event, 168);
+enum {
+	COPY_BYTES_MAX = 16 << 10
+};
 
 /* fork (a new process, not a new thread), exec and exit (of the last thread) of a taken process. */
 struct life_event {
@@ -208,12 +228,15 @@ TYPES_ASSERT_SIZE(struct session_config, 32);
 struct space {
 	__u64 range; /* first mapping << 32 | number of mappings; sorted by start */
 };
+enum {
+	MAPPING_TABLE_PENDING = 0x7fffffff /* it is being made */
+};
 struct mapping {
 	__u64 start; /* executable bytes [start, end) of the process */
 	__u64 end;
 	__u64 offset; /* file offset of start */
 	__u32 object; /* the engine's number; 0: no file it could open (JIT code), a FRAME_RAW */
-	__u32 table;  /* unwind rows of the object, 0: none yet */
+	__u32 table;  /* unwind rows of the object, 0: none; or MAPPING_TABLE_PENDING */
 };
 TYPES_ASSERT_SIZE(struct mapping, 32);
 

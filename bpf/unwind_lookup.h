@@ -7,6 +7,10 @@
 
 #include "bpf/unwind_types.h"
 
+#ifndef __always_inline
+#define __always_inline inline __attribute__((always_inline))
+#endif
+
 /* Number of the first row of [first, first + n) that begins behind `pc`. */
 static __always_inline __u32 unwind_search(__u32 first, __u32 n, __u32 pc)
 {

@@ -116,7 +116,7 @@ static __always_inline long unwind_restore(struct unwind_state *s, const struct 
 /* UNWIND_STEPPED, or why the walk ends here (enum walk_end). */
 static __always_inline __u32 unwind_step(struct unwind_state *s, const struct unwind_rule *rule)
 {
-	__u64 sp = s->reg[UNWIND_RSP], cfa, pc;
+	__u64 sp = s->reg[UNWIND_RSP], cfa = 0, pc = 0;
 	if (rule->ra == UNWIND_RA_ROOT)
 		return WALK_ROOT;
 	if (rule->cfa == UNWIND_CFA_SIGNAL)

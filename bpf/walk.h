@@ -82,7 +82,11 @@ static __always_inline bool walk_push(struct scratch *s)
 static __always_inline __u32 walk_step(struct walk *walk)
 {
 	__u32 number = 0;
-	if (walk->hit.object && walk->hit.table && !(walk->session_flags & SESSION_BY_POINTER))
+	bool by_table =
+		walk->hit.object && walk->hit.table && !(walk->session_flags & SESSION_BY_POINTER);
+	if (by_table && walk->hit.table == MAPPING_TABLE_PENDING)
+		return WALK_NO_TABLE;
+	if (by_table)
 		number = unwind_find(walk->hit.table,
 				     walk_address(walk) - walk->hit.start + walk->hit.offset);
 	const struct unwind_rule *rule = number ? unwind_rule_at(number) : NULL;
@@ -111,6 +115,13 @@ static long walk_frame(__u32 i, void *data)
 	}
 	loop->end = walk_step(walk);
 	return loop->end != UNWIND_STEPPED;
+}
+
+/* Whether the walk ended at code that is not in the mappings, or may be (a space not read yet). */
+static __always_inline bool walk_missed(const struct walk *walk, __u32 end)
+{
+	return end == WALK_NO_MAPPING || end == WALK_NO_TABLE ||
+	       (end != WALK_ROOT && !walk->hit.end);
 }
 
 /* Walks into the scratch memory. Returns why the walk ended; with WALK_NO_REGISTERS there is no

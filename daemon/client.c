@@ -31,6 +31,7 @@
 #include "daemon/packer.h"
 #include "daemon/sampler.h"
 #include "daemon/session.h"
+#include "daemon/unwind_late.h"
 #include "daemon/status.h"
 
 enum {
@@ -404,9 +405,11 @@ static void tick_recording(struct client *client)
 		return;
 	if (!client->said_started && client->session->state == SESSION_SAMPLING)
 		say_started(client);
-	if (client->state == RECORDING && client->session->state == SESSION_STOPPED)
+	bool stopped = client->session->state == SESSION_STOPPED;
+	if (client->state == RECORDING && stopped &&
+	    unwind_late_is_empty(client->session->sampler->late))
 		begin_naming(client);
-	else if (client->state == RECORDING)
+	else if (client->state == RECORDING && !stopped)
 		say_progress(client, PROBE__PROGRESS__PHASE__SAMPLING);
 }
 

@@ -124,6 +124,7 @@ const char *counters_end_name(unsigned walk_end)
 		[WALK_NO_REGISTERS] = "no_registers",
 		[WALK_32BIT] = "32_bit",
 		[WALK_BUDGET] = "budget",
+		[WALK_NO_TABLE] = "no_table",
 	};
 	return walk_end < WALK_ENDS && names[walk_end] ? names[walk_end] : "?";
 }

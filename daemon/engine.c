@@ -25,6 +25,7 @@
 #include "daemon/listener.h"
 #include "daemon/symbolizer.h"
 #include "daemon/sampler.h"
+#include "daemon/unwind_late.h"
 #include "daemon/unwind_loader.h"
 
 /* How often the ring is drained and clients are looked after. The ring wakes us before when it
@@ -99,6 +100,7 @@ static int on_broker(sd_event_source *source, int fd, uint32_t revents, void *us
 static void on_tables_ready(void *context)
 {
 	struct engine *engine = context;
+	unwind_late_run(engine->sampler->late, true);
 	for (uint32_t i = 0; i < engine->n_clients; i++)
 		client_tick(engine->clients[i]);
 }

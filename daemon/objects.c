@@ -95,11 +95,18 @@ static bool same_inode(const void *context, uint32_t number, const void *key)
 	return object->inode == wanted->inode && object->dev == wanted->dev;
 }
 
+static void want_table(struct objects *objects, uint32_t number)
+{
+	objects->at[number].table_evicted = false;
+	objects->at[number].table_pending = true;
+	*array_add(&objects->wanted) = number;
+}
+
 static uint32_t add(struct objects *objects, const struct object *object)
 {
 	*array_add(objects) = *object;
 	if (object->fd >= 0 || object->kind == OBJECT_VDSO)
-		*array_add(&objects->wanted) = objects->n - 1;
+		want_table(objects, objects->n - 1);
 	return objects->n - 1;
 }
 
@@ -124,8 +131,7 @@ uint32_t objects_find(struct objects *objects, struct asker *asker, uint32_t pid
 	uint32_t known = index_find(&objects->by_inode, hash, same_inode, objects, &key);
 	if (known && unchanged(&objects->at[known])) {
 		if (objects->at[known].table_evicted)
-			*array_add(&objects->wanted) = known;
-		objects->at[known].table_evicted = false;
+			want_table(objects, known);
 		return known;
 	}
 

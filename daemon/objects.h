@@ -20,6 +20,7 @@ struct object {
 	int code;	    /* 0 or why there is no fd */
 	uint32_t table;	    /* unwind rows: number, 0: none */
 	bool table_evicted; /* it has none for want of room: wanted when it is mapped again */
+	bool table_pending; /* it is being made */
 	enum {
 		OBJECT_FILE,
 		OBJECT_VDSO

@@ -92,6 +92,12 @@ uint32_t ring_check(const void *event, size_t bytes)
 		valid = bytes == sizeof(*life) && life->space < SPACES_MAX;
 		break;
 	}
+	case EVENT_COPY: {
+		const struct copy_event *copy = event;
+		valid = bytes >= sizeof(*copy) && copy->bytes <= COPY_BYTES_MAX &&
+			bytes == sizeof(*copy) + copy->bytes && copy->cpu < CPUS_MAX;
+		break;
+	}
 	case EVENT_THREAD:
 		valid = bytes == sizeof(struct thread_event);
 		break;
@@ -112,6 +118,10 @@ static void dispatch(struct ring *ring, const struct ring_handlers *to, const vo
 	case EVENT_SAMPLE:
 		if (to->on_sample)
 			to->on_sample(to->data, event);
+		break;
+	case EVENT_COPY:
+		if (to->on_copy)
+			to->on_copy(to->data, event);
 		break;
 	case EVENT_FORK:
 	case EVENT_EXEC:

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
+#include "common/clock.h"
 #include "common/err.h"
 #include "common/guard.h"
 #include "common/memory.h"
@@ -16,6 +17,7 @@
 #include "daemon/session.h"
 #include "daemon/sideband.h"
 #include "daemon/spaces.h"
+#include "daemon/unwind_late.h"
 #include "daemon/unwind_loader.h"
 #include "daemon/unwind_tables.h"
 
@@ -25,22 +27,26 @@ static void on_stack(void *context, const struct stack_event *event)
 	stacks_add(&sampler->stacks, event);
 }
 
-static void on_sample(void *context, const struct sample_event *event)
+/* Whole, or longer: a copy holds 16 KiB of the stack, not all of a deep one. */
+static bool late_is_better(const struct stack_event *late, const struct stack *other)
 {
-	struct sampler *sampler = context;
-	struct session *session =
-		event->session < SESSIONS_MAX ? sampler->sessions[event->session] : NULL;
+	return late->end == WALK_ROOT || late->end == WALK_DEPTH || late->n_frames > other->n;
+}
+
+/* Hands a sample to its session. `late`: its stack, walked after it came; NULL: the one it names.
+ */
+static void take(struct sampler *sampler, const struct sample_event *event, struct process *process,
+		 const struct stack_event *late)
+{
+	struct session *session = sampler->sessions[event->session];
+	uint32_t user = 0, kernel = 0;
 	if (!session)
 		return; /* its recording has just ended */
-	struct process *process = NULL;
-	uint32_t user = 0, kernel = 0;
-	if (event->user_hash) {
-		process = processes_find(sampler->processes, event->tgid);
-		if (!process)
-			process = processes_add(sampler->processes, event->tgid, -1);
+	if (event->user_hash)
 		user = stacks_find(&sampler->stacks, event->user_hash, event->user_check, process);
-		if (user && process && sampler->stacks.stacks.at[user].end == WALK_NO_MAPPING)
-			processes_missed(sampler->processes, process);
+	if (late && (!user || late_is_better(late, &sampler->stacks.stacks.at[user]))) {
+		stacks_add(&sampler->stacks, late);
+		user = stacks_find(&sampler->stacks, late->hash, late->check, process);
 	}
 	if (event->kernel_hash)
 		kernel = stacks_find(&sampler->stacks, event->kernel_hash, event->kernel_check,
@@ -49,7 +55,53 @@ static void on_sample(void *context, const struct sample_event *event)
 		session->lost_unknown++;
 		return;
 	}
+	if (user && process && sampler->stacks.stacks.at[user].end == WALK_NO_MAPPING)
+		processes_missed(sampler->processes, process);
 	session_on_sample(session, event, kernel, user);
+}
+
+static void on_late_sample(void *context, const struct sample_event *event,
+			   const struct stack_event *stack)
+{
+	struct sampler *sampler = context;
+	take(sampler, event, processes_find(sampler->processes, event->tgid), stack);
+}
+
+static void on_sample(void *context, const struct sample_event *event)
+{
+	struct sampler *sampler = context;
+	struct process *process = NULL;
+	if (!sampler->sessions[event->session])
+		return;
+	if (event->user_hash) {
+		process = processes_find(sampler->processes, event->tgid);
+		if (!process)
+			process = processes_add(sampler->processes, event->tgid, -1);
+	}
+	if (!unwind_late_keep(sampler->late, event))
+		take(sampler, event, process, NULL);
+	else if (process)
+		processes_missed(sampler->processes, process);
+}
+
+static void on_copy(void *context, const struct copy_event *copy)
+{
+	struct sampler *sampler = context;
+	unwind_late_on_copy(sampler->late, copy);
+}
+
+/* Its maps are what they were at that time when they were read since, or 50 ms have brought no news
+ * of a change. */
+static struct unwind_late_process look_up(void *context, uint32_t tgid, uint64_t time_ns)
+{
+	struct sampler *sampler = context;
+	const struct process *process = processes_find(sampler->processes, tgid);
+	if (!process || !process->space)
+		return (struct unwind_late_process){0};
+	return (struct unwind_late_process){.space = process->space,
+					    .ready = !process->stale &&
+						     (process->space->read_ns > time_ns ||
+						      clock_now_ns() - time_ns > 50 * 1000000)};
 }
 
 static void each_session(struct sampler *sampler, const struct life_event *event,
@@ -63,6 +115,8 @@ static void each_session(struct sampler *sampler, const struct life_event *event
 static void on_life(void *context, const struct life_event *event)
 {
 	struct sampler *sampler = context;
+	if (event->event.kind != EVENT_FORK)
+		unwind_late_hold(sampler->late, event->tgid);
 	switch (event->event.kind) {
 	case EVENT_FORK:
 		processes_on_fork(sampler->processes, event);
@@ -161,6 +215,8 @@ int sampler_new(struct asker *asker, struct sampler **sampler, struct err *err)
 		sampler_free(new);
 		return code;
 	}
+	new->late = unwind_late_new(new->objects, new->spaces, new->tables, look_up, on_late_sample,
+				    new);
 	open_sideband(new);
 	*sampler = new;
 	return 0;
@@ -174,6 +230,7 @@ void sampler_free(struct sampler *sampler)
 		close(sampler->life_links[i]);
 	stacks_deinit(&sampler->stacks);
 	locations_deinit(&sampler->locations);
+	unwind_late_free(sampler->late);
 	processes_free(sampler->processes);
 	spaces_free(sampler->spaces);
 	unwind_tables_free(sampler->tables);
@@ -193,6 +250,7 @@ void sampler_drain(struct sampler *sampler)
 		.data = sampler,
 		.on_stack = on_stack,
 		.on_sample = on_sample,
+		.on_copy = on_copy,
 		.on_life = on_life,
 		.on_thread = on_thread,
 	};
@@ -204,6 +262,7 @@ void sampler_drain(struct sampler *sampler)
 		sideband_drain(sampler->sideband, &maps);
 	processes_refresh(sampler->processes);
 	unwind_loader_look(sampler->loader);
+	unwind_late_run(sampler->late, unwind_loader_is_ready(sampler->loader));
 }
 
 int sampler_add_session(struct sampler *sampler, struct session *session)
@@ -231,6 +290,7 @@ static void forget(struct sampler *sampler)
 
 void sampler_remove_session(struct sampler *sampler, uint32_t slot)
 {
+	unwind_late_flush(sampler->late);
 	sampler->sessions[slot] = NULL;
 	for (uint32_t i = 0; i < SESSIONS_MAX; i++)
 		if (sampler->sessions[i])

@@ -17,6 +17,7 @@ struct ring;
 struct session;
 struct sideband;
 struct spaces;
+struct unwind_late;
 struct unwind_loader;
 struct unwind_tables;
 
@@ -32,6 +33,7 @@ struct sampler {
 	struct spaces *spaces;
 	struct unwind_tables *tables;
 	struct unwind_loader *loader; /* borrowed; set once there is a symbolizer */
+	struct unwind_late *late;
 	struct processes *processes;
 	struct locations locations;
 	struct stacks stacks;

@@ -18,6 +18,7 @@
 #include "daemon/processes.h"
 #include "daemon/procfs.h"
 #include "daemon/sampler.h"
+#include "daemon/unwind_late.h"
 #include "daemon/unwind_loader.h"
 
 static const uint64_t SECOND_NS = 1000000000;
@@ -479,6 +480,7 @@ void session_stop(struct session *session, Probe__Finished__Reason reason)
 		sampler_drain(session->sampler);
 		sum_counts(session);
 	}
+	unwind_late_hold(session->sampler->late, 0);
 	asker_drop(session->sampler->asker, session->slot, NULL);
 	forget_processes(session);
 }

@@ -136,6 +136,11 @@ static void drop_mappings(struct spaces *spaces, struct address_space *space)
 	space->room = 0;
 }
 
+static uint32_t table_of(const struct object *object)
+{
+	return object->table_pending ? (uint32_t)MAPPING_TABLE_PENDING : object->table;
+}
+
 static void publish(struct spaces *spaces, struct address_space *space)
 {
 	if (!space->slot)
@@ -157,7 +162,7 @@ static void publish(struct spaces *spaces, struct address_space *space)
 			.end = line->end,
 			.offset = line->offset,
 			.object = object,
-			.table = object ? objects_get(spaces->objects, object)->table : 0,
+			.table = object ? table_of(objects_get(spaces->objects, object)) : 0,
 		};
 	}
 	__atomic_store_n(&spaces->slots[space->slot].range,

@@ -37,7 +37,7 @@ int spaces_add(struct spaces *spaces, uint32_t pid, int maps_fd, struct address_
 int spaces_update(struct spaces *spaces, struct address_space *space, uint32_t pid, int maps_fd);
 struct address_space *spaces_ref(struct address_space *space);
 void spaces_unref(struct spaces *spaces, struct address_space *space);
-/* The object has a table now: all mappings of it name it. */
+/* The object has a table now, or (0) gets none: all mappings of it name it. */
 void spaces_set_table(struct spaces *spaces, uint32_t object, uint32_t table);
 /* Sets mapped[i] for objects (1 … n) that some space maps; others are left alone. */
 void spaces_mark_objects(const struct spaces *spaces, bool *mapped, uint32_t n);

@@ -50,9 +50,10 @@ static void on_table(void *context, int code, const char *words, const struct wo
 	if (!code)
 		code = unwind_tables_add(loader->tables, rules, table->n_rules, rows, table->n_rows,
 					 &number);
+	object->table = number;
+	object->table_pending = false;
+	spaces_set_table(loader->spaces, loader->asked, number);
 	if (!code) {
-		object->table = number;
-		spaces_set_table(loader->spaces, loader->asked, number);
 		loader->counts.loaded++;
 	} else if (code == -ENOSPC) {
 		loader->counts.no_room++;

@@ -185,3 +185,25 @@ uint32_t unwind_tables_rows(const struct unwind_tables *tables)
 {
 	return UNWIND_ROWS - tables->shared[UNWIND_TABLES_ROWS_FD].free.n_free;
 }
+
+/* The lookup of the programs, on our side of the arrays. */
+static const struct unwind_tables *looking;
+
+#define ELEMENT(name, type, array, entries)                                                        \
+	static const struct type *name(uint32_t number)                                            \
+	{                                                                                          \
+		return number < (entries) ? &looking->array[number] : NULL;                        \
+	}
+ELEMENT(unwind_table_at, unwind_table, tables, UNWIND_TABLES)
+ELEMENT(unwind_page_at, unwind_page, pages, UNWIND_PAGES)
+ELEMENT(unwind_row_at, unwind_row, rows, UNWIND_ROWS)
+ELEMENT(unwind_rule_at, unwind_rule, rules, UNWIND_RULES)
+#include "bpf/unwind_lookup.h"
+
+const struct unwind_rule *unwind_tables_find(const struct unwind_tables *tables, uint32_t number,
+					     uint64_t offset)
+{
+	looking = tables;
+	uint32_t rule = unwind_find(number, offset);
+	return rule ? unwind_rule_at(rule) : NULL;
+}

@@ -31,5 +31,8 @@ int unwind_tables_add(struct unwind_tables *tables, const struct unwind_rule *ru
 		      uint32_t *number);
 /* No mapping names it any more: its room is free after 100 ms. */
 void unwind_tables_remove(struct unwind_tables *tables, uint32_t number);
+/* The rule at a file offset, as the programs find it; NULL: none. Borrowed. */
+const struct unwind_rule *unwind_tables_find(const struct unwind_tables *tables, uint32_t number,
+					     uint64_t offset);
 /* Rows in use, of all tables. */
 uint32_t unwind_tables_rows(const struct unwind_tables *tables);

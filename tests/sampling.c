@@ -163,7 +163,11 @@ static void on_thread(void *data, const struct thread_times *thread)
 
 void sampling_drain(struct sampling *s)
 {
-	const struct ring_handlers handlers = {s, on_stack, on_sample, on_life, on_thread};
+	const struct ring_handlers handlers = {.data = s,
+					       .on_stack = on_stack,
+					       .on_sample = on_sample,
+					       .on_life = on_life,
+					       .on_thread = on_thread};
 	while (ring_drain(s->ring, &handlers, 1000))
 		;
 	CU_ASSERT_EQUAL(ring_invalid(s->ring), 0);
