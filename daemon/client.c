@@ -146,8 +146,9 @@ static void say_started(struct client *client)
 	started.name = session->request->all ? (char *)"all processes" : name;
 	started.has_pid = started.has_processes = started.has_threads = started.has_hz = 1;
 	started.pid = session->first_pid;
-	started.processes = session->n_processes;
-	started.threads = session->n_threads;
+	started.processes = session->n_pids;
+	started.threads =
+		session->n_threads > session->n_pids ? session->n_threads : session->n_pids;
 	started.hz = session->hz;
 	Probe__Message message = PROBE__MESSAGE__INIT;
 	message.kind_case = PROBE__MESSAGE__KIND_STARTED;
