@@ -2,6 +2,7 @@
 #include "cli/commands.h"
 
 #include "cli/doctor.h"
+#include "cli/completion.h"
 #include "cli/diff.h"
 #include "cli/errors.h"
 #include "cli/export.h"
@@ -33,6 +34,7 @@ const struct command commands[] = {
 	{"list", "the processes that you may record", list_command},
 	{"status", "what the daemon is doing, and what it costs", status_command},
 	{"doctor", "what works on this machine, and what to do about the rest", doctor_command},
+	{"completion", "a script that completes words in bash, zsh or fish", completion_command},
 	{"help", "this list, or the options of a command", help_command},
 	{"version", "the version of this program", version_command},
 	{NULL},

@@ -25,7 +25,7 @@ struct input {
 #define INPUT_OPTIONS                                                                              \
 	{"pid", 'p', "PID[,PID]", "record this process first, for DURATION"},                      \
 	{                                                                                          \
-		"freq", 'F', "HZ", "with -p: samples a second (99)"                                \
+		"frequency", 'F', "HZ", "with -p: samples a second (99)"                           \
 	}
 
 /* Takes an option of INPUT_OPTIONS; false: it is another. */

@@ -32,9 +32,9 @@ static int print_help(const struct options *options)
 			 o->value ? " " : "", o->value ? o->value : "");
 		if (has_letter(o))
 			left[1] = (char)o->code;
-		printf("  %-26s %s\n", left, o->help);
+		printf("  %-31s %s\n", left, o->help);
 	}
-	printf("  %-26s %s\n", "-h, --help", "this text");
+	printf("  %-31s %s\n", "-h, --help", "this text");
 	return OPTIONS_HELP;
 }
 

@@ -112,18 +112,19 @@ static void print_cell(FILE *out, const char *text, size_t width, bool right, bo
 static void print_row(const struct table *table, FILE *out, const char *const *cells,
 		      const size_t *widths, size_t limit)
 {
-	size_t used = 0;
-	for (size_t i = 0; i < table->n; i++) {
+	size_t used = 0, n = table->n;
+	while (n && !*cells[n - 1]) /* no blanks at the end of a line */
+		n--;
+	for (size_t i = 0; i < n; i++) {
 		size_t width = widths[i];
 		if (limit && used + width > limit) {
 			if (used + 3 > limit)
 				break;
 			width = limit - used;
 		}
-		print_cell(out, cells[i], width, table->columns[i].flags & TABLE_RIGHT,
-			   i + 1 == table->n);
+		print_cell(out, cells[i], width, table->columns[i].flags & TABLE_RIGHT, i + 1 == n);
 		used += width + GAP;
-		if (i + 1 < table->n && (!limit || used + 3 <= limit))
+		if (i + 1 < n && (!limit || used + 3 <= limit))
 			fputs("  ", out);
 	}
 }
