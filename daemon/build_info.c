@@ -15,6 +15,7 @@
 #include "daemon/objects.h"
 #include "daemon/sampler.h"
 #include "daemon/session.h"
+#include "daemon/unwind_loader.h"
 
 enum {
 	NOTES_MAX = 100,
@@ -172,6 +173,19 @@ static void add_target(Probe__Info *info, const struct session *session)
 			escape_new(request->labels[i], strlen(request->labels[i]));
 }
 
+/* What the memory for unwind tables had no room for: walks end in these objects. */
+static void add_table_notes(Probe__Info *info, const struct sampler *sampler)
+{
+	struct unwind_loader_counts counts;
+	char text[80];
+	unwind_loader_count(sampler->loader, &counts);
+	if (!counts.no_room)
+		return;
+	snprintf(text, sizeof(text), "no room for %u objects, %u were evicted", counts.no_room,
+		 counts.evicted);
+	build_info_add_note(info, "unwind tables", 0, text);
+}
+
 void build_info(struct profile *profile, const struct sampler *sampler,
 		const struct session *session, struct build_result *result)
 {
@@ -187,6 +201,7 @@ void build_info(struct profile *profile, const struct sampler *sampler,
 		session->all_time ? (double)session->stolen / (double)session->all_time : 0;
 	add_firings(info, session, result);
 	add_walk_ends(info, sampler, session);
+	add_table_notes(info, sampler);
 	build_threads_add(info, session);
 	uint32_t untold = times_unfinished(&session->times);
 	if (session->times_known && untold) {

@@ -205,3 +205,27 @@ def test_deeper_stacks_keep_their_leaves(tmp_path):
         names = user_names(sample)
         assert names[0] == "[truncated]"
         assert set(names[1:]) <= {"whole_recursion", "whole_leaf_caller", "whole_leaf"}
+
+
+# What is mapped while it is recorded.
+
+def test_processes_that_come_and_go(tmp_path):
+    """A new image, its libraries and their tables every tenth of a second."""
+    loop = "for i in $(seq 12); do gzip -9 </usr/bin/redis-server >/dev/null; done"
+    _, profile = probe.record(tmp_path / "out.pb.gz", "-F", HZ, "--", "/bin/sh", "-c", loop)
+    assert profile.total() > 500
+    assert whole_share(profile) > 0.98, ends(profile)
+
+
+def test_a_library_loaded_again_and_again(tmp_path):
+    with probe.target("plugin", 20) as popen:
+        _, profile = probe.record(tmp_path / "out.pb.gz", "-p", popen.pid, "-U", "-F", HZ, "1500ms")
+    assert profile.self("plugged_work") > 0.5 * profile.total()
+    assert whole_share(profile) > 0.98, ends(profile)
+
+
+def test_the_first_samples_of_a_command(tmp_path):
+    """Cold: nothing of it was mapped before."""
+    _, profile = probe.record(tmp_path / "out.pb.gz", "-U", "-F", HZ, "--", "/usr/bin/python3", "-S", "-c",
+                              "import json\nfor i in range(4000): json.dumps(list(range(300)))")
+    assert whole_share(profile) > 0.9, ends(profile)
