@@ -197,6 +197,17 @@ static void print_notes(FILE *out, const Probe__Info *info)
 		fprintf(out, "note: and %zu more (--json has all)\n", info->n_notes - NOTES_MAX);
 }
 
+/* Timers that came late, on a busy or a sleeping CPU: whose samples they would have been is not
+ * known. The other firings, which hit other processes, are nobody's loss (--json has them). */
+static void print_undelivered(FILE *out, const Probe__Info *info)
+{
+	for (size_t i = 0; i < info->n_firing; i++)
+		if (!strcmp(info->firing[i]->name, "not_delivered") &&
+		    info->firing[i]->value >= info->firings / 50)
+			fprintf(out, "timers late: %.1f%% of the firings\n",
+				100 * (double)info->firing[i]->value / (double)info->firings);
+}
+
 void report_head_print(FILE *out, const struct profile *profile, const char *file, size_t width)
 {
 	struct line line = {0};
@@ -216,7 +227,7 @@ void report_head_print(FILE *out, const struct profile *profile, const char *fil
 	print_times(out, info);
 	print_whole(out, info);
 	print_counters(out, "lost", info->lost, info->n_lost);
-	print_counters(out, "other firings", info->firing, info->n_firing);
+	print_undelivered(out, info);
 	if (info->steal_share >= 0.01)
 		fprintf(out, "stolen by the hypervisor: %.1f%% of the machine's time\n",
 			100 * info->steal_share);
