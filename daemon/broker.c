@@ -21,6 +21,7 @@
 enum {
 	/* An event and a link a CPU fill the packet. */
 	CPUS_A_REPLY = LIMIT_PACKET_FDS / 2,
+	HUNG_MAX = 16,
 	/* A killed worker is gone within microseconds, unless a file system holds it. */
 	WORKERS_END_MS = 50,
 };
@@ -33,6 +34,9 @@ struct broker {
 	struct programs *programs; /* NULL until BROKER_LOAD */
 	struct launch_worker workers[WORKERS_MAX];
 	int n_workers;
+	/* Processes whose files hang: one that maps hundreds must not stop us for minutes. */
+	uint32_t hung[HUNG_MAX];
+	uint32_t n_hung; /* ever; the oldest are forgotten */
 };
 
 /* What an operation answers with. */
@@ -223,6 +227,7 @@ static int on_threads(struct broker *broker, const struct broker_request *reques
 static int on_drop(struct broker *broker, const struct broker_request *request, int fd,
 		   struct answer *answer, struct err *err)
 {
+	memset(broker->hung, 0, sizeof(broker->hung)); /* numbers are used again */
 	return programs_drop(broker->programs, request->session);
 }
 
@@ -234,11 +239,21 @@ static int on_maps(struct broker *broker, const struct broker_request *request, 
 	return open_maps(request->pid, answer, err);
 }
 
+static bool has_hung(const struct broker *broker, uint32_t pid)
+{
+	for (int i = 0; i < HUNG_MAX; i++)
+		if (pid && broker->hung[i] == pid)
+			return true;
+	return false;
+}
+
 static int on_mapped_file(struct broker *broker, const struct broker_request *request, int fd,
 			  struct answer *answer, struct err *err)
 {
 	if (!programs_takes(broker->programs, request->pid))
 		return -ENOENT;
+	if (has_hung(broker, request->pid))
+		return -ETIMEDOUT;
 	const struct target_mapping mapping = {.pid = request->pid,
 					       .start = request->start,
 					       .end = request->end,
@@ -263,6 +278,8 @@ static int on_debug_file(struct broker *broker, const struct broker_request *req
 	if (request->n_build_id > sizeof(request->build_id))
 		return -EPROTO;
 	int code = debug_files_open(request->build_id, request->n_build_id, &file);
+	if (code == -ETIMEDOUT)
+		broker->hung[broker->n_hung++ % HUNG_MAX] = request->pid;
 	if (code == -EOPNOTSUPP)
 		err_set(err, code, ERR_FAILED, "on a FUSE file system that is not root's");
 	if (!code)

@@ -40,7 +40,7 @@ enum broker_op {
 	/* pid, start, end, dev (as makedev() has it), inode → fd of the mapped file, read-only, a
 	 * regular file, identity compared with the mapping. Reply -ENOENT gone or not a file,
 	 * -ESTALE another file, -EACCES not executable, -EOPNOTSUPP on a user's FUSE, -ETIMEDOUT
-	 * its file system hangs: ask for no more files of this process. */
+	 * its file system hangs, or did: ask for no more files of this process. */
 	BROKER_MAPPED_FILE,
 	/* build_id → fd of the host's debug file for it (/usr/lib/debug/.build-id), read-only, a
 	 * regular file of root's that only root writes and everybody may read. -ENOENT: none */

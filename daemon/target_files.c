@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/pidfd.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/sysmacros.h>
@@ -278,6 +279,18 @@ static int await_answer(int socket, int64_t deadline_ms, int *fd)
 	return said;
 }
 
+/* The child may hang where no signal reaches it: it must hold nothing of its parent's, whose
+ * programs and sockets would outlive it, and it ends with its parent. */
+static void keep_only(int fd, pid_t parent)
+{
+	if (fd > STDERR_FILENO + 1)
+		close_range(STDERR_FILENO + 1, fd - 1, 0);
+	close_range(fd + 1, ~0u, 0);
+	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+	if (getppid() != parent)
+		_exit(EXIT_FAILURE);
+}
+
 int target_files_in_child(int (*open_it)(const void *what, int *fd), const void *what, int limit_ms,
 			  int *fd)
 {
@@ -287,11 +300,12 @@ int target_files_in_child(int (*open_it)(const void *what, int *fd), const void 
 		return code;
 	int ours guard_fd = pair[0];
 	int theirs guard_fd = pair[1];
-	pid_t child = fork();
+	pid_t parent = getpid(), child = fork();
 	if (child < 0)
 		return -errno;
 	if (child == 0) {
 		int opened = -1;
+		keep_only(theirs, parent);
 		code = open_it(what, &opened);
 		packet_send(theirs, &code, sizeof(code), &opened, code ? 0 : 1);
 		_exit(EXIT_SUCCESS);

@@ -260,6 +260,22 @@ static int fail(const void *what, int *fd)
 	return -EXDEV;
 }
 
+/* 0: the child has none of its parent's files but what it answers on. */
+static int count_files(const void *what, int *fd)
+{
+	int n = 0;
+	for (int i = 3; i < 1000; i++)
+		n += fcntl(i, F_GETFD) >= 0;
+	return n == 1 ? -EXDEV : -EBADF;
+}
+
+static void the_child_holds_nothing(void)
+{
+	int fd = -1, more guard_fd = dup(STDIN_FILENO), even_more guard_fd = dup(STDIN_FILENO);
+	CU_ASSERT(more >= 0 && even_more >= 0);
+	CU_ASSERT_EQUAL(target_files_in_child(count_files, NULL, 10000, &fd), -EXDEV);
+}
+
 static void ends_what_hangs(void)
 {
 	char directory[] = "/tmp/probe-test-XXXXXX";
@@ -285,4 +301,5 @@ SUITE(target_files, {"parses lines", parses_lines}, {"refuses lines", refuses_li
       {"threads have a process", threads_have_a_process}, {"opens maps", opens_maps},
       {"opens the mapped file", opens_the_mapped_file}, {"opens nothing else", opens_nothing_else},
       {"judges what is mapped", judges_what_is_mapped}, {"ends what hangs", ends_what_hangs},
+      {"the child holds nothing", the_child_holds_nothing},
       {"knows whose fuse it is", knows_whose_fuse_it_is});
