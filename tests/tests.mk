@@ -30,3 +30,10 @@ unit: $(B)/unit
 # E2E: arguments for pytest, e.g. make e2e E2E="-k redis".
 e2e: all targets
 	tests/e2e/run $(E2E)
+
+# Long runs of what `make check` does a little of.
+.PHONY: kills soak
+kills: all targets
+	MOMENTS=200 tests/e2e/run -k test_kills
+soak: all targets
+	CYCLES=10000 tests/e2e/run -k test_soak
