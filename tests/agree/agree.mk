@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Unwind rows against libdw: of a few programs (part of `make check`), or of all of this system.
-.PHONY: agree agree-short
+# Names, files, lines and inline chains against llvm-symbolizer: agree-names.
+.PHONY: agree agree-short agree-names
 agree_short := $(wildcard /lib/x86_64-linux-gnu/libc.so.6 /lib64/ld-linux-x86-64.so.2 /usr/bin/redis-server \
 	/usr/bin/python3 /usr/lib/x86_64-linux-gnu/libcrypto.so.3 /usr/bin/node)
 
@@ -8,7 +9,14 @@ $(B)/agree: $(call objects,tests/agree/agree.c) $(call without_main,$(call objec
 		$(common_obj)
 	$(CC) $(LDFLAGS) -o $@ $^ -ldw $(symbolizer_libs)
 
-agree-short: $(B)/agree
+$(B)/agree-names: $(call objects,tests/agree/names.c) $(call without_main,$(call objects,$(symbolizer_src))) \
+		$(common_obj)
+	$(CC) $(LDFLAGS) -o $@ $^ $(symbolizer_libs)
+
+agree-names: $(B)/agree-names $(B)/unit
+	tests/agree/names.py $(B) $(CC) g++ clang++
+
+agree-short: $(B)/agree agree-names
 	$(B)/agree $(agree_short) $(B)/agree
 
 agree: $(B)/agree
