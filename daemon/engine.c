@@ -229,6 +229,8 @@ static int on_stop(sd_event_source *source, const struct signalfd_siginfo *info,
 	engine->listener = NULL;
 	for (uint32_t i = 0; i < engine->n_clients; i++)
 		client_stop(engine->clients[i]);
+	if (!engine->n_clients)
+		return sd_event_exit(engine->event, 0);
 	arm_tick(engine);
 	return sd_event_add_time_relative(engine->event, NULL, CLOCK_MONOTONIC, STOP_US, 0,
 					  on_patience_end, engine);
