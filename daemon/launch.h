@@ -24,8 +24,8 @@ struct launch_engine {
 	int pidfd;	   /* -1: none */
 };
 /* Forks the engine, which runs `run` with `socket` (borrowed: the client's, or one to listen on)
- * its end of a new packet pair, and `config` (borrowed). When the broker ends, the engine has half a second to tell its
- * clients. */
+ * its end of a new packet pair, and `config` (borrowed). When the broker ends, the engine has half
+ * a second to tell its clients. */
 typedef int launch_run(int socket, int broker_socket, const struct config *config);
 int launch_engine(launch_run *run, int socket, const struct config *config,
 		  struct launch_engine *engine, struct err *err);

@@ -11,7 +11,7 @@ check: deps
 # First everything that only needs the CPUs, in parallel; then, one after the other and alone, what
 # measures time.
 check-run:
-	+@$(MAKE) --no-print-directory $(parallel) check-build
+	+@$(MAKE) --no-print-directory $(parallel) -k check-build
 	+@$(MAKE) --no-print-directory unit
 	+@$(MAKE) --no-print-directory SANITIZE=1 unit
 	+@$(MAKE) --no-print-directory agree-short
