@@ -4,7 +4,8 @@
 const byId = id => document.getElementById(id);
 const profile = new Profile(byId("data").textContent);
 const view = new View(byId("canvas"));
-const state = { column: profile.data.column, owner: "", way: "calls", grows: "down", search: "", zoom: 0, dark: "" };
+const DEFAULTS = { column: profile.data.column, owner: "", way: "calls", grows: "down", search: "", zoom: 0, dark: "" };
+const state = { ...DEFAULTS };
 const TOP = 200;
 let tree = null, order = "self";
 
@@ -50,7 +51,7 @@ function fillChoices() {
 
 function readHash() {
 	const given = new URLSearchParams(location.hash.slice(1));
-	for (const [name, value] of given) if (name in state) state[name] = value;
+	for (const name of Object.keys(DEFAULTS)) state[name] = given.get(name) ?? DEFAULTS[name];
 	state.column = Number(state.column);
 	state.zoom = Number(state.zoom) || 0;
 	if (!profile.columns[state.column] || !profile.measured(state.column)) {
@@ -63,9 +64,7 @@ function readHash() {
 
 function writeHash() {
 	const kept = new URLSearchParams();
-	for (const [name, value] of Object.entries(state))
-		if (value !== "" && value !== 0 && !(name === "column" && value === profile.data.column) &&
-			!(name === "way" && value === "calls") && !(name === "grows" && value === "down")) kept.set(name, value);
+	for (const [name, value] of Object.entries(state)) if (value !== DEFAULTS[name]) kept.set(name, value);
 	history.replaceState(null, "", "#" + kept);
 }
 
