@@ -132,7 +132,7 @@ SEC("iter/task")
 int sampler_threads(struct bpf_iter__task *ctx)
 {
 	struct task_struct *task = ctx->task;
-	if (!task)
+	if (!task || task->exit_state) /* the dead have told, or had been dead before */
 		return 0;
 	__u64 bits = times_sessions(task->tgid, task->pid, true);
 	if (!bits)

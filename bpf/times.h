@@ -33,11 +33,14 @@ static __always_inline void times_read(struct task_struct *task, __u64 sessions,
 	bpf_probe_read_kernel(times->comm, sizeof(times->comm), task->comm);
 }
 
+/* Set while sampler_switch is attached, which empties `ending`. */
+bool timing = false;
+
 /* At exit, when the filter still knows the process: remembered until the last switch. */
 static __always_inline void times_exit(struct task_struct *task)
 {
 	__u32 tid = task->pid;
-	__u64 bits = times_sessions(task->tgid, tid, false);
+	__u64 bits = timing ? times_sessions(task->tgid, tid, false) : 0;
 	if (bits && bpf_map_update_elem(&ending, &tid, &bits, BPF_ANY))
 		count(COUNTER_THREADS_FULL);
 }

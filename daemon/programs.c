@@ -233,6 +233,7 @@ int programs_threads(struct programs *programs, uint32_t session, int *iterator,
 		int r = attach(programs->skeleton->progs.sampler_switch, &programs->last_switch);
 		if (r)
 			return failed(err, r, "attaching to sched_switch");
+		programs->skeleton->bss->timing = true;
 	}
 	programs->timing |= 1ull << session;
 	struct bpf_link *link =
@@ -250,6 +251,7 @@ static void stop_timing(struct programs *programs, uint32_t session)
 	programs->timing &= ~(1ull << session);
 	if (programs->timing)
 		return;
+	programs->skeleton->bss->timing = false;
 	bpf_link__destroy(programs->last_switch);
 	programs->last_switch = NULL;
 }
