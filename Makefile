@@ -72,6 +72,7 @@ $(B)/probed: $(call objects,$(daemon_src)) $(common_obj)
 	$(call quiet,LINK)$(CC) $(LDFLAGS) -o $@ $^ $(daemon_libs)
 $(B)/probe-symbolizer: $(call objects,$(symbolizer_src)) $(common_obj)
 	$(call quiet,LINK)$(CC) $(LDFLAGS) -o $@ $^ $(symbolizer_libs)
+	@chmod a+rx $@ # under any umask: workers have a uid of their own
 
 without_main = $(filter-out %/main.o,$(1))
 $(B)/unit: $(call objects,$(unit_src)) $(call without_main,$(call objects,$(cli_src) $(daemon_src) \
