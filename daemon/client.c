@@ -406,11 +406,12 @@ static void tick_recording(struct client *client)
 		return;
 	if (!client->said_started && client->session->state == SESSION_SAMPLING)
 		say_started(client);
+	if (client->state != RECORDING)
+		return; /* nobody there to be told: the session is gone */
 	bool stopped = client->session->state == SESSION_STOPPED;
-	if (client->state == RECORDING && stopped &&
-	    unwind_late_is_empty(client->session->sampler->late))
+	if (stopped && unwind_late_is_empty(client->session->sampler->late))
 		begin_naming(client);
-	else if (client->state == RECORDING && !stopped)
+	else if (!stopped)
 		say_progress(client, PROBE__PROGRESS__PHASE__SAMPLING);
 }
 

@@ -2,6 +2,7 @@
 """The daemon with clients that mean well: several at once, status, stopping."""
 import os
 import signal
+import socket
 import stat
 import time
 
@@ -99,6 +100,16 @@ def test_client_that_goes_away_frees_all(server, tmp_path):
         probe.wait_for(lambda: daemon.fds(server.engine()) <= fds, 5, "fds to go")
 
 
+def test_client_that_cannot_be_told_that_it_began(server):
+    """A recording waits for the tables of its targets; the first message after that finds nobody to read it."""
+    with probe.target("shares", 30) as target, server.client() as deaf:
+        engine = server.engine()
+        deaf.socket.shutdown(socket.SHUT_RD)
+        deaf.record(target.pid)
+        probe.wait_for(lambda: other_status(server)[4] == 1, 5, "the client to be let go")
+        assert server.engine() == engine
+
+
 def test_stop_while_recording(tmp_path):
     """Recordings end as if their time were over: what was sampled is kept."""
     with probe.target("shares", 60) as target, Daemon(tmp_path) as running:
@@ -113,7 +124,6 @@ def test_stop_while_recording(tmp_path):
 
 def test_embedded_without_daemon_but_not_with_a_silent_one(tmp_path):
     """A socket that says no hello in 2 s is exit 5, never silently embedded."""
-    import socket
     path = tmp_path / "silent.sock"
     with socket.socket(socket.AF_UNIX) as listening, probe.target("shares", 30) as target:
         listening.bind(str(path))
