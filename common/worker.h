@@ -54,6 +54,14 @@ enum {
 	WORKER_SECONDS = 10,	   /* of one request; then the worker ends */
 };
 
+/* Where names come from, in the order in which they are believed. */
+enum worker_source {
+	WORKER_SOURCE_DEBUG_FILE = 1, /* set by the engine once the worker has taken one */
+	WORKER_SOURCE_SYMTAB = 2,
+	WORKER_SOURCE_MINI = 4, /* .gnu_debugdata */
+	WORKER_SOURCE_DYNSYM = 8,
+};
+
 struct worker_segment {
 	uint64_t vaddr, memory_bytes, offset, file_bytes; /* executable PT_LOADs, ascending */
 };
@@ -63,6 +71,8 @@ struct worker_opened {
 	uint32_t n_build_id;
 	uint32_t n_symbols;
 	uint32_t has_lines; /* 1: debugging information of its own */
+	uint32_t sources;   /* of symbols: bits of enum worker_source */
+	uint32_t pad;
 	struct worker_segment segments[WORKER_SEGMENTS];
 	uint8_t build_id[WORKER_BUILD_ID];
 	char note[160]; /* why symbols are missing, or "" */

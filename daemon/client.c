@@ -28,6 +28,7 @@
 #include "daemon/audit.h"
 #include "daemon/build.h"
 #include "daemon/engine.h"
+#include "daemon/examine.h"
 #include "daemon/packer.h"
 #include "daemon/sampler.h"
 #include "daemon/session.h"
@@ -57,6 +58,7 @@ struct client {
 	Probe__Message *record; /* the request, which the session borrows */
 	struct session *session;
 	bool said_started;
+	struct examine *examine; /* the last one asked for */
 	struct build *build;
 	struct packed packed;
 	size_t sent;
@@ -93,6 +95,8 @@ static void finish(struct client *client)
 	if (client->session && client->said_started)
 		note(client, false);
 	client->state = OVER;
+	examine_free(client->examine);
+	client->examine = NULL;
 	build_free(client->build);
 	client->build = NULL;
 	session_free(client->session);
@@ -256,6 +260,8 @@ static void on_built(void *context, const struct build_result *result)
 static void begin_naming(struct client *client)
 {
 	client->state = NAMING;
+	examine_free(client->examine); /* its answer would have to share the queue */
+	client->examine = NULL;
 	client->build = build_new(client->engine->symbolizer, client->engine->sampler,
 				  client->session, on_built, client);
 }
@@ -299,6 +305,33 @@ static void on_record(struct client *client, Probe__Message *message_take)
 		fail(client, &err);
 	else if (client->session->state == SESSION_SAMPLING)
 		say_started(client);
+}
+
+static void on_examined(void *context, Probe__Examine *answer)
+{
+	Probe__Message message = PROBE__MESSAGE__INIT;
+	message.kind_case = PROBE__MESSAGE__KIND_EXAMINE;
+	message.examine = answer;
+	say(context, &message);
+}
+
+/* When the recording is over the client sees that anyway. */
+static void on_examine(struct client *client, const Probe__Examine *asked)
+{
+	struct err err = {0};
+	const struct session *session = client->session;
+	if (client->state != RECORDING || session->state != SESSION_SAMPLING)
+		return;
+	if (!session_has(session, asked->pid)) {
+		err_set(&err, -ESRCH, ERR_NO_PROCESS, "PID %" PRIu32 " is not recorded",
+			asked->pid);
+		fail(client, &err);
+		return;
+	}
+	examine_free(client->examine);
+	client->examine = NULL;
+	client->examine = examine_new(client->engine->symbolizer, session->sampler, asked->pid,
+				      on_examined, client);
 }
 
 static void on_stop(struct client *client, const Probe__Stop *stop)
@@ -345,6 +378,8 @@ static void on_message(struct client *client, Probe__Message *message)
 		answer(client, status_send_list(client->wire));
 	} else if (client->state > READY && message->kind_case == PROBE__MESSAGE__KIND_STOP) {
 		on_stop(client, message->stop);
+	} else if (client->state > READY && message->kind_case == PROBE__MESSAGE__KIND_EXAMINE) {
+		on_examine(client, message->examine);
 	} else if (message->kind_case != PROBE__MESSAGE__KIND__NOT_SET) {
 		err_set(&err, -EPROTO, ERR_FAILED, "a message out of order");
 		fail(client, &err);

@@ -19,6 +19,8 @@ struct object {
 	int fd;		    /* -1: could not be opened (code says why), or the vdso */
 	int code;	    /* 0 or why there is no fd */
 	uint32_t table;	    /* unwind rows: number, 0: none */
+	uint32_t rows;	    /* in it */
+	int table_code;	    /* 0 or why there is none */
 	bool table_evicted; /* it has none for want of room: wanted when it is mapped again */
 	bool table_pending; /* it is being made */
 	enum {

@@ -155,8 +155,11 @@ static void ask(struct symbolizer *symbolizer, const struct worker_opened *opene
 static void on_debug(void *context, int code, const char *words)
 {
 	struct symbolizer *symbolizer = context;
+	struct known *known = known_of(symbolizer, symbolizer->first->object);
 	if (code == -EPIPE || code == -EPROTO || code == -ETIMEDOUT)
-		known_of(symbolizer, symbolizer->first->object)->debug_fatal = true;
+		known->debug_fatal = true;
+	else if (!code && known->opened)
+		known->opened->sources |= WORKER_SOURCE_DEBUG_FILE;
 	symbolizer->asking = false;
 	wake(symbolizer);
 }

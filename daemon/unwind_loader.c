@@ -32,7 +32,7 @@ static void evict(struct unwind_loader *loader)
 		if (mapped[i] || !object->table)
 			continue;
 		unwind_tables_remove(loader->tables, object->table);
-		object->table = 0;
+		object->table = object->rows = 0;
 		object->table_evicted = true;
 		loader->counts.evicted++;
 	}
@@ -51,6 +51,8 @@ static void on_table(void *context, int code, const char *words, const struct wo
 		code = unwind_tables_add(loader->tables, rules, table->n_rules, rows, table->n_rows,
 					 &number);
 	object->table = number;
+	object->rows = code ? 0 : table->n_rows;
+	object->table_code = code;
 	object->table_pending = false;
 	spaces_set_table(loader->spaces, loader->asked, number);
 	if (!code) {

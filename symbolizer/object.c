@@ -208,6 +208,18 @@ const struct elf *object_elf(const struct object *object)
 	return object->elf;
 }
 
+static uint32_t sources_of(const struct elf *elf)
+{
+	uint32_t sources = 0;
+	if (elf_section_of_type(elf, SHT_SYMTAB))
+		sources |= WORKER_SOURCE_SYMTAB;
+	if (elf_section(elf, ".gnu_debugdata"))
+		sources |= WORKER_SOURCE_MINI;
+	if (elf_section_of_type(elf, SHT_DYNSYM))
+		sources |= WORKER_SOURCE_DYNSYM;
+	return sources;
+}
+
 static bool has_lines(const struct elf *elf)
 {
 	const Elf64_Shdr *info = elf_section(elf, ".debug_info");
@@ -231,6 +243,7 @@ void object_describe(const struct object *object, struct worker_opened *opened)
 	const struct elf *elf = object->elf;
 	opened->n_symbols = object->symbols ? symbols_n(object->symbols) : 0;
 	opened->has_lines = has_lines(elf);
+	opened->sources = sources_of(elf);
 	opened->n_build_id = (uint32_t)elf_build_id(elf, opened->build_id);
 	for (uint32_t i = 0; i < elf->n_segments && opened->n_segments < WORKER_SEGMENTS; i++) {
 		const Elf64_Phdr *p = &elf->segments[i];
