@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/doctor_hint.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/protocol.pb-c.h"
+
+static const char *base_of(const struct Probe__Examine__Module *module)
+{
+	const char *path = module->path ? module->path : "";
+	const char *slash = strrchr(path, '/');
+	return slash ? slash + 1 : path;
+}
+
+static bool begins(const char *text, const char *with)
+{
+	return !strncmp(text, with, strlen(with));
+}
+
+static bool has_source(const struct Probe__Examine__Module *module, const char *name)
+{
+	for (size_t i = 0; i < module->n_source; i++)
+		if (!strcmp(module->source[i], name))
+			return true;
+	return false;
+}
+
+/* "python3.12" → 12; -1: no Python 3 with a version. */
+static int python_minor(const char *name)
+{
+	bool is_library = begins(name, "libpython3.");
+	if (!is_library && !begins(name, "python3."))
+		return -1;
+	char *end;
+	long minor = strtol(strchr(name, '.') + 1, &end, 10);
+	return minor > 0 && minor < 1000 && (*end == '\0' || is_library) ? (int)minor : -1;
+}
+
+static bool is_of_libc(const char *name)
+{
+	static const char *const files[] = {
+		"libc.so.6",	  "libm.so.6",	"ld-linux-x86-64.so.2", "libpthread.so.0",
+		"libresolv.so.2", "libdl.so.2", "librt.so.1",		"libnss_files.so.2",
+	};
+	for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++)
+		if (!strcmp(name, files[i]))
+			return true;
+	return false;
+}
+
+bool doctor_hint_names(const struct Probe__Examine__Module *module, char hint[DOCTOR_HINT_BYTES])
+{
+	const char *name = base_of(module);
+	/* What has a file, but neither its full symbols nor a debug file. */
+	if (*name != '[' && module->build_id.len && !has_source(module, "debug file") &&
+	    !has_source(module, ".symtab")) {
+		if (is_of_libc(name))
+			snprintf(hint, DOCTOR_HINT_BYTES,
+				 "for names: install libc6-dbg (Debian, Ubuntu)");
+		else if (python_minor(name) >= 0)
+			snprintf(hint, DOCTOR_HINT_BYTES,
+				 "for names: install python3.%d-dbg (Debian)", python_minor(name));
+		else
+			snprintf(hint, DOCTOR_HINT_BYTES,
+				 "for names: install the -dbgsym of its package (Debian: dpkg -S "
+				 "%.120s)",
+				 module->path);
+		return true;
+	}
+	return false;
+}
+
+bool doctor_hint_interpreter(const struct Probe__Examine__Module *module,
+			     char hint[DOCTOR_HINT_BYTES])
+{
+	const char *name = base_of(module), *words = NULL;
+	int minor = python_minor(name);
+	if (!strcmp(name, "node") || !strcmp(name, "nodejs"))
+		words = "start it as `node --perf-basic-prof`, and its JavaScript has names";
+	else if (minor >= 12)
+		words = "start it as `python3 -X perf`, and its Python functions have names";
+	else if (minor >= 0)
+		words = "Python's own frames are not shown; from 3.12 on `python3 -X perf` names "
+			"them";
+	else if (begins(name, "ruby") || begins(name, "libruby"))
+		words = "start it as `ruby --yjit --yjit-perf`, and its compiled code has names";
+	if (words)
+		snprintf(hint, DOCTOR_HINT_BYTES, "%s", words);
+	return words != NULL;
+}

@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`probe doctor -p PID`: what is there of a process for whole stacks and names."""
+import json
+import re
+import subprocess
+
+import pytest
+from daemon import Daemon
+
+import probe
+
+
+def build_id(path):
+    notes = subprocess.run(["readelf", "-n", path], capture_output=True, text=True, check=False).stdout
+    return re.search(r"Build ID: ([0-9a-f]+)", notes).group(1)
+
+
+def check_redis(found):
+    assert found["name"] == "redis-server" and found["modules_left_out"] == 0
+    modules = {module["path"].rsplit("/", 1)[-1]: module for module in found["modules"]}
+    assert {"libc.so.6", "libjemalloc.so.2", "[vdso]"} <= set(modules)
+    for name, module in modules.items():
+        assert module["unwind_rows"] > 0, name
+        assert module["symbols"] > 0 and ".dynsym" in module["symbol_sources"], name
+        assert module["path"][0] == "[" or module["build_id"] == build_id(module["path"])
+    assert found["walks"] >= 20, "redis was idle"
+    assert found["walks_whole"] >= 0.98 * found["walks"]
+    assert sum(module["walks_ended"] for module in found["modules"]) >= 0.9 * found["walks"]
+    assert (modules["libc.so.6"]["hints"] == []) == ("debug file" in modules["libc.so.6"]["symbol_sources"])
+
+
+def test_process(tmp_path):
+    with probe.redis(tmp_path) as server:
+        check_redis(json.loads(probe.probe_ok("doctor", "-p", server.pid, "--json").out))
+        text = probe.probe_ok("doctor", "-p", server.pid, "--seconds", "0.3").out
+    assert re.search(r"^redis-server \(\d+\), 0\.3 s at 199 Hz: ", text)
+    assert re.search(r"^ *[\d,]{5,}  .*dynsym.* /\S*/libc\.so\.6$", text, re.M)
+
+
+def test_process_by_a_daemon(tmp_path):
+    with Daemon(tmp_path) as server, probe.redis(tmp_path) as redis:
+        result = probe.probe_ok("doctor", "-p", redis.pid, "--json", env=server.environment())
+        check_redis(json.loads(result.out))
+        status = probe.probe_ok("status", "--json", env=server.environment()).out
+        assert json.loads(status)["sessions"] == []
+
+
+def test_idle_process():
+    """No samples: the modules are shown all the same."""
+    with probe.program("/usr/bin/sleep", "60") as target:
+        found = json.loads(probe.probe_ok("doctor", "-p", target.pid, "--json", "--seconds", "0.2").out)
+    assert found["walks"] == 0
+    assert any(module["path"].endswith("/sleep") for module in found["modules"])
+
+
+@pytest.mark.parametrize("args, code", [(("-p", "999999"), 3), (("-p", "1,2"), 2), (("-p", "x"), 2),
+                                        (("-p", "1", "--seconds", "0"), 2)])
+def test_refusals(args, code):
+    result = probe.probe("doctor", *args)
+    assert result.code == code and result.err.startswith("probe: ")
