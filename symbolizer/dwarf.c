@@ -22,6 +22,20 @@ static const char *const section_names[DWARF_SECTIONS] = {
 	[DWARF_STR_OFFSETS] = ".debug_str_offsets",
 };
 
+/* Between these two the clock runs. */
+static uint64_t begin(struct dwarf *dwarf)
+{
+	const uint64_t now = dwarf_unit_clock_ns();
+	dwarf->until_ns = now + dwarf->time_left_ns;
+	return now;
+}
+
+static void end(struct dwarf *dwarf, uint64_t begun_ns)
+{
+	const uint64_t spent = dwarf_unit_clock_ns() - begun_ns;
+	dwarf->time_left_ns -= spent < dwarf->time_left_ns ? spent : dwarf->time_left_ns;
+}
+
 static int read_sections(struct dwarf *dwarf, const struct elf *elf)
 {
 	uint64_t left = DWARF_BYTES_MAX;
@@ -46,9 +60,12 @@ int dwarf_new(const struct elf *elf, uint64_t work_max, struct dwarf **out)
 	if (!dwarf)
 		return -ENOMEM;
 	dwarf->work_max = work_max;
+	dwarf->time_left_ns = DWARF_TIME_MAX_NS;
+	const uint64_t begun_ns = begin(dwarf);
 	int code = read_sections(dwarf, elf);
 	if (!code)
 		code = dwarf_unit_read_all(dwarf);
+	end(dwarf, begun_ns);
 	if (code)
 		return code;
 	*out = steal_ptr(dwarf);
@@ -71,14 +88,13 @@ void dwarf_free(struct dwarf *dwarf)
 /* Names come first: a line table that uses up the work costs only lines. */
 static void prepare(struct dwarf *dwarf, struct dwarf_unit *unit)
 {
-	if (!unit->read_scopes) {
-		unit->read_scopes = true;
-		(void)dwarf_scope_read(dwarf, unit, &unit->scopes);
-	}
-	if (!unit->read_lines) {
-		unit->read_lines = true;
-		(void)dwarf_line_read(dwarf, unit, &unit->lines);
-	}
+	if (unit->is_read)
+		return;
+	const uint64_t begun_ns = begin(dwarf);
+	unit->is_read = true;
+	(void)dwarf_scope_read(dwarf, unit, &unit->scopes);
+	(void)dwarf_line_read(dwarf, unit, &unit->lines);
+	end(dwarf, begun_ns);
 }
 
 uint32_t dwarf_find(struct dwarf *dwarf, uint64_t address,

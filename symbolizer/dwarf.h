@@ -23,8 +23,12 @@ enum {
 	DWARF_FRAMES_MAX = 64,
 	DWARF_BYTES_MAX = 1 << 30, /* of all sections of a file, unpacked */
 };
-/* Bytes and rows looked at for one file: some 5 s. */
+/* Bytes and rows looked at for one file: 2 s on an idle machine. */
 #define DWARF_WORK_MAX (512ull << 20)
+
+/* And the time it may take all in all, on a busy one: a request that takes WORKER_SECONDS would
+ * cost the object its symbols' names, too. */
+#define DWARF_TIME_MAX_NS (5ull * 1000000000)
 
 struct dwarf_frame {
 	const char *name;	  /* as written in the source, "" not known */

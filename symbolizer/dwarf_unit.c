@@ -4,6 +4,7 @@
 #include <dwarf.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "common/guard.h"
 #include "symbolizer/dwarf.h"
@@ -13,11 +14,24 @@
 enum {
 	UNITS_MAX = 1 << 20, /* Chrome has 40,000 */
 	RANGES_MAX = 8 << 20,
+	CLOCK_EVERY = 4 << 20, /* work: 10 ms */
 };
+
+uint64_t dwarf_unit_clock_ns(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
 
 bool dwarf_unit_worked(struct dwarf *dwarf, uint64_t work)
 {
 	dwarf->work += work;
+	if (dwarf->work >= dwarf->clock_at) {
+		dwarf->clock_at = dwarf->work + CLOCK_EVERY;
+		if (dwarf_unit_clock_ns() > dwarf->until_ns)
+			dwarf->work = dwarf->work_max + 1;
+	}
 	return dwarf->work > dwarf->work_max;
 }
 

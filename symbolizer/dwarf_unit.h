@@ -18,11 +18,11 @@ struct dwarf_unit {
 	uint64_t lines_at; /* UINT64_MAX: none */
 	uint64_t address_base, text_base, ranges_base;
 	const char *name, *directory;
-	/* Read when an address of the unit is asked for; `read_…` is set also when that failed. */
+	/* Read when an address of the unit is asked for; these are set also when that failed. */
 	struct dwarf_abbrevs abbrevs;
 	struct dwarf_lines *lines;
 	struct dwarf_scopes *scopes;
-	bool read_abbrevs, read_lines, read_scopes;
+	bool read_abbrevs, is_read;
 };
 
 struct dwarf {
@@ -31,6 +31,9 @@ struct dwarf {
 	uint32_t n_units;
 	struct spans spans;	 /* address → unit */
 	uint64_t work, work_max; /* bytes and rows looked at so far */
+	uint64_t clock_at;	 /* looks at the clock when work has come here */
+	uint64_t time_left_ns;
+	uint64_t until_ns; /* CLOCK_MONOTONIC: then it is too much, too */
 };
 
 /* Reads all unit headers and their first entries. What is broken ends the walk there, and units
@@ -55,5 +58,6 @@ void dwarf_unit_where(struct dwarf_where *where, uint32_t name, const struct dwa
  * dropped), until that is not 0, which is returned. */
 int dwarf_unit_ranges(struct dwarf *dwarf, const struct dwarf_unit *unit, struct dwarf_where *where,
 		      int (*on_range)(void *data, uint64_t start, uint64_t end), void *data);
-/* Work done, or true: too much. */
+/* Work done, or true: too much, or for too long. */
 bool dwarf_unit_worked(struct dwarf *dwarf, uint64_t work);
+uint64_t dwarf_unit_clock_ns(void);
