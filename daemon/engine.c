@@ -24,6 +24,7 @@
 #include "daemon/launch.h"
 #include "daemon/listener.h"
 #include "daemon/symbolizer.h"
+#include "daemon/objects.h"
 #include "daemon/sampler.h"
 #include "daemon/unwind_late.h"
 #include "daemon/unwind_loader.h"
@@ -65,6 +66,20 @@ static int arm_tick(struct engine *engine)
 	return sd_event_source_set_enabled(engine->tick, SD_EVENT_ONESHOT);
 }
 
+/* A daemon that has recorded many programs keeps them until nobody records: each holds an fd. */
+static void rest(struct engine *engine)
+{
+	enum {
+		OBJECTS_AT_REST = 2048
+	};
+	if (!engine->sampler || objects_count(engine->sampler->objects) <= OBJECTS_AT_REST ||
+	    !unwind_loader_is_ready(engine->loader))
+		return;
+	unwind_loader_evict(engine->loader);
+	symbolizer_clear(engine->symbolizer);
+	objects_clear(engine->sampler->objects);
+}
+
 static int on_tick(sd_event_source *source, uint64_t usec, void *userdata)
 {
 	struct engine *engine = userdata;
@@ -74,6 +89,7 @@ static int on_tick(sd_event_source *source, uint64_t usec, void *userdata)
 		listener_tick(engine->listener);
 	if (engine->n_clients)
 		return arm_tick(engine);
+	rest(engine);
 	return engine->listener ? 0 : sd_event_exit(engine->event, 0);
 }
 

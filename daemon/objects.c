@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include "common/array.h"
@@ -34,18 +35,27 @@ struct objects *objects_new(void)
 	return objects;
 }
 
-void objects_free(struct objects *objects)
+void objects_clear(struct objects *objects)
 {
-	if (!objects)
-		return;
-	for (uint32_t i = 0; i < objects->n; i++) {
+	for (uint32_t i = 1; i < objects->n; i++) {
 		free(objects->at[i].path);
 		if (objects->at[i].fd >= 0)
 			close(objects->at[i].fd);
 	}
+	memset(objects->at + 1, 0, (objects->n - 1) * sizeof(*objects->at));
+	objects->n = 1;
+	objects->wanted.n = 0;
+	objects->vdso = 0;
+	index_deinit(&objects->by_inode);
+}
+
+void objects_free(struct objects *objects)
+{
+	if (!objects)
+		return;
+	objects_clear(objects);
 	free(objects->at);
 	free(objects->wanted.at);
-	index_deinit(&objects->by_inode);
 	free(objects);
 }
 

@@ -43,3 +43,5 @@ struct object *objects_get(struct objects *objects, uint32_t number);
  * none. */
 uint32_t objects_take_wanted(struct objects *objects);
 uint32_t objects_count(const struct objects *objects);
+/* Forgets all: nobody holds a number. */
+void objects_clear(struct objects *objects);

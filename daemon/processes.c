@@ -105,6 +105,14 @@ void processes_remove(struct processes *processes, uint32_t pid)
 	processes->count--;
 }
 
+void processes_prune(struct processes *processes, bool (*used)(void *context, uint32_t pid),
+		     void *context)
+{
+	for (uint32_t i = 1; i < processes->n; i++)
+		if (processes->at[i] && !used(context, processes->at[i]->pid))
+			processes_remove(processes, processes->at[i]->pid);
+}
+
 /* A new space, read from its maps, in place of the one it has. */
 static void load_space(struct processes *processes, struct process *process, int maps_fd)
 {

@@ -36,6 +36,9 @@ struct process *processes_add(struct processes *processes, uint32_t pid, int map
 void processes_on_fork(struct processes *processes, const struct life_event *event);
 void processes_on_exec(struct processes *processes, const struct life_event *event);
 void processes_on_exit(struct processes *processes, const struct life_event *event);
+/* Forgets those for which `used` says no. */
+void processes_prune(struct processes *processes, bool (*used)(void *context, uint32_t pid),
+		     void *context);
 void processes_remove(struct processes *processes, uint32_t pid);
 
 /* The object of its first executable mapping, which is the program itself; 0: not known. */

@@ -451,19 +451,27 @@ static void sum_counts(struct session *session)
 	session->all_time = all - session->all_time;
 }
 
-/* Processes that no other session takes are forgotten. */
+static bool takes(const struct session *session, uint32_t pid)
+{
+	return session && session->state != SESSION_STOPPED &&
+	       (session->request->all || session_has(session, pid));
+}
+
+static bool is_taken(void *context, uint32_t pid)
+{
+	const struct sampler *sampler = context;
+	for (uint32_t i = 0; i < SESSIONS_MAX; i++)
+		if (takes(sampler->sessions[i], pid))
+			return true;
+	return false;
+}
+
+/* Processes that no session takes any more are forgotten: no event tells of their end, and their
+ * pids will be others'. */
 static void forget_processes(struct session *session)
 {
-	struct sampler *sampler = session->sampler;
-	for (uint32_t i = 0; i < session->n_pids; i++) {
-		bool used = false;
-		for (uint32_t s = 0; s < SESSIONS_MAX; s++)
-			used = used || (sampler->sessions[s] && sampler->sessions[s] != session &&
-					session_has(sampler->sessions[s], session->pids[i]));
-		if (!used)
-			processes_remove(sampler->processes, session->pids[i]);
-	}
 	session->n_pids = 0;
+	processes_prune(session->sampler->processes, is_taken, session->sampler);
 }
 
 void session_stop(struct session *session, Probe__Finished__Reason reason)

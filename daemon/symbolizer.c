@@ -317,6 +317,19 @@ struct symbolizer *symbolizer_new(sd_event *event, struct asker *asker, struct o
 	return symbolizer;
 }
 
+void symbolizer_clear(struct symbolizer *symbolizer)
+{
+	worker_link_free(steal_ptr(symbolizer->link));
+	for (uint32_t i = 0; i < symbolizer->known.n; i++) {
+		free(symbolizer->known.at[i].opened);
+		free(symbolizer->known.at[i].words);
+	}
+	if (symbolizer->known.n)
+		memset(symbolizer->known.at, 0,
+		       symbolizer->known.n * sizeof(*symbolizer->known.at));
+	symbolizer->known.n = 0;
+}
+
 void symbolizer_free(struct symbolizer *symbolizer)
 {
 	if (!symbolizer)
@@ -326,11 +339,7 @@ void symbolizer_free(struct symbolizer *symbolizer)
 		symbolizer->first = question->next;
 		free(question);
 	}
-	worker_link_free(symbolizer->link);
-	for (uint32_t i = 0; i < symbolizer->known.n; i++) {
-		free(symbolizer->known.at[i].opened);
-		free(symbolizer->known.at[i].words);
-	}
+	symbolizer_clear(symbolizer);
 	free(symbolizer->known.at);
 	sd_event_source_disable_unref(symbolizer->next);
 	free(symbolizer);

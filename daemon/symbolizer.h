@@ -34,5 +34,8 @@ void symbolizer_names(struct symbolizer *symbolizer, uint32_t object, const uint
 		      size_t n, const struct symbolizer_handlers *handlers, void *context);
 void symbolizer_table(struct symbolizer *symbolizer, uint32_t object, worker_link_on_table on_table,
 		      void *context);
+/* Forgets every object, and lets the worker go: their numbers will mean others. Not while a
+ * question is under way, nor from a callback. */
+void symbolizer_clear(struct symbolizer *symbolizer);
 /* Whoever asked with this context is gone: no more calls. */
 void symbolizer_forget(struct symbolizer *symbolizer, const void *context);

@@ -22,7 +22,7 @@ struct unwind_loader {
 };
 
 /* Objects that no space maps give up their room, to be asked for again when they are mapped. */
-static void evict(struct unwind_loader *loader)
+void unwind_loader_evict(struct unwind_loader *loader)
 {
 	uint32_t n = objects_count(loader->objects);
 	bool *mapped = memory_new(n + 1, sizeof(*mapped));
@@ -60,7 +60,7 @@ static void on_table(void *context, int code, const char *words, const struct wo
 	} else if (code == -ENOSPC) {
 		loader->counts.no_room++;
 		object->table_evicted = true; /* another chance when it is mapped anew */
-		evict(loader);
+		unwind_loader_evict(loader);
 	} else {
 		loader->counts.failed++;
 	}

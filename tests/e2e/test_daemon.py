@@ -147,3 +147,13 @@ def test_signals_stop_cleanly(tmp_path):
         with Daemon(tmp_path) as running:
             running.popen.send_signal(sig)
             assert running.popen.wait(10) == 0
+
+
+def test_all_and_then_one(server, tmp_path):
+    """What a recording of everything learnt of a process does not stand in the way of its own."""
+    with probe.target("shares", 60) as target:
+        server.record("-a", "-o", tmp_path / "all.pb.gz", "500ms")
+        result = server.record("-p", target.pid, "-F", "999", "-o", tmp_path / "one.pb.gz", "500ms")
+        assert result.code == 0, result
+    ends = probe.Profile(tmp_path / "one.pb.gz").info.walk_ends
+    assert ends.get("root", 0) > 0.95 * sum(ends.values()), ends
