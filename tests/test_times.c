@@ -134,16 +134,21 @@ static void burn_between(void)
 	hear(to_child[0]);
 }
 
-/* Until it is off its CPU: then the kernel's account of it is complete. */
-static void wait_asleep(pid_t pid)
+/* Until it is off its CPU, where the kernel's account of it is complete: a thread is shown asleep a
+ * little before it is, so its clock must have stood still, too. */
+static void wait_asleep(pid_t pid, clockid_t clock)
 {
-	char path[40], state = 0;
+	char path[40];
+	uint64_t last = 0;
 	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
-	while (state != 'S') {
+	for (int still = 0; still < 4; usleep(1000)) {
+		char state = 0;
 		FILE *file guard_file = fopen(path, "re");
 		if (!file || fscanf(file, "%*d (%*[^)]) %c", &state) != 1)
 			break;
-		usleep(1000);
+		uint64_t now = clock_ns(clock);
+		still = state == 'S' && now == last ? still + 1 : 0;
+		last = now;
 	}
 }
 
@@ -172,14 +177,14 @@ static void record(void)
 	s->times = &times;
 
 	hear(from_child[0]);
-	wait_asleep(child);
+	wait_asleep(child, clock);
 	int fd guard_fd = iterator_of(s, 5);
 	uint64_t before = clock_ns(clock);
 	CU_ASSERT_EQUAL(times_begin(&times, 5, clock_ns(CLOCK_MONOTONIC), fd), 0);
 	CU_ASSERT_EQUAL(times.threads.n - 1, 1);
 	say(to_child[1], 'g');
 	hear(from_child[0]);
-	wait_asleep(child);
+	wait_asleep(child, clock);
 	int end_fd guard_fd = iterator_of(s, 5);
 	CU_ASSERT_EQUAL(times_finish(&times, clock_ns(CLOCK_MONOTONIC), end_fd), 0);
 	uint64_t oncpu = clock_ns(clock) - before;
