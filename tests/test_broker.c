@@ -279,6 +279,35 @@ static void refuses_nonsense(void)
 	CU_ASSERT_EQUAL(broker_end(&served), 0);
 }
 
+/* Any numbers, of which some are right: every request has its reply. */
+static void survives_any_request(void)
+{
+	struct served served guard_broker = broker_start();
+	pid_t target guard_sleeper = start_sleeper();
+	struct broker_request r = {.op = BROKER_LOAD};
+	CU_ASSERT_EQUAL(reply_to(served.socket, &r, sizeof(r), 0), 0);
+	uint64_t random = 1; /* the same numbers every time */
+	for (int i = 0; i < 1000; i++) {
+		uint32_t words[sizeof(r) / sizeof(uint32_t)];
+		for (size_t k = 0; k < sizeof(words) / sizeof(*words); k++) {
+			random = random * 6364136223846793005u + 1442695040888963407u;
+			words[k] = (uint32_t)(random >> (random >> 63 ? 32 : 58));
+		}
+		memcpy(&r, words, sizeof(r));
+		r.op = (uint32_t)(random >> 40) % (BROKER_END_WORKER + 2);
+		if (r.op == BROKER_WORKER && i % 16)
+			r.op = BROKER_TAKE;
+		if (i % 2)
+			r.pid = (uint32_t)target;
+		if (i % 3)
+			r.session %= SESSIONS_MAX;
+		if (i % 5 == 0)
+			r.flags = 0;
+		CU_ASSERT(reply_to(served.socket, &r, sizeof(r), i % 7 == 0) <= 0);
+	}
+	CU_ASSERT_EQUAL(broker_end(&served), 0);
+}
+
 /* A worker: answers, and is what a worker must be. */
 static void check_worker(int socket, int pid)
 {
@@ -399,6 +428,7 @@ static void a_hung_engine_dies_with_the_broker(void)
 }
 
 SUITE(broker, {"does every operation", does_every_operation},
-      {"refuses nonsense", refuses_nonsense}, {"starts and ends workers", starts_and_ends_workers},
+      {"refuses nonsense", refuses_nonsense}, {"survives any request", survives_any_request},
+      {"starts and ends workers", starts_and_ends_workers},
       {"workers die with the broker", workers_die_with_the_broker},
       {"a hung engine dies with the broker", a_hung_engine_dies_with_the_broker});
