@@ -32,7 +32,9 @@ e2e: all targets
 	tests/e2e/run $(E2E)
 
 # Long runs of what `make check` does a little of.
-.PHONY: kills soak
+.PHONY: kills soak check-whole
+check-whole: all targets
+	WHOLE_SECONDS=25 tests/e2e/run -k test_program_is_whole -s
 kills: all targets
 	MOMENTS=200 tests/e2e/run -k test_kills
 soak: all targets

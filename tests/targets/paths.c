@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* More different stacks than any table of stacks has room for: each call goes down a random path of 16
- * steps, to the left or to the right, and computes for a moment at its end.
+/* More different stacks than any table of stacks has room for: each call goes down a random path of
+ *16 steps, to the left or to the right, and computes for a moment at its end.
  *
  *	paths [SECONDS]
  */
