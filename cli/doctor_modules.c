@@ -2,6 +2,7 @@
 #include "cli/doctor_modules.h"
 
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -104,32 +105,33 @@ static void rows_text(char out[TEXT], const Probe__Examine__Module *module)
 		snprintf(out, TEXT, "none");
 }
 
+/* Adds to what is in the cell; what does not fit is cut. */
+__attribute__((format(printf, 2, 3))) static void add(char cell[TEXT], const char *format, ...)
+{
+	size_t n = strlen(cell);
+	va_list args;
+	va_start(args, format);
+	vsnprintf(cell + n, TEXT - n, format, args);
+	va_end(args);
+}
+
 static void symbols_text(char out[TEXT], const Probe__Examine__Module *module)
 {
 	char count[PROGRESS_TEXT], name[TEXT];
-	size_t n = 0;
-	if (!module->n_source) {
-		snprintf(out, TEXT, "none");
-		return;
-	}
-	n += (size_t)snprintf(out, TEXT, "%s", progress_count(count, module->symbols));
-	for (size_t i = 0; i < module->n_source && i < 4; i++) {
-		int more = snprintf(out + n, TEXT - n, "%s%.40s", i ? "+" : " ",
-				    escaped(name, module->source[i]));
-		n += (size_t)more < TEXT - n ? (size_t)more : 0;
-	}
+	snprintf(out, TEXT, "%s",
+		 module->n_source ? progress_count(count, module->symbols) : "none");
+	for (size_t i = 0; i < module->n_source; i++)
+		add(out, "%s%s", i ? "+" : " ", escaped(name, module->source[i]));
 }
 
 static void walks_text(char out[TEXT], const struct profile *profile, const char *path)
 {
 	char count[PROGRESS_TEXT], name[TEXT];
 	const Probe__Counter *failure;
-	size_t n =
-		(size_t)snprintf(out, TEXT, "%s", progress_count(count, walks_in(profile, path)));
-	for (size_t i = 0; i < 8 && (failure = failure_in(profile, path, i)); i++)
-		n += (size_t)snprintf(out + n, TEXT - n, ", %s %.32s",
-				      progress_count(count, failure->value),
-				      escaped(name, failure->name));
+	snprintf(out, TEXT, "%s", progress_count(count, walks_in(profile, path)));
+	for (size_t i = 0; (failure = failure_in(profile, path, i)); i++)
+		add(out, ", %s %s", progress_count(count, failure->value),
+		    escaped(name, failure->name));
 }
 
 static void add_row(struct table *modules, const struct doctor_process *process,

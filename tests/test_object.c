@@ -57,6 +57,7 @@ static void names_by_file_offset(void)
 	object_describe(object, &opened);
 	CU_ASSERT_EQUAL(opened.n_symbols, 2);
 	CU_ASSERT_EQUAL(opened.n_segments, 1);
+	CU_ASSERT_EQUAL(opened.sources, WORKER_SOURCE_SYMTAB);
 	CU_ASSERT_STRING_EQUAL(opened.note, "");
 }
 
@@ -89,6 +90,7 @@ static void says_what_is_missing(void)
 	CU_ASSERT_EQUAL(object_open_memory(image, bytes, &object, NULL), 0);
 	object_describe(object, &opened);
 	CU_ASSERT_STRING_EQUAL(opened.note, "stripped: only exported functions have names");
+	CU_ASSERT_EQUAL(opened.sources, 0);
 	struct err err = {};
 	struct object *none = NULL;
 	CU_ASSERT_EQUAL(object_open(image_file("#!/bin/sh", 9), &none, &err), -ENOEXEC);
