@@ -181,6 +181,7 @@ static void print_notes(const struct doctor_process *process)
 {
 	const Probe__Examine *answer = process->modules->examine;
 	char hint[DOCTOR_HINT_BYTES];
+	bool interpreter = false; /* said once: its library says the same */
 	for (size_t i = 0; i < answer->n_module; i++) {
 		const Probe__Examine__Module *module = answer->module[i];
 		const char *path = text_of(module->path);
@@ -190,8 +191,10 @@ static void print_notes(const struct doctor_process *process)
 			print_note(path, "-> ", hint);
 		else if (module->note && !module->n_source)
 			print_note(path, "no names: ", module->note);
-		if (doctor_hint_interpreter(module, hint))
+		if (!interpreter && doctor_hint_interpreter(module, hint)) {
+			interpreter = true;
 			print_note(path, "-> ", hint);
+		}
 	}
 	if (answer->left_out)
 		printf("%" PRIu32 " modules more are not shown\n", answer->left_out);
