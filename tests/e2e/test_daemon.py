@@ -110,6 +110,13 @@ def test_client_that_cannot_be_told_that_it_began(server):
         assert server.engine() == engine
 
 
+def test_processes_are_forgotten(server, tmp_path):
+    """Also those of which nobody said that they are recorded."""
+    with probe.target("shares", 30):
+        server.record("-a", "-F", "999", "-o", tmp_path / "x.pb.gz", "500ms")
+    probe.wait_for(lambda: not other_status(server).get(11), 5, "no process to be followed")
+
+
 def test_stop_while_recording(tmp_path):
     """Recordings end as if their time were over: what was sampled is kept."""
     with probe.target("shares", 60) as target, Daemon(tmp_path) as running:
