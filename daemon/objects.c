@@ -105,7 +105,7 @@ static bool same_inode(const void *context, uint32_t number, const void *key)
 	return object->inode == wanted->inode && object->dev == wanted->dev;
 }
 
-static void want_table(struct objects *objects, uint32_t number)
+void objects_want_table(struct objects *objects, uint32_t number)
 {
 	objects->at[number].table_evicted = false;
 	objects->at[number].table_pending = true;
@@ -116,7 +116,7 @@ static uint32_t add(struct objects *objects, const struct object *object)
 {
 	*array_add(objects) = *object;
 	if (object->fd >= 0 || object->kind == OBJECT_VDSO)
-		want_table(objects, objects->n - 1);
+		objects_want_table(objects, objects->n - 1);
 	return objects->n - 1;
 }
 
@@ -141,7 +141,7 @@ uint32_t objects_find(struct objects *objects, struct asker *asker, uint32_t pid
 	uint32_t known = index_find(&objects->by_inode, hash, same_inode, objects, &key);
 	if (known && unchanged(&objects->at[known])) {
 		if (objects->at[known].table_evicted)
-			want_table(objects, known);
+			objects_want_table(objects, known);
 		return known;
 	}
 

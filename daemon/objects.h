@@ -42,6 +42,8 @@ struct object *objects_get(struct objects *objects, uint32_t number);
 /* An object whose unwind table is wanted, each once: new, or mapped again after it was evicted. 0:
  * none. */
 uint32_t objects_take_wanted(struct objects *objects);
+/* The object's table is wanted (again). */
+void objects_want_table(struct objects *objects, uint32_t number);
 uint32_t objects_count(const struct objects *objects);
 /* Forgets all: nobody holds a number. */
 void objects_clear(struct objects *objects);

@@ -22,9 +22,9 @@ struct unwind_loader {
 };
 
 /* Objects that no space maps give up their room, to be asked for again when they are mapped. */
-void unwind_loader_evict(struct unwind_loader *loader)
+uint32_t unwind_loader_evict(struct unwind_loader *loader)
 {
-	uint32_t n = objects_count(loader->objects);
+	uint32_t n = objects_count(loader->objects), evicted = 0;
 	bool *mapped = memory_new(n + 1, sizeof(*mapped));
 	spaces_mark_objects(loader->spaces, mapped, n);
 	for (uint32_t i = 1; i <= n; i++) {
@@ -34,9 +34,23 @@ void unwind_loader_evict(struct unwind_loader *loader)
 		unwind_tables_remove(loader->tables, object->table);
 		object->table = object->rows = 0;
 		object->table_evicted = true;
-		loader->counts.evicted++;
+		evicted++;
 	}
 	free(mapped);
+	loader->counts.evicted += evicted;
+	return evicted;
+}
+
+/* Room that is given up is free in a moment: asking again takes longer. With nothing to give up,
+ * the object has another chance when it is mapped anew. */
+static void no_room(struct unwind_loader *loader, uint32_t number)
+{
+	if (unwind_loader_evict(loader)) {
+		objects_want_table(loader->objects, number);
+		return;
+	}
+	loader->counts.no_room++;
+	objects_get(loader->objects, number)->table_evicted = true;
 }
 
 static void ask_next(struct unwind_loader *loader);
@@ -58,9 +72,7 @@ static void on_table(void *context, int code, const char *words, const struct wo
 	if (!code) {
 		loader->counts.loaded++;
 	} else if (code == -ENOSPC) {
-		loader->counts.no_room++;
-		object->table_evicted = true; /* another chance when it is mapped anew */
-		unwind_loader_evict(loader);
+		no_room(loader, loader->asked);
 	} else {
 		loader->counts.failed++;
 	}

@@ -21,8 +21,8 @@ void unwind_loader_free(struct unwind_loader *loader);
 
 /* Asks for the tables that are wanted since the last call: cheap when there are none. */
 void unwind_loader_look(struct unwind_loader *loader);
-/* Takes the room of objects that nobody maps. */
-void unwind_loader_evict(struct unwind_loader *loader);
+/* Takes the room of objects that nobody maps; returns how many they were. */
+uint32_t unwind_loader_evict(struct unwind_loader *loader);
 /* Nothing is under way. */
 bool unwind_loader_is_ready(const struct unwind_loader *loader);
 
