@@ -490,7 +490,8 @@ void session_stop(struct session *session, Probe__Finished__Reason reason)
 	}
 	unwind_late_hold(session->sampler->late, 0);
 	asker_drop(session->sampler->asker, session->slot, NULL);
-	/* What the programs still said of its processes is not for the next session in this slot. */
+	/* What the programs still said of its processes is not for the next session in this slot.
+	 */
 	sampler_drain(session->sampler);
 	forget_processes(session);
 }
