@@ -3,6 +3,7 @@
 #include "tests/unit.h"
 
 #include <CUnit/Basic.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -32,6 +33,9 @@ int main(int argc, char **argv)
 		return 0;
 	}
 	alarm(900);
+	/* What runs the tests may ignore them (nohup, a shell in the background). */
+	signal(SIGHUP, SIG_DFL);
+	signal(SIGINT, SIG_DFL);
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	CU_initialize_registry();
 	for (struct unit_suite *s = suites; s; s = s->next) {

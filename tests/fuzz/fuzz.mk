@@ -18,7 +18,7 @@ FUZZ_SECONDS ?= 15
 FUZZ_SEED ?= 1
 fuzz_names := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 fuzz_flags := -std=gnu11 -D_GNU_SOURCE -DVERSION='"$(VERSION)"' -iquote . -iquote build/gen -O1 -g \
-	-fno-omit-frame-pointer -fno-sanitize-recover=undefined
+	-fno-omit-frame-pointer -fno-sanitize-recover=undefined -Wno-gnu-variable-sized-type-not-at-end
 fuzz_common := $(common_src) $(patsubst common/%.proto,build/gen/common/%.pb-c.c,$(protos))
 .PHONY: fuzz-short $(fuzz_names:%=fuzz_%) $(fuzz_names:%=fuzz-short-%)
 
