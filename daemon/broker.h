@@ -4,8 +4,10 @@
  * passed on. This header is the whole contract between the two: one request packet, one reply
  * packet (struct broker_reply first), in order. The engine's side is asker.h.
  *
- * The filter map is the broker's alone: the engine gets no fd of it, so an engine taken over can
- * add no target. */
+ * The filter map is the broker's alone: the engine gets no fd of it. What an engine that was taken
+ * over can still do is to ask: the broker takes any living process for it, since root alone is
+ * served and the engine sees to that. By that it gets their stacks, maps and mapped programs (to
+ * read), and no other file, event or program than those named here. */
 #pragma once
 
 #include <stdint.h>
