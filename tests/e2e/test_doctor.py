@@ -15,6 +15,19 @@ def build_id(path):
     return re.search(r"Build ID: ([0-9a-f]+)", notes).group(1)
 
 
+def look(pid, **options):
+    """What doctor finds. On a machine too busy to make all tables within 2 s sampling begins without some:
+    then again, when their files are warm."""
+    for _ in range(3):
+        found = json.loads(probe.probe_ok("doctor", "-p", pid, "--json", **options).out)
+        failed = {(module["path"], end): n for module in found["modules"]
+                  for end, n in module["walks_failed"].items()}
+        assert sum(failed.values()) <= found["walks"] - found["walks_whole"]
+        if found["walks"] >= 20 and found["walks_whole"] >= 0.98 * found["walks"]:
+            return found
+    raise AssertionError(f"{found['walks_whole']} of {found['walks']} walks are whole: {failed}")
+
+
 def check_redis(found):
     assert found["name"] == "redis-server" and found["modules_left_out"] == 0
     modules = {module["path"].rsplit("/", 1)[-1]: module for module in found["modules"]}
@@ -23,15 +36,13 @@ def check_redis(found):
         assert module["unwind_rows"] > 0, name
         assert module["symbols"] > 0 and ".dynsym" in module["symbol_sources"], name
         assert module["path"][0] == "[" or module["build_id"] == build_id(module["path"])
-    assert found["walks"] >= 20, "redis was idle"
-    assert found["walks_whole"] >= 0.98 * found["walks"]
     assert sum(module["walks_ended"] for module in found["modules"]) >= 0.9 * found["walks"]
     assert (modules["libc.so.6"]["hints"] == []) == ("debug file" in modules["libc.so.6"]["symbol_sources"])
 
 
 def test_process(tmp_path):
     with probe.redis(tmp_path) as server:
-        check_redis(json.loads(probe.probe_ok("doctor", "-p", server.pid, "--json").out))
+        check_redis(look(server.pid))
         text = probe.probe_ok("doctor", "-p", server.pid, "--seconds", "0.3").out
     assert re.search(r"^redis-server \(\d+\), 0\.3 s at 199 Hz: ", text)
     assert re.search(r"^ *[\d,]{5,}  .*dynsym.* /\S*/libc\.so\.6$", text, re.M)
@@ -39,8 +50,7 @@ def test_process(tmp_path):
 
 def test_process_by_a_daemon(tmp_path):
     with Daemon(tmp_path) as server, probe.redis(tmp_path) as redis:
-        result = probe.probe_ok("doctor", "-p", redis.pid, "--json", env=server.environment())
-        check_redis(json.loads(result.out))
+        check_redis(look(redis.pid, env=server.environment()))
         status = probe.probe_ok("status", "--json", env=server.environment()).out
         assert json.loads(status)["sessions"] == []
 
