@@ -66,7 +66,7 @@ static void add_firings(Probe__Info *info, const struct session *session,
 	const struct ticks *ticks = &session->sum.ticks;
 	uint64_t samples = session->tally.samples;
 	info->has_firings = info->has_samples = 1;
-	info->firings = counters_firings(ticks, session->firings, items);
+	info->firings = counters_firings(ticks, session->events.firings, items);
 	info->samples = samples;
 	for (int i = 0; i < COUNTERS_FIRINGS; i++) {
 		if (!items[i].value)

@@ -2,12 +2,9 @@
 #include "daemon/session.h"
 
 #include <errno.h>
-#include <linux/perf_event.h>
 #include <math.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <sys/sysinfo.h>
 #include <unistd.h>
 #include "common/array.h"
 #include "common/clock.h"
@@ -90,8 +87,7 @@ int session_new(struct sampler *sampler, const Probe__Record *request, struct se
 	new->hz = hz;
 	new->period_ns = (uint64_t)((double)SECOND_NS / hz);
 	new->begun_ns = clock_now_ns();
-	for (int i = 0; i < CPUS_MAX; i++)
-		new->events[i] = new->links[i] = -1;
+	events_init(&new->events);
 	tally_init(&new->tally);
 	times_init(&new->times);
 	*session = new;
@@ -261,22 +257,6 @@ static int take_comm(struct session *session, struct err *err)
 	return err_set(err, -ESRCH, ERR_NO_PROCESS, "no process named \"%.15s\"", request->comm);
 }
 
-static int open_events(struct session *session, struct err *err)
-{
-	const Probe__Record *request = session->request;
-	uint64_t cpus[CPUS_MAX / 64] = {0};
-	for (size_t i = 0; i < request->n_cpus; i++)
-		cpus[request->cpus[i] / 64] |= 1ull << request->cpus[i] % 64;
-	int all = get_nprocs_conf();
-	for (int i = 0; !request->n_cpus && i < all && i < CPUS_MAX; i++)
-		cpus[i / 64] |= 1ull << i % 64;
-	int opened = asker_events(session->sampler->asker, session->slot, session->period_ns, cpus,
-				  session->events, session->links, err);
-	if (opened == 0)
-		return err_set(err, -ENODEV, ERR_USAGE, "none of these CPUs is on line");
-	return opened < 0 ? opened : 0;
-}
-
 static bool by_pointer(const Probe__Record *request)
 {
 	return request->call_graph == PROBE__RECORD__CALL_GRAPH__FP;
@@ -307,7 +287,8 @@ static int begin(struct session *session, struct err *err)
 						 (request->no_kernel ? 0 : SESSION_KERNEL) |
 						 (by_pointer(request) ? SESSION_BY_POINTER : 0),
 					.salt = session->sampler->salt};
-	int code = open_events(session, err);
+	int code = events_open(&session->events, session->sampler->asker, session->slot,
+			       session->period_ns, request->cpus, request->n_cpus, err);
 	if (code)
 		return code;
 	counters_read(session->sampler->counters, session->slot, &session->start);
@@ -316,9 +297,7 @@ static int begin(struct session *session, struct err *err)
 	session->started_ns = session->checked_ns = clock_now_ns();
 	session->start_time_ns = (int64_t)clock_ns(CLOCK_REALTIME);
 	begin_times(session);
-	for (int i = 0; i < CPUS_MAX; i++)
-		if (session->events[i] >= 0)
-			ioctl(session->events[i], PERF_EVENT_IOC_ENABLE, 0);
+	events_enable(&session->events);
 	return 0;
 }
 
@@ -392,8 +371,8 @@ void session_on_exit(struct session *session, uint32_t pid, const char *comm)
 		}
 }
 
-/* Events of exit can be lost when the ring is full: once a second those that are gone leave. */
-static void check_targets(struct session *session, uint64_t now)
+/* Once a second. Events of exit can be lost when the ring is full: those that are gone leave. */
+static void look_after(struct session *session, uint64_t now)
 {
 	if (now - session->checked_ns < SECOND_NS)
 		return;
@@ -401,6 +380,7 @@ static void check_targets(struct session *session, uint64_t now)
 	for (uint32_t i = session->n_pids; i-- > 0;)
 		if (kill((pid_t)session->pids[i], 0) && errno == ESRCH)
 			session->pids[i] = session->pids[--session->n_pids];
+	events_follow(&session->events);
 }
 
 int session_tick(struct session *session, struct err *err)
@@ -415,31 +395,12 @@ int session_tick(struct session *session, struct err *err)
 		return load(session, err);
 	if (session->state != SESSION_SAMPLING)
 		return 0;
-	check_targets(session, now);
+	look_after(session, now);
 	if (!request->all && !session->n_pids)
 		session_stop(session, PROBE__FINISHED__REASON__TARGET_ENDED);
 	else if (request->duration_ns && now - session->started_ns >= request->duration_ns)
 		session_stop(session, PROBE__FINISHED__REASON__DURATION);
 	return 0;
-}
-
-/* Off first, on every CPU, then read: a disabled event's program runs no more when the call is
- * back. */
-static void close_events(struct session *session)
-{
-	for (int i = 0; i < CPUS_MAX; i++)
-		if (session->events[i] >= 0)
-			ioctl(session->events[i], PERF_EVENT_IOC_DISABLE, 0);
-	for (int i = 0; i < CPUS_MAX; i++) {
-		uint64_t count = 0;
-		if (session->events[i] < 0)
-			continue;
-		if (read(session->events[i], &count, sizeof(count)) == sizeof(count))
-			session->firings += count / session->period_ns;
-		close(session->links[i]);
-		close(session->events[i]);
-		session->events[i] = session->links[i] = -1;
-	}
 }
 
 static void sum_counts(struct session *session)
@@ -483,7 +444,7 @@ void session_stop(struct session *session, Probe__Finished__Reason reason)
 	if (before == SESSION_SAMPLING) {
 		session->stopped_ns = clock_now_ns();
 		session->reason = reason;
-		close_events(session);
+		events_close(&session->events);
 		finish_times(session);
 		sampler_drain(session->sampler);
 		sum_counts(session);

@@ -9,6 +9,7 @@
 #include "common/err.h"
 #include "common/protocol.pb-c.h"
 #include "daemon/counters.h"
+#include "daemon/events.h"
 #include "daemon/tally.h"
 #include "daemon/times.h"
 
@@ -28,9 +29,9 @@ struct session {
 	uint32_t slot;
 	double hz;
 	uint64_t period_ns;
-	int events[CPUS_MAX], links[CPUS_MAX]; /* -1: none */
-	uint64_t begun_ns;		       /* CLOCK_MONOTONIC: of the request */
-	uint64_t loading_ns;		       /* since it waits for tables */
+	struct events events;
+	uint64_t begun_ns;   /* CLOCK_MONOTONIC: of the request */
+	uint64_t loading_ns; /* since it waits for tables */
 	uint64_t started_ns, stopped_ns;
 	int64_t start_time_ns; /* of day */
 	Probe__Finished__Reason reason;
@@ -51,7 +52,6 @@ struct session {
 	bool times_known;
 	/* The events' counts in periods, and what the programs counted: both summed when it stops.
 	 */
-	uint64_t firings;
 	struct counters_sum start, sum;
 	uint64_t lost_unknown;	   /* samples whose stack body never came */
 	uint64_t stolen, all_time; /* the machine's clock ticks meanwhile */

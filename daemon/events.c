@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/events.h"
+
+#include <errno.h>
+#include <linux/perf_event.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/sysinfo.h>
+#include <unistd.h>
+#include "common/err.h"
+#include "common/guard.h"
+#include "daemon/asker.h"
+
+void events_init(struct events *events)
+{
+	*events = (struct events){0};
+	for (int i = 0; i < CPUS_MAX; i++)
+		events->event[i] = events->link[i] = -1;
+}
+
+static bool has(const events_cpus cpus, unsigned cpu)
+{
+	return cpus[cpu / 64] >> cpu % 64 & 1;
+}
+
+static void add(events_cpus cpus, unsigned cpu)
+{
+	cpus[cpu / 64] |= 1ull << cpu % 64;
+}
+
+void events_parse_cpus(const char *text, events_cpus cpus)
+{
+	memset(cpus, 0, sizeof(events_cpus));
+	while (*text >= '0' && *text <= '9') {
+		char *end;
+		unsigned long first = strtoul(text, &end, 10), last = first;
+		if (*end == '-')
+			last = strtoul(end + 1, &end, 10);
+		for (unsigned long i = first; i <= last && i < CPUS_MAX; i++)
+			add(cpus, (unsigned)i);
+		text = *end == ',' ? end + 1 : end;
+	}
+}
+
+static bool read_online(events_cpus cpus)
+{
+	char text[4096];
+	FILE *file guard_file = fopen("/sys/devices/system/cpu/online", "re");
+	if (!file || !fgets(text, sizeof(text), file))
+		return false;
+	events_parse_cpus(text, cpus);
+	return true;
+}
+
+/* Those of `cpus`, which have none; returns how many, or negative errno. */
+static int open_on(struct events *events, const events_cpus cpus, struct err *err)
+{
+	int event[CPUS_MAX], link[CPUS_MAX];
+	int opened = asker_events(events->asker, events->session, events->period_ns, cpus, event,
+				  link, err);
+	for (int i = 0; opened > 0 && i < CPUS_MAX; i++)
+		if (event[i] >= 0) {
+			events->event[i] = event[i];
+			events->link[i] = link[i];
+		}
+	return opened;
+}
+
+int events_open(struct events *events, struct asker *asker, uint32_t session, uint64_t period_ns,
+		const uint32_t *cpus, size_t n, struct err *err)
+{
+	events->asker = asker;
+	events->session = session;
+	events->period_ns = period_ns;
+	for (size_t i = 0; i < n; i++)
+		add(events->wanted, cpus[i]);
+	int all = get_nprocs_conf();
+	for (int i = 0; !n && i < all && i < CPUS_MAX; i++)
+		add(events->wanted, (unsigned)i);
+	read_online(events->online);
+	int opened = open_on(events, events->wanted, err);
+	if (opened == 0)
+		return err_set(err, -ENODEV, ERR_USAGE, "none of these CPUs is on line");
+	return opened < 0 ? opened : 0;
+}
+
+void events_enable(struct events *events)
+{
+	for (int i = 0; i < CPUS_MAX; i++)
+		if (events->event[i] >= 0)
+			ioctl(events->event[i], PERF_EVENT_IOC_ENABLE, 0);
+}
+
+/* ns that it ran; 0 where it cannot be read. */
+static uint64_t count_of(int event)
+{
+	uint64_t count;
+	return read(event, &count, sizeof(count)) == sizeof(count) ? count : 0;
+}
+
+static void close_one(struct events *events, int cpu)
+{
+	if (events->event[cpu] < 0)
+		return;
+	events->firings += count_of(events->event[cpu]) / events->period_ns;
+	close(events->link[cpu]);
+	close(events->event[cpu]);
+	events->event[cpu] = events->link[cpu] = -1;
+}
+
+void events_follow(struct events *events)
+{
+	events_cpus online, new = {0};
+	bool any = false;
+	if (!read_online(online))
+		return;
+	for (int i = 0; i < CPUS_MAX; i++) {
+		if (!has(events->wanted, (unsigned)i) || !has(online, (unsigned)i) ||
+		    has(events->online, (unsigned)i))
+			continue;
+		close_one(events, i);
+		add(new, (unsigned)i);
+		any = true;
+	}
+	memcpy(events->online, online, sizeof(online));
+	if (!any || open_on(events, new, NULL) <= 0)
+		return;
+	for (int i = 0; i < CPUS_MAX; i++)
+		if (has(new, (unsigned)i) && events->event[i] >= 0)
+			ioctl(events->event[i], PERF_EVENT_IOC_ENABLE, 0);
+}
+
+void events_close(struct events *events)
+{
+	for (int i = 0; i < CPUS_MAX; i++)
+		if (events->event[i] >= 0)
+			ioctl(events->event[i], PERF_EVENT_IOC_DISABLE, 0);
+	for (int i = 0; i < CPUS_MAX; i++)
+		close_one(events, i);
+}
