@@ -59,9 +59,12 @@ static void tick_clients(struct engine *engine)
 	part(engine);
 }
 
-/* Nobody there: nothing to do until somebody comes. */
+/* Nobody there: nothing to do until somebody comes. A tick that is due is not put off: clients that
+ * come and go all the time would keep the ring from being drained. */
 static int arm_tick(struct engine *engine)
 {
+	if (sd_event_source_get_enabled(engine->tick, NULL) > 0)
+		return 0;
 	sd_event_source_set_time_relative(engine->tick, TICK_US);
 	return sd_event_source_set_enabled(engine->tick, SD_EVENT_ONESHOT);
 }

@@ -20,13 +20,18 @@ def ask(server, *args):
     return probe.probe_ok(*args, env=server.environment())
 
 
+def with_samples(text):
+    status = json.loads(text)
+    return status if status["sessions"] and status["sessions"][0]["samples"] else None
+
+
 def test_status(server, tmp_path):
     idle = json.loads(ask(server, "status", "--json").out)
     assert idle["sessions"] == [] and idle["recordings"] == 0
     with probe.target("shares", 30) as target:
         recording = server.recording("-p", target.pid, "-F", 199, "-o", tmp_path / "p.pb.gz", "30s")
         assert b"Profiling" in recording.stderr.readline()
-        busy = json.loads(ask(server, "status", "--json").out)
+        busy = probe.wait_for(lambda: with_samples(ask(server, "status", "--json").out), 10, "samples")
         text = ask(server, "status").out
         recording.send_signal(probe.SIGNALS["INT"])
         recording.communicate(timeout=20)
