@@ -1,14 +1,20 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""What recording costs, beside `perf record -g`: a fixed CPU job alone and recorded, interleaved.
+"""What recording costs, beside `perf record`, in parts:
 
-A run is the same work again and again (BENCH_SECONDS of it when nothing records), timed by itself. In
+cost      a fixed CPU job alone and recorded, interleaved; CPU time, memory and time to a text
+slowdown  the same job at more rates, beside `perf record -g` and `--call-graph dwarf`; bytes written
+depth     ns of BPF a sample, by the depth of the stack, with warm tables
+tables    time and bytes of the unwind rows of large files
+attach    seconds until a process of so many threads is recorded
+
+A run of the job is the same work again and again (BENCH_SECONDS of it when nothing records), timed by itself. In
 each round every way to record gets one run, in an order that changes; the ratio of a round is its time
 over that round's time alone. Printed: the median of the ratios with its 95 % interval (bootstrap), CPU
 seconds of all processes of the profiler while it records (of one CPU) and in all (with start, names and
 writing), the most memory they had at once, the kernel memory of the BPF maps, and the time from the end of the job to a report as text.
 
-Environment: BENCH_SECONDS (2.0) a run, BENCH_ROUNDS (9)."""
+Environment: BENCH (all the parts: cost,slowdown,…), BENCH_SECONDS (2.0) a run, BENCH_ROUNDS (9)."""
 import contextlib
 import json
 import os
@@ -28,7 +34,11 @@ import probe  # noqa: E402
 
 SECONDS = float(os.environ.get("BENCH_SECONDS", "2.0"))
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "9"))
+PARTS = os.environ.get("BENCH", "cost,slowdown,depth,tables,attach").split(",")
 JOB = probe.TARGETS / "job"
+PERF = "/usr/bin/perf"
+BPFTOOL = "/usr/sbin/bpftool"
+BPF_STATS = Path("/proc/sys/kernel/bpf_stats_enabled")
 MEMORY_NAMES = {"mappings", "sessions", "ring", "spaces", "unwind_tables", "unwind_pages", "unwind_rows",
                 "unwind_rules", "counters", "ticks", "everything", "seen", "filter", "threads", "scratch"}
 
@@ -61,7 +71,7 @@ class Watch(threading.Thread):
 
 def maps_bytes():
     """Of our maps in the kernel now."""
-    listed = probe.run("/usr/sbin/bpftool", "map", "show", "-j")
+    listed = probe.run(BPFTOOL, "map", "show", "-j")
     if listed.code or not listed.out.strip():
         return 0
     return sum(m.get("bytes_memlock", 0) for m in json.loads(listed.out)
@@ -75,10 +85,13 @@ def job_seconds(text):
 class Way:
     """One way to run the job."""
 
-    def __init__(self, name, hz=None, tool=None):
-        self.name, self.hz, self.tool = name, hz, tool
-        self.times, self.ratios, self.cpu, self.all_cpu, self.peak_kb, self.text = ([] for _ in range(6))
+    def __init__(self, name, hz=None, tool=None, graph=("-g",), to_text=True):
+        self.name, self.hz, self.tool, self.graph, self.to_text = name, hz, tool, graph, to_text
+        self.forget()
         self.maps = 0
+
+    def forget(self):
+        self.times, self.ratios, self.cpu, self.all_cpu, self.peak_kb, self.text, self.bytes = ([] for _ in range(7))
 
     def run(self, work, tmp):
         if not self.tool:
@@ -90,7 +103,7 @@ class Way:
         if self.tool == "probe":
             command = [probe.BUILD / "probe", "record", "-p", str(job.pid), "-g", "-F", str(self.hz), "-o", out, "--force"]
         else:
-            command = ["/usr/bin/perf", "record", "-p", str(job.pid), "-g", "-F", str(self.hz), "-e", "cpu-clock", "-o", out]
+            command = [PERF, "record", "-p", str(job.pid), *self.graph, "-F", str(self.hz), "-e", "cpu-clock", "-o", out]
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
         recorder = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=probe.environment())
         if self.tool == "probe":
@@ -119,14 +132,16 @@ class Way:
         used -= job_usage.ru_utime + job_usage.ru_stime
         self.all_cpu.append(max(used, watch.cpu_seconds()))
         self.peak_kb.append(watch.peak_kb)
-        self.text.append(self.time_to_text(out))
+        self.bytes.append(out.stat().st_size)
+        if self.to_text:
+            self.text.append(self.time_to_text(out))
 
     def time_to_text(self, out):
         began = time.monotonic()
         if self.tool == "probe":
             subprocess.run([probe.BUILD / "probe", "report", out], check=True, stdout=subprocess.DEVNULL, env=probe.environment())
         else:
-            subprocess.run(["/usr/bin/perf", "report", "--stdio", "-i", out], check=True, stdout=subprocess.DEVNULL,
+            subprocess.run([PERF, "report", "--stdio", "-i", out], check=True, stdout=subprocess.DEVNULL,
                            stderr=subprocess.DEVNULL, env=probe.environment())
         return time.monotonic() - began
 
@@ -145,21 +160,32 @@ def work_for(seconds):
     return max(1, int(probe_work * seconds / took))
 
 
-def main():
-    ways = [Way("alone"), Way("probe 99 Hz", 99, "probe"), Way("probe 999 Hz", 999, "probe"), Way("perf -g 99 Hz", 99, "perf")]
-    work = work_for(SECONDS)
-    steal = probe.Steal()
+def run_interleaved(ways, rounds, work):
+    """So many rounds of all ways, the first of which records nothing."""
     with tempfile.TemporaryDirectory(prefix="bench") as name:
-        for way in ways:
-            way.run(work, Path(name))  # once to warm up
-        for way in ways:
-            way.times, way.cpu, way.all_cpu, way.peak_kb, way.text = ([] for _ in range(5))
-        for i in range(ROUNDS):
+        for i in range(rounds):
             order = ways[i % len(ways):] + ways[:i % len(ways)]
             for way in order if i % 2 else reversed(order):
                 way.run(work, Path(name))
             for way in ways[1:]:
                 way.ratios.append(way.times[-1] / ways[0].times[-1])
+
+
+def exceeds(what, value, unit, ceiling, aim):
+    """Prints how a figure stands to its ceiling and its aim."""
+    verdict = "within the aim" if value <= aim else "within the ceiling" if value <= ceiling else "TOO MUCH"
+    print(f"{what}: {value:.4g} {unit}, ceiling {ceiling:.4g} {unit}, aim {aim:.4g} {unit}: {verdict}")
+    return value > ceiling
+
+
+def cost():
+    ways = [Way("alone"), Way("probe 99 Hz", 99, "probe"), Way("probe 999 Hz", 999, "probe"), Way("perf -g 99 Hz", 99, "perf")]
+    work = work_for(SECONDS)
+    steal = probe.Steal()
+    run_interleaved(ways, 1, work)  # to warm up
+    for way in ways:
+        way.forget()
+    run_interleaved(ways, ROUNDS, work)
     print(f"{ROUNDS} rounds of a job of {statistics.median(ways[0].times):.2f} s; "
           f"{steal.share():.1%} of the machine's time was stolen")
     print(f"{'':14} {'ratio':>7} {'95 % interval':>16} {'CPU':>7} {'CPU in all':>10} {'peak PSS':>9} {'BPF maps':>9} {'to text':>8}")
@@ -169,12 +195,141 @@ def main():
         print(f"{way.name:14} {statistics.median(way.ratios):7.4f} {low:7.4f} - {high:.4f} "
               f"{statistics.median(way.cpu):7.2%} {statistics.median(way.all_cpu):8.3f} s {max(way.peak_kb) / 1e3:6.1f} MB {maps:>9} {statistics.median(way.text):6.2f} s")
     ours = ways[1]
-    judged = (("CPU at 99 Hz", statistics.median(ours.cpu) * 100, "%", 2.0, 0.5), ("peak memory at 99 Hz", max(ours.peak_kb) / 1e3, "MB", 64, 40))
+    exceeded = exceeds("CPU at 99 Hz", statistics.median(ours.cpu) * 100, "%", 2.0, 0.5)
+    return exceeds("peak memory at 99 Hz", max(ours.peak_kb) / 1e3, "MB", 64, 40) or exceeded
+
+
+def slowdown():
+    ways = [Way("alone")]
+    ways += [Way(f"{tool}{' -g' if tool == 'perf' else ''} {hz:,} Hz", hz, tool, to_text=False)
+             for tool in ("probe", "perf") for hz in (99, 999, 4999)]
+    ways += [Way(f"perf dwarf,{size} 99 Hz", 99, "perf", ("--call-graph", f"dwarf,{size}"), to_text=False)
+             for size in (8192, 65528)]
+    rounds = min(ROUNDS, 3)
+    run_interleaved(ways, rounds, work_for(SECONDS))
+    print(f"{rounds} rounds of a job of {statistics.median(ways[0].times):.2f} s")
+    print(f"{'':22} {'ratio':>7} {'lowest - highest':>17} {'bytes written':>14}")
+    for way in ways[1:]:
+        print(f"{way.name:22} {statistics.median(way.ratios):7.4f}  {min(way.ratios):.4f} - {max(way.ratios):.4f} {statistics.median(way.bytes):14,.0f}")
+    by_name = {way.name: way for way in ways}
+    ours = by_name["probe 999 Hz"].ratios
+    kilobytes = lambda name: statistics.median(by_name[name].bytes) / 1e3
     exceeded = False
-    for what, value, unit, ceiling, aim in judged:
-        verdict = "within the aim" if value <= aim else "within the ceiling" if value <= ceiling else "TOO MUCH"
-        exceeded |= value > ceiling
-        print(f"{what}: {value:.2f} {unit}, ceiling {ceiling} {unit}, aim {aim} {unit}: {verdict}")
+    for size in (8192, 65528):
+        name = f"perf dwarf,{size} 99 Hz"
+        theirs = by_name[name].ratios
+        # A busy machine's noise is larger than the difference may be: only ranges apart tell of one.
+        verdict = ("below it" if max(ours) < min(theirs) else "TOO MUCH" if min(ours) > max(theirs) else "not told apart")
+        print(f"slowdown of probe 999 Hz, ceiling that of {name}: {verdict}")
+        exceeded |= verdict == "TOO MUCH" and rounds > 1
+        exceeded |= exceeds(f"bytes of probe 99 Hz beside {name}", kilobytes("probe 99 Hz"), "kB", kilobytes(name) / 50,
+                            kilobytes(name) / 100)
+    return exceeded
+
+
+@contextlib.contextmanager
+def bpf_stats():
+    before = BPF_STATS.read_text()
+    BPF_STATS.write_text("1")
+    try:
+        yield
+    finally:
+        BPF_STATS.write_text(before)
+
+
+def sampler_runs():
+    """(ns, runs) of the sampling program of the recording that runs."""
+    ours = probe.bpf_objects()
+    listed = json.loads(probe.run(BPFTOOL, "prog", "show", "-j").out)
+    found = [p for p in listed if p.get("name") == "sampler_tick" and ("prog", p["id"]) in ours]
+    return sum(p.get("run_time_ns", 0) for p in found), sum(p.get("run_cnt", 0) for p in found)
+
+
+def sample_cost(depth, out):
+    """(frames, ns a sample, share of the runs that met the target). Alone on its CPU, it has nearly all
+    the runs; what the others took counts as its own."""
+    cpu = str(max(os.sched_getaffinity(0)))
+    with probe.program("/usr/bin/taskset", "-c", cpu, probe.TARGETS / "deep", 60, depth - 6) as popen:
+        time.sleep(0.2)
+        with probe.Recording("-p", popen.pid, "--cpu", cpu, "-F", 4999, "-o", out, "--force", "-d", "2.2s") as recording:
+            time.sleep(0.4)  # the tables are there
+            ns, runs = sampler_runs()
+            time.sleep(1.5)
+            ns, runs = (after - before for before, after in zip((ns, runs), sampler_runs()))
+            result = recording.end()
+            assert result.code == 0 and runs > 0, result
+    profile = probe.Profile(out)
+    info = profile.info
+    share = info.samples / (info.samples + info.firing.get("elsewhere", 0))
+    frames = sum(len(s.frames) * s.values["samples"] for s in profile.samples) / max(profile.total(), 1)
+    return frames, ns / (runs * share), share
+
+
+def depth():
+    rows, exceeded = [], False
+    with tempfile.TemporaryDirectory(prefix="bench") as name, bpf_stats():
+        for frames in (6, 30, 128, 500, 1000):
+            rows.append(sample_cost(frames, Path(name) / "out.pb.gz"))
+    print("BPF time of a sample, tables warm")
+    for frames, ns, share in rows:
+        ceiling = 4 + 0.25 * frames
+        exceeded |= exceeds(f"{frames:6.1f} frames ({share:.0%} of the runs)", ns / 1e3, "us", ceiling, ceiling / 2)
+    slope, start = statistics.linear_regression([r[0] for r in rows], [r[1] / 1e3 for r in rows])
+    print(f"fit: {start:.2f} us + {slope:.3f} us a frame; ceiling 4 us + 0.25 us a frame")
+    return exceeded
+
+
+def tables():
+    paths = [Path("/usr/lib/x86_64-linux-gnu/libc.so.6"), *sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres")),
+             Path("/usr/bin/node"), Path("/usr/lib/x86_64-linux-gnu/libLLVM-14.so.1")]
+    paths = [path for path in paths if path.exists()]
+    print(f"{'unwind rows of':18} {'ms':>7} {'rows':>10} {'rules':>7} {'bytes':>11}")
+    for line in subprocess.check_output([probe.BUILD / "bench/tables", *paths], text=True).splitlines():
+        path, us, rows, rules, size = line.rsplit(None, 4)
+        print(f"{Path(path).name:18} {int(us) / 1e3:7.1f} {int(rows):10,} {int(rules):7,} {int(size):11,}")
+    return False
+
+
+def attach_seconds(tool, pid, out):
+    if tool == "probe":
+        command, says = [probe.BUILD / "probe", "record", "-p", str(pid), "-o", out, "--force"], "Profiling"
+    else:  # it runs the command once its events are there
+        command, says = [PERF, "record", "-p", str(pid), "-g", "-F", "99", "-e", "cpu-clock", "-o", out, "--", "/bin/echo", "on"], "on"
+    began = time.monotonic()
+    recorder = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=probe.environment())
+    try:
+        said = recorder.stdout.readline()
+        seconds = time.monotonic() - began
+        return seconds if says in said else None
+    finally:
+        recorder.send_signal(probe.signal.SIGINT)
+        recorder.communicate(timeout=60)
+
+
+def attach():
+    print(f"seconds to attach (median of 3): {'threads':>7} {'probe':>8} {'perf':>8}")
+    with tempfile.TemporaryDirectory(prefix="bench") as name:
+        for threads in (1, 64, 500, 2000):
+            sleepers = subprocess.Popen([probe.TARGETS / "sleepers", str(threads)], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+            try:
+                assert sleepers.stdout.readline() == b"ready\n"
+                found = {tool: [attach_seconds(tool, sleepers.pid, Path(name) / tool) for _ in range(3)] for tool in ("probe", "perf")}
+            finally:
+                sleepers.communicate()
+            text = ["-" if None in seconds else f"{statistics.median(seconds):.3f}" for seconds in found.values()]
+            print(f"{'':32} {threads:7,} {text[0]:>8} {text[1]:>8}")
+    return False
+
+
+def main():
+    parts = {part.__name__: part for part in (cost, slowdown, depth, tables, attach)}
+    unknown = set(PARTS) - set(parts)
+    if unknown:
+        sys.exit(f"BENCH: {', '.join(sorted(unknown))}: no such part; there are {', '.join(parts)}")
+    exceeded = False
+    for part in (part for name, part in parts.items() if name in PARTS):
+        exceeded |= part()
+        print(flush=True)
     return 1 if exceeded else 0
 
 
