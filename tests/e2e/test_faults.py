@@ -286,7 +286,8 @@ def test_worker_is_killed(tmp_path, busy):
                     os.kill(worker, SIGNALS["KILL"])
         result = recording.end()
     assert result.code == 0, result
-    assert probe.Profile(tmp_path / "p.pb.gz").total() > 200
+    profile = probe.Profile(tmp_path / "p.pb.gz")
+    assert profile.total() == profile.info.samples > 20
 
 
 def test_client_is_killed_while_naming(tmp_path, busy):

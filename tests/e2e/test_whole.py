@@ -263,7 +263,8 @@ def test_a_library_loaded_again_and_again(tmp_path):
 
 
 def test_the_first_samples_of_a_command(tmp_path):
-    """Cold: nothing of it was mapped before."""
+    """Cold: nothing of it was mapped before. What is not whole is of its first moments, so it runs for
+    long enough not to be made of them alone."""
     _, profile = probe.record(tmp_path / "out.pb.gz", "-U", "-F", HZ, "--", "/usr/bin/python3", "-S", "-c",
-                              "import json\nfor i in range(4000): json.dumps(list(range(300)))")
+                              "import json\nfor i in range(16000): json.dumps(list(range(300)))")
     assert whole_share(profile) > 0.9, ends(profile)
