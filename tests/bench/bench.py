@@ -207,7 +207,9 @@ def slowdown():
              for size in (8192, 65528)]
     rounds = min(ROUNDS, 3)
     run_interleaved(ways, rounds, work_for(SECONDS))
-    print(f"{rounds} rounds of a job of {statistics.median(ways[0].times):.2f} s")
+    alone = ways[0].times
+    noise = max(alone) / min(alone) - 1
+    print(f"{rounds} rounds of a job of {statistics.median(alone):.2f} s, which alone differed by {noise:.1%}")
     print(f"{'':22} {'ratio':>7} {'lowest - highest':>17} {'bytes written':>14}")
     for way in ways[1:]:
         print(f"{way.name:22} {statistics.median(way.ratios):7.4f}  {min(way.ratios):.4f} - {max(way.ratios):.4f} {statistics.median(way.bytes):14,.0f}")
@@ -218,9 +220,10 @@ def slowdown():
     for size in (8192, 65528):
         name = f"perf dwarf,{size} 99 Hz"
         theirs = by_name[name].ratios
+        more = statistics.median(ours) - statistics.median(theirs)
         # A busy machine's noise is larger than the difference may be: only ranges apart tell of one.
         verdict = ("below it" if max(ours) < min(theirs) else "TOO MUCH" if min(ours) > max(theirs) else "not told apart")
-        print(f"slowdown of probe 999 Hz, ceiling that of {name}: {verdict}")
+        print(f"slowdown of probe 999 Hz, ceiling that of {name}: {more:+.1%}: {verdict}")
         exceeded |= verdict == "TOO MUCH" and rounds > 1
         exceeded |= exceeds(f"bytes of probe 99 Hz beside {name}", kilobytes("probe 99 Hz"), "kB", kilobytes(name) / 50,
                             kilobytes(name) / 100)
