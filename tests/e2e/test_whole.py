@@ -228,7 +228,10 @@ def test_stack_is_right(program, case, tmp_path):
             wrong[stack] = wrong.get(stack, 0) + count
     total = profile.total()
     assert total > 100
-    assert sum(wrong.values()) <= 0.002 * total + 1, (total, right, sorted(wrong.items(), key=lambda i: -i[1])[:5])
+    # While the page of the stack is being copied after a fork (do_wp_page) nobody can read it: the walk
+    # ends at its leaf and says so.
+    copied = min(ends(profile).get("bad_page", 0), 0.02 * total) if "fork" in case else 0
+    assert sum(wrong.values()) <= 0.002 * total + 1 + copied, (ends(profile), total, right, sorted(wrong.items(), key=lambda i: -i[1])[:5])
     assert right > 0.03 * total, (total, right)
     assert whole_share(profile) >= 0.998 - 1 / total, ends(profile)
 
