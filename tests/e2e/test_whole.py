@@ -215,7 +215,8 @@ def test_stack_is_right(program, case, tmp_path):
     must, may = (re.compile(f"(?:{r})") for r in CASES[case])
     with probe.target(program, case, 20) as popen:
         time.sleep(0.1)
-        _, profile = probe.record(tmp_path / "out.pb.gz", "-p", popen.pid, "-U", "-F", HZ, "600ms")
+        _, profile = probe.record(tmp_path / "out.pb.gz", "-p", popen.pid, "-U", "-F", HZ,
+                                  "1200ms" if "forks" in case else "600ms")
     right, wrong = 0, {}
     for sample in profile.samples:
         names = user_names(sample)
