@@ -19,6 +19,7 @@ import contextlib
 import json
 import os
 import random
+import re
 import resource
 import statistics
 import subprocess
@@ -37,10 +38,8 @@ ROUNDS = int(os.environ.get("BENCH_ROUNDS", "9"))
 PARTS = os.environ.get("BENCH", "cost,slowdown,depth,tables,attach").split(",")
 JOB = probe.TARGETS / "job"
 PERF = "/usr/bin/perf"
-BPFTOOL = "/usr/sbin/bpftool"
 BPF_STATS = Path("/proc/sys/kernel/bpf_stats_enabled")
-MEMORY_NAMES = {"mappings", "sessions", "ring", "spaces", "unwind_tables", "unwind_pages", "unwind_rows",
-                "unwind_rules", "counters", "ticks", "everything", "seen", "filter", "threads", "scratch"}
+BPFTOOL = "/usr/sbin/bpftool"
 
 
 class Watch(threading.Thread):
@@ -69,13 +68,17 @@ class Watch(threading.Thread):
         return sum(self.cpu.values()) / 1e9
 
 
-def maps_bytes():
-    """Of our maps in the kernel now."""
-    listed = probe.run(BPFTOOL, "map", "show", "-j")
-    if listed.code or not listed.out.strip():
-        return 0
-    return sum(m.get("bytes_memlock", 0) for m in json.loads(listed.out)
-               if m.get("name", "") in MEMORY_NAMES or m.get("name", "").startswith("sampler"))
+def maps_bytes(root_pid):
+    """Kernel memory of the BPF maps that the profiler's processes hold."""
+    maps = {}
+    for pid in probe.descendants(root_pid):
+        with contextlib.suppress(OSError):
+            for path in Path(f"/proc/{pid}/fdinfo").iterdir():
+                with contextlib.suppress(OSError):
+                    info = dict(re.findall(r"^(map_id|memlock):\s*(\d+)$", path.read_text(), re.M))
+                    if "map_id" in info:
+                        maps[info["map_id"]] = int(info.get("memlock", 0))
+    return sum(maps.values())
 
 
 def job_seconds(text):
@@ -111,7 +114,7 @@ class Way:
         else:
             time.sleep(0.8)
         if self.tool == "probe" and not self.maps:
-            self.maps = maps_bytes()
+            self.maps = maps_bytes(recorder.pid)
             before = resource.getrusage(resource.RUSAGE_CHILDREN)
         watch = Watch(recorder.pid)
         watch.look()
