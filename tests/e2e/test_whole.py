@@ -228,7 +228,7 @@ def test_stack_is_right(program, case, tmp_path):
         elif not may.fullmatch(stack) and not OTHER.fullmatch(stack):
             wrong[stack] = wrong.get(stack, 0) + count
     total = profile.total()
-    assert total > 100
+    assert total > 40
     # While the page of the stack is being copied after a fork (do_wp_page) nobody can read it: the walk
     # ends at its leaf and says so.
     copied = min(ends(profile).get("bad_page", 0), 0.02 * total) if "fork" in case else 0
@@ -241,11 +241,11 @@ def test_deeper_stacks_keep_their_leaves(tmp_path):
     with probe.target("whole", "deeper", 20) as popen:
         time.sleep(0.1)
         _, profile = probe.record(tmp_path / "out.pb.gz", "-p", popen.pid, "-U", "-F", HZ, "600ms")
-    cut = [s for s in profile.samples if len(user_names(s)) > 1023]
+    cut = [s for s in profile.samples if user_names(s)[:1] == ["[truncated]"]]
     assert sum(s.values["samples"] for s in cut) > 0.2 * profile.total()
     for sample in cut:
         names = user_names(sample)
-        assert names[0] == "[truncated]"
+        assert len(names) == 1025
         assert set(names[1:]) <= {"whole_recursion", "whole_leaf_caller", "whole_leaf"}
 
 
