@@ -187,7 +187,8 @@ CASES = {
                f"(;whole_handler(;{LEAF_PART})?)?)?)?)?)?"),
     # on a busy machine an alarm finds the handler of the last one
     "interrupted": (f"main;whole_interrupted;whole_leaf(;{LIBC};whole_handler;{LEAF})+",
-                    f"main(;whole_interrupted(;whole_leaf)?)?(;{LIBC};whole_handler(;{LEAF_PART})?)*"),
+                    # ... and the trampoline of a handler that has returned is the leaf until rt_sigreturn is done
+                    f"main(;whole_interrupted(;whole_leaf)?)?(;{LIBC};whole_handler(;{LEAF_PART})?)*(;{LIBC})?"),
     "jit": (f"main;whole_jit;\\[jit\\];{LEAF}", f"main(;whole_jit(;\\[jit\\](;{LEAF_PART})?)?)?"),
     "threads": (f"whole_thread(;whole_recursion){{11}};{LEAF}",
                 f"whole_thread((;whole_recursion)*|(;whole_recursion){{11}};{LEAF_PART})"),
