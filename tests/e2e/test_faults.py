@@ -278,7 +278,7 @@ def test_broker_or_engine_is_killed(tmp_path, busy, which):
 def test_worker_is_killed(tmp_path, busy):
     """Names are lost, at most: the samples are not."""
     with probe.Recording("-p", busy, "-F", 999, "-o", tmp_path / "p.pb.gz") as recording:
-        time.sleep(1.0)
+        time.sleep(2.0)
         os.kill(recording.pid, SIGNALS["INT"])
         while recording.popen.poll() is None:
             for worker in recording.processes("probe-symbolizer"):
@@ -287,7 +287,7 @@ def test_worker_is_killed(tmp_path, busy):
         result = recording.end()
     assert result.code == 0, result
     profile = probe.Profile(tmp_path / "p.pb.gz")
-    assert profile.total() == profile.info.samples > 20
+    assert profile.total() == profile.info.samples > 200
 
 
 def test_client_is_killed_while_naming(tmp_path, busy):
