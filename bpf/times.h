@@ -30,6 +30,8 @@ static __always_inline void times_read(struct task_struct *task, __u64 sessions,
 	times->sessions = sessions;
 	times->tgid = task->tgid;
 	times->tid = task->pid;
+	times->off_ns = times->off_since_ns = 0;
+	times->state = times->pad = 0;
 	bpf_probe_read_kernel(times->comm, sizeof(times->comm), task->comm);
 }
 

@@ -72,6 +72,7 @@ enum event_kind {
 	EVENT_EXIT,
 	EVENT_THREAD,
 	EVENT_COPY,
+	EVENT_WAIT,
 };
 struct event {
 	__u32 kind;  /* enum event_kind */
@@ -108,8 +109,41 @@ struct sample_event {
 };
 TYPES_ASSERT_SIZE(struct sample_event, 80);
 
-/* Before a sample whose walk met code that the engine has yet to learn of: what it takes to walk
- * again. Sent within a budget (copy.h). */
+/* What a thread did while it was off the CPU. */
+enum wait_state {
+	WAIT_RUNNING,	/* it was not: on a CPU */
+	WAIT_RUNNABLE,	/* preempted, or new: waited for a CPU all the time */
+	WAIT_SLEEPING,	/* interruptible */
+	WAIT_DISK,	/* uninterruptible */
+	WAIT_STOPPED,	/* by SIGSTOP and its like */
+	WAIT_TRACED,	/* by a debugger */
+	WAIT_THROTTLED, /* its control group had used up its share of CPU */
+	WAIT_STATES,
+};
+
+/* A thread was off the CPU and is back: an interval between two switches, taken by the rule of
+ * DESIGN §4: for certain when d = blocked_ns + runnable_ns >= period_ns, else with chance
+ * d / period_ns. So each stands for max(d, period_ns) / d of its kind. It may have begun before a
+ * session did. The stacks are those that it waited with. */
+struct wait_event {
+	struct sample_event sample; /* kind EVENT_WAIT; time_ns: of the switch back; cpu: there;
+				     * `session` means nothing */
+	__u64 sessions;		    /* bits of those that take it; all have one salt */
+	__u64 blocked_ns;	    /* until it was woken … */
+	__u64 runnable_ns;	    /* … and from there on: the kernel's run_delay */
+	__u64 period_ns;
+	__u64 waker_hash; /* user stack of who ended it, with SESSION_WAKERS; 0: none, not known */
+	__u64 waker_start_time_ns;
+	__u32 waker_check;
+	__u32 waker_tgid;
+	__u32 waker_tid; /* 0: an interrupt (timer, device, network), or not known */
+	__u32 state;	 /* enum wait_state */
+	char waker_comm[COMM_BYTES];
+};
+TYPES_ASSERT_SIZE(struct wait_event, 160);
+
+/* Before a sample or a wait whose walk met code that the engine has yet to learn of: what it takes
+ * to walk again. Sent within a budget (copy.h). */
 struct copy_event {
 	struct event event;
 	__u64 time_ns; /* of the sample */
@@ -151,8 +185,35 @@ struct thread_times {
 	__u32 tgid;
 	__u32 tid;
 	char comm[COMM_BYTES];
+	__u64 off_ns;	    /* between its switches since it was first noted, with the interval that
+			     * is under way; what is neither on the CPU by the kernel's account nor
+			     * off it was stolen (or spent on interrupts) */
+	__u64 off_since_ns; /* since when that one lasts; 0: on a CPU */
+	__u32 state;	    /* enum wait_state, of that one */
+	__u32 pad;
 };
-TYPES_ASSERT_SIZE(struct thread_times, 64);
+TYPES_ASSERT_SIZE(struct thread_times, 88);
+
+/* A thread that is off the CPU, and its stack, for the engine to walk: what BROKER_SLEEPERS gives,
+ * one behind the other, `bytes` each. */
+struct sleeper {
+	__u32 bytes; /* of the whole; a multiple of 8 */
+	__u32 n_kernel;
+	struct thread_times thread;
+	__u32 space;
+	__u32 flags; /* enum frame_flags of the user leaf */
+	__u64 pc;    /* 0: no user registers (kernel thread); then n_stack is 0 */
+	__u64 reg[16];
+	__u32 n_stack; /* bytes of stack, from the stack pointer up */
+	__u32 is_32bit;
+	__u64 kernel[KERNEL_FRAMES_MAX]; /* leaf first, as FRAME_KERNEL has it; all are return
+					  * addresses */
+	__u8 stack[];
+};
+TYPES_ASSERT_SIZE(struct sleeper, 1264);
+enum {
+	SLEEPER_STACK_MAX = 28 << 10 /* a record must fit the kernel's buffer of 32 KiB */
+};
 
 /* A thread that was taken has ended: its last times. May come after the EVENT_EXIT of its process.
  */
@@ -160,7 +221,7 @@ struct thread_event {
 	struct event event;
 	struct thread_times thread;
 };
-TYPES_ASSERT_SIZE(struct thread_event, 72);
+TYPES_ASSERT_SIZE(struct thread_event, 96);
 
 /* ---- maps */
 
@@ -213,13 +274,16 @@ enum session_flags {
 	SESSION_USER = 1 << 0,	     /* user stacks (off: -K) */
 	SESSION_KERNEL = 1 << 1,     /* kernel stacks (off: -U) */
 	SESSION_BY_POINTER = 1 << 2, /* frame pointers only (--call-graph fp) */
+	SESSION_OFF = 1 << 3,	     /* waits (struct wait_event) */
+	SESSION_WAKERS = 1 << 4,     /* and who ended them */
 };
 struct session_config {
 	__u32 flags; /* enum session_flags */
 	__u32 pad;
 	__u64 salt; /* goes into the hashes of this session's stacks. A reader that forgets the
 		     * bodies it got gives its next session another salt, so that they come again */
-	__u64 pad2[2];
+	__u64 off_period_ns; /* the least period_ns of waits; BPF raises it to keep its budget */
+	__u64 pad2;
 };
 TYPES_ASSERT_SIZE(struct session_config, 32);
 
@@ -248,13 +312,28 @@ enum counter {
 	COUNTER_FILTER_FULL,	  /* forked children that did not fit in the filter */
 	COUNTER_BUSY,		  /* the walk's scratch memory was in use: nested programs */
 	COUNTER_NO_KERNEL_STACK,  /* bpf_get_stack failed */
-	COUNTER_THREADS_FULL,	  /* threads that ended without room to remember their sessions */
+	COUNTER_THREADS_FULL, /* threads that did not fit among those noted: their times and waits
+			       * are not known */
 	COUNTERS,
+};
+/* What became of the intervals that threads of sessions with SESSION_OFF were off the CPU: seen =
+ * skipped + sent + held + the lost ones. With their time, so that blocked time adds up. */
+enum wait_count {
+	WAITS_SEEN,
+	WAITS_SKIPPED, /* by chance: those taken stand for them */
+	WAITS_SENT,
+	WAITS_HELD,	 /* between an exec and its judgement, or no session's any more */
+	WAITS_OVERDUE,	 /* the walk did not come before the next switch */
+	WAITS_BUSY,	 /* the scratch memory was in use */
+	WAITS_RING_FULL, /* no room for the wait, or for a stack of its */
+	WAITS,
 };
 struct cpu_counters {
 	__u64 counter[16];
 	__u64 walk_end[16]; /* by enum walk_end, user walks */
-	__u64 pad[32];
+	__u64 waits[8];	    /* by enum wait_count */
+	__u64 waits_ns[8];
+	__u64 pad[16];
 };
 TYPES_ASSERT_SIZE(struct cpu_counters, 512);
 

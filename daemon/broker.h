@@ -34,6 +34,8 @@ enum broker_op {
 	BROKER_SPACE,
 	/* session → fd of struct thread_times of every thread taken, as often as asked */
 	BROKER_THREADS,
+	/* session → fd of struct sleeper of every thread taken that is off the CPU, as above */
+	BROKER_SLEEPERS,
 	/* session ends: its bit leaves every entry */
 	BROKER_DROP,
 	/* pid of a taken process (or any, with a session that takes all) → fd of /proc/PID/maps,
