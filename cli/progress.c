@@ -100,7 +100,11 @@ void progress_started(struct progress *progress, const struct progress_started *
 		print_number(out, ", ", started->processes, "process", "processes");
 	if (started->threads)
 		print_number(out, ", ", started->threads, "thread", "threads");
-	fprintf(out, ": cpu at %.10g Hz", started->hz);
+	bool off = started->mode != PROBE__RECORD__MODE__CPU;
+	if (started->mode == PROBE__RECORD__MODE__OFF)
+		fputs(": off-cpu", out);
+	else
+		fprintf(out, ": cpu at %.10g Hz%s", started->hz, off ? " and off-cpu" : "");
 	if (started->every_ns)
 		fprintf(out, ", a file every %s", progress_duration(text, started->every_ns));
 	if (started->for_ns)
@@ -195,6 +199,8 @@ void progress_wrote(struct progress *progress, const Probe__Finished *finished, 
 	}
 	fprintf(out, "Wrote %s", is_stdout ? "to standard output" : path);
 	print_number(out, "  ", finished->samples, "sample", "samples");
+	if (finished->has_waits)
+		print_number(out, ", ", finished->waits, "wait", "waits");
 	print_number(out, ", ", finished->stacks, "stack", "stacks");
 	if (finished->has_whole)
 		fprintf(out, " (%.1f%% whole)", finished->whole * 100);

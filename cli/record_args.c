@@ -30,6 +30,8 @@ enum {
 	OPTION_COMM = OPTIONS_LONG,
 	OPTION_WAIT,
 	OPTION_MODE,
+	OPTION_WAKERS,
+	OPTION_OFF_PERIOD,
 	OPTION_CALL_GRAPH,
 	OPTION_CPU,
 	OPTION_LABEL,
@@ -53,7 +55,11 @@ static const struct option table[] = {
 	{"all", 'a', NULL, "the whole machine"},
 	{"no-children", OPTION_NO_CHILDREN, NULL, "without the descendants"},
 	{"frequency", 'F', "HZ|max", "samples a second of CPU time (99)"},
-	{"mode", OPTION_MODE, "cpu", "what is recorded"},
+	{"mode", OPTION_MODE, "cpu|off|wall",
+	 "time on the CPU, time waiting for something, or both (cpu)"},
+	{"wakers", OPTION_WAKERS, NULL, "also who ended each wait"},
+	{"off-period", OPTION_OFF_PERIOD, "DURATION",
+	 "of shorter waits some stand for all (as few as keep it cheap)"},
 	{"stacks", 'g', NULL, NULL}, /* perf's -g: they are always recorded */
 	{"call-graph", OPTION_CALL_GRAPH, "auto|dwarf|fp", "how stacks are walked (auto)"},
 	{"user", 'U', NULL, "user code alone"},
@@ -126,35 +132,45 @@ static int parse_duration(const char *option, const char *text, uint64_t *ns, st
 	return code;
 }
 
-static int parse_mode(const char *text, struct err *err)
+struct choice {
+	const char *name;
+	int value;
+};
+
+static bool choose(const struct choice *choices, size_t n, const char *text, int *value)
 {
-	if (!strcmp(text, "cpu"))
+	for (size_t i = 0; i < n; i++) {
+		if (!strcmp(text, choices[i].name)) {
+			*value = choices[i].value;
+			return true;
+		}
+	}
+	return false;
+}
+
+static int parse_mode(const char *text, int *mode, struct err *err)
+{
+	static const struct choice modes[] = {
+		{"cpu", PROBE__RECORD__MODE__CPU},
+		{"off", PROBE__RECORD__MODE__OFF},
+		{"wall", PROBE__RECORD__MODE__WALL},
+	};
+	if (choose(modes, sizeof(modes) / sizeof(*modes), text, mode))
 		return 0;
-	if (!strcmp(text, "off") || !strcmp(text, "wall"))
-		return err_set(err, -EINVAL, ERR_USAGE,
-			       "--mode %s is not built yet: this version records CPU time alone",
-			       text);
 	err_set(err, -EINVAL, ERR_USAGE, "--mode: \"%s\" is no mode", text);
-	err_hint(err, "cpu");
+	err_hint(err, "cpu (where it runs), off (where it waits) or wall (both)");
 	return -EINVAL;
 }
 
 static int parse_call_graph(const char *text, int *call_graph, struct err *err)
 {
-	static const struct {
-		const char *name;
-		int value;
-	} ways[] = {
+	static const struct choice ways[] = {
 		{"auto", PROBE__RECORD__CALL_GRAPH__AUTO},
 		{"dwarf", PROBE__RECORD__CALL_GRAPH__DWARF},
 		{"fp", PROBE__RECORD__CALL_GRAPH__FP},
 	};
-	for (size_t i = 0; i < sizeof(ways) / sizeof(*ways); i++) {
-		if (!strcmp(text, ways[i].name)) {
-			*call_graph = ways[i].value;
-			return 0;
-		}
-	}
+	if (choose(ways, sizeof(ways) / sizeof(*ways), text, call_graph))
+		return 0;
 	err_set(err, -EINVAL, ERR_USAGE, "--call-graph: \"%s\" is no way to walk stacks", text);
 	err_hint(err, "auto, dwarf or fp");
 	return -EINVAL;
@@ -273,7 +289,9 @@ static int take_option(struct record_args *args, int option, const char *value, 
 	case 'F':
 		return parse_hz(value, &args->hz, err);
 	case OPTION_MODE:
-		return parse_mode(value, err);
+		return parse_mode(value, &args->mode, err);
+	case OPTION_OFF_PERIOD:
+		return parse_duration("--off-period", value, &args->off_period_ns, err);
 	case OPTION_CALL_GRAPH:
 		return parse_call_graph(value, &args->call_graph, err);
 	case OPTION_CPU:
@@ -299,6 +317,7 @@ static int take_option(struct record_args *args, int option, const char *value, 
 		     : option == 'U'		    ? &args->no_kernel
 		     : option == 'K'		    ? &args->no_user
 		     : option == OPTION_NO_CHILDREN ? &args->no_children
+		     : option == OPTION_WAKERS	    ? &args->wakers
 		     : option == OPTION_FORCE	    ? &args->output.force
 		     : option == OPTION_JSON	    ? &args->json
 						    : NULL;
@@ -322,6 +341,13 @@ static int check(const struct record_args *args, struct err *err)
 			       "-a is the whole machine: it takes no other target");
 	if (args->no_user && args->no_kernel)
 		return err_set(err, -EINVAL, ERR_USAGE, "-U and -K together leave nothing");
+	bool off = args->mode != PROBE__RECORD__MODE__CPU;
+	if (!off && (args->wakers || args->off_period_ns)) {
+		err_set(err, -EINVAL, ERR_USAGE, "%s is about waits, which --mode cpu leaves out",
+			args->wakers ? "--wakers" : "--off-period");
+		err_hint(err, "--mode wall, or --mode off");
+		return -EINVAL;
+	}
 	if (args->comm_wait_ns && !args->comm)
 		return err_set(err, -EINVAL, ERR_USAGE, "--wait belongs to --comm NAME");
 	if (args->target.n_pids + args->target.n_tids > LIMIT_TARGETS)
@@ -341,7 +367,8 @@ static int check(const struct record_args *args, struct err *err)
 int record_args_parse(struct record_args *args, int argc, char **argv, struct err *err)
 {
 	*args = (struct record_args){.hz = DEFAULT_HZ,
-				     .call_graph = PROBE__RECORD__CALL_GRAPH__AUTO};
+				     .call_graph = PROBE__RECORD__CALL_GRAPH__AUTO,
+				     .mode = PROBE__RECORD__MODE__CPU};
 	struct options options = options_init(usage, table, argc, argv);
 	int got, code = 0;
 	bool dashes = false;

@@ -17,9 +17,12 @@ struct record_args {
 	const char *comm;     /* --comm; NULL: none */
 	uint64_t comm_wait_ns;
 	bool all, no_children, no_user, no_kernel, json;
-	double hz;	/* 0: the most that is allowed */
-	int call_graph; /* enum Probe__Record__CallGraph */
-	uint32_t *cpus; /* none: all */
+	double hz;		/* 0: the most that is allowed */
+	int call_graph;		/* enum Probe__Record__CallGraph */
+	int mode;		/* enum Probe__Record__Mode */
+	bool wakers;		/* who ended each wait */
+	uint64_t off_period_ns; /* shorter waits are taken by chance; 0: as the engine likes */
+	uint32_t *cpus;		/* none: all */
 	size_t n_cpus;
 	char **labels; /* borrowed texts */
 	size_t n_labels;

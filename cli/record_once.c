@@ -75,9 +75,12 @@ static int say_nothing(const struct record *record, struct err *err)
 		err_hint(err, "a higher frequency (-F max) sees shorter runs");
 		return -ESRCH;
 	}
-	err_set(err, -ENODATA, ERR_NOTHING_SAMPLED,
-		"nothing was sampled: %s used no CPU time in %s", name, lasted);
-	err_hint(err, "what sleeps or waits uses none: record while it works, or for longer");
+	bool off = record->args->mode == PROBE__RECORD__MODE__OFF;
+	err_set(err, -ENODATA, ERR_NOTHING_SAMPLED, "nothing was sampled: %s %s in %s", name,
+		off ? "waited for nothing" : "used no CPU time", lasted);
+	err_hint(err, off ? "--mode wall shows where it runs, too"
+			  : "what sleeps or waits uses none: record while it works, for longer, or "
+			    "with --mode wall");
 	return -ENODATA;
 }
 
@@ -85,7 +88,7 @@ static int save(struct record *record, struct err *err)
 {
 	struct record_session *session = &record->session;
 	const Probe__Finished *finished = session->finished->finished;
-	if (!finished->samples)
+	if (!finished->samples && !finished->waits)
 		return say_nothing(record, err);
 	const struct export_format *format = record->args->output.format;
 	struct output_name name = {

@@ -93,7 +93,10 @@ static int send_record(struct record_session *session)
 	record.has_hz = 1;
 	record.hz = args->hz;
 	record.has_mode = 1;
-	record.mode = PROBE__RECORD__MODE__CPU;
+	record.mode = (Probe__Record__Mode)args->mode;
+	record.has_wakers = record.wakers = args->wakers;
+	record.has_off_period_ns = args->off_period_ns != 0;
+	record.off_period_ns = args->off_period_ns;
 	record.has_no_user = record.no_user = args->no_user;
 	record.has_no_kernel = record.no_kernel = args->no_kernel;
 	record.cpus = args->cpus;
@@ -140,6 +143,7 @@ static void say_started(struct record_session *session)
 		.processes = started->processes,
 		.threads = started->threads,
 		.hz = started->hz,
+		.mode = session->args->mode,
 		.command = session->child->pid ? session->child->name : NULL,
 		.every_ns = session->args->every_ns,
 		.for_ns = session->args->whole_ns,

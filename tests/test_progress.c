@@ -94,5 +94,68 @@ static void no_bar(void)
 	free(text);
 }
 
+/* The words when sampling begins. */
+static char *started(int mode)
+{
+	char *text = NULL;
+	size_t bytes;
+	FILE *out = open_memstream(&text, &bytes);
+	struct progress progress = {.out = out};
+	progress_started(&progress, &(struct progress_started){.name = "nginx",
+							       .pid = 4242,
+							       .processes = 3,
+							       .threads = 8,
+							       .hz = 99,
+							       .mode = mode,
+							       .for_ns = 30000000000});
+	fclose(out);
+	return text;
+}
+
+static void what_is_recorded(void)
+{
+	char *text = started(PROBE__RECORD__MODE__WALL);
+	CU_ASSERT_STRING_EQUAL(text, "Profiling nginx (4242), 3 processes, 8 threads: cpu at 99 Hz "
+				     "and off-cpu, for 30s. Ctrl-C stops early and keeps the "
+				     "data.\n");
+	free(text);
+	text = started(PROBE__RECORD__MODE__CPU);
+	CU_ASSERT_PTR_NOT_NULL(strstr(text, "threads: cpu at 99 Hz, for 30s."));
+	free(text);
+	text = started(PROBE__RECORD__MODE__OFF);
+	CU_ASSERT_PTR_NOT_NULL(strstr(text, "threads: off-cpu, for 30s."));
+	free(text);
+}
+
+/* "" where it has none. */
+static void wrote(const char *waits, uint64_t n)
+{
+	char *text = NULL;
+	size_t bytes;
+	FILE *out = open_memstream(&text, &bytes);
+	struct progress progress = {.out = out};
+	Probe__Finished finished = PROBE__FINISHED__INIT;
+	finished.samples = 1901;
+	finished.stacks = 412;
+	finished.has_waits = *waits != '\0';
+	finished.waits = n;
+	progress_wrote(&progress, &finished, "x.json", 0, false);
+	fclose(out);
+	char expected[100];
+	snprintf(expected, sizeof(expected), "Wrote x.json  1,901 samples%s, 412 stacks, 0 lost\n",
+		 waits);
+	CU_ASSERT_STRING_EQUAL(text, expected);
+	free(text);
+}
+
+static void what_was_written(void)
+{
+	wrote("", 0);
+	wrote(", 0 waits", 0);
+	wrote(", 1 wait", 1);
+	wrote(", 20,000 waits", 20000);
+}
+
 SUITE(progress, {"counts", counts}, {"sizes", sizes}, {"durations", durations}, {"bars", bars},
-      {"no bar", no_bar});
+      {"no bar", no_bar}, {"what is recorded", what_is_recorded},
+      {"what was written", what_was_written});

@@ -93,6 +93,23 @@ static void words_and_options(void)
 	CU_ASSERT_STRING_EQUAL(p.args.comm, "nginx");
 	CU_ASSERT_EQUAL(p.args.comm_wait_ns, 10000000000ull);
 	CU_ASSERT(p.args.output.force);
+	CU_ASSERT_EQUAL(p.args.mode, PROBE__RECORD__MODE__CPU);
+	record_args_deinit(&p.args);
+}
+
+static void waits(void)
+{
+	struct parsed p;
+	takes(&p, "-p 1 --mode off");
+	CU_ASSERT_EQUAL(p.args.mode, PROBE__RECORD__MODE__OFF);
+	CU_ASSERT(!p.args.wakers);
+	CU_ASSERT_EQUAL(p.args.off_period_ns, 0);
+	record_args_deinit(&p.args);
+
+	takes(&p, "-p 1 --mode=wall --wakers --off-period 10ms");
+	CU_ASSERT_EQUAL(p.args.mode, PROBE__RECORD__MODE__WALL);
+	CU_ASSERT(p.args.wakers);
+	CU_ASSERT_EQUAL(p.args.off_period_ns, 10000000);
 	record_args_deinit(&p.args);
 }
 
@@ -118,8 +135,11 @@ static void refusals(void)
 		{"-p 1 0s", "duration 0s: a duration is above 0 and below 10 years"},
 		{"-p 1 5s 6s", "two durations: 6s is the second"},
 		{"-p 1 5s -d 6", "two durations: 6 is the second"},
-		{"-p 1 --mode wall",
-		 "--mode wall is not built yet: this version records CPU time alone"},
+		{"-p 1 --mode cpu --wakers",
+		 "--wakers is about waits, which --mode cpu leaves out"},
+		{"-p 1 --mode cpu --off-period 1ms",
+		 "--off-period is about waits, which --mode cpu leaves out"},
+		{"-p 1 --mode off --off-period x", "--off-period: \"x\" is no duration"},
 		{"-p 1 --mode of", "--mode: \"of\" is no mode"},
 		{"-p 1 --call-graph lbr", "--call-graph: \"lbr\" is no way to walk stacks"},
 		{"-p 1 --cpu 0-", "--cpu: \"0-\" is no list of CPUs"},
@@ -160,4 +180,5 @@ static void frequency_above_the_kernels(void)
 }
 
 SUITE(record_args, {"as for perf", as_for_perf}, {"words and options", words_and_options},
-      {"refusals", refusals}, {"frequency above the kernel's", frequency_above_the_kernels});
+      {"waits", waits}, {"refusals", refusals},
+      {"frequency above the kernel's", frequency_above_the_kernels});
