@@ -122,15 +122,16 @@ static __always_inline __u32 unwind_step(struct unwind_state *s, const struct un
 	if (rule->cfa == UNWIND_CFA_SIGNAL)
 		return unwind_signal(s, s->reg[rule->cfa_register & (UNWIND_REGISTERS - 1)] +
 						(__s64)rule->offset);
-	bool switched = rule->switched && !(s->flags & FRAME_EXACT);
-	if (switched && rule->switched == UNWIND_SWITCH_ROOT)
+	bool leaf = s->flags & FRAME_EXACT && rule->switched != UNWIND_SWITCH_CFA;
+	__u8 switched = leaf ? UNWIND_STAYS : rule->switched;
+	if (switched == UNWIND_SWITCH_ROOT)
 		return WALK_ROOT;
 	__u32 end = unwind_find_cfa(s, rule, &cfa);
 	if (end != UNWIND_STEPPED)
 		return end;
-	if (switched)
+	if (switched == UNWIND_SWITCH_FRAME)
 		cfa = s->reg[UNWIND_RBP] + 16;
-	else if (cfa < sp || (cfa == sp && rule->ra == UNWIND_RA_SAVED))
+	else if (!switched && (cfa < sp || (cfa == sp && rule->ra == UNWIND_RA_SAVED)))
 		return WALK_NO_PROGRESS;
 	__u64 base = s->reg[rule->base & (UNWIND_REGISTERS - 1)];
 	s->block_valid = !unwind_read(s->block, UNWIND_BLOCK * 8, cfa - UNWIND_BLOCK * 8);
@@ -145,7 +146,9 @@ static __always_inline __u32 unwind_step(struct unwind_state *s, const struct un
 		return WALK_BAD_PAGE;
 	s->reg[UNWIND_RSP] = cfa;
 	s->pc = pc;
-	s->flags = rule->signal ? FRAME_EXACT : switched ? FRAME_BY_POINTER : 0;
+	s->flags = rule->signal			     ? FRAME_EXACT
+		   : switched == UNWIND_SWITCH_FRAME ? FRAME_BY_POINTER
+						     : 0;
 	return unwind_end_of(pc);
 }
 

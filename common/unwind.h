@@ -42,11 +42,12 @@ enum unwind_ra {
 };
 
 /* Go's runtime goes over to another stack in the middle of a function, which its CFI does not tell:
- * what holds for a frame that has called another one. */
+ * what holds for a frame that has called another one, and by UNWIND_SWITCH_CFA for any. */
 enum unwind_switch {
 	UNWIND_STAYS,
 	UNWIND_SWITCH_FRAME, /* CFA = rbp + 16, on a stack that may lie anywhere */
 	UNWIND_SWITCH_ROOT,  /* nothing called it on this stack */
+	UNWIND_SWITCH_CFA,   /* the CFA is right, also for the leaf, but may lie on any stack */
 };
 
 struct unwind_rule {

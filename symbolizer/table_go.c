@@ -10,12 +10,18 @@
 
 enum {
 	SYMBOLS_BYTES_MAX = 256 << 20,
+	FUNCTION_BYTES_MAX = 64 << 10,
 	RSP = 7,
+	R12 = 12,
+	MOVE_BYTES = 3,
 };
+
+static const uint8_t move_rsp_to_r12[MOVE_BYTES] = {0x49, 0x89, 0xe4};
 
 enum patch_kind {
 	PATCH_NONE,
 	PATCH_FRAME,  /* goes over to g0's stack, and keeps rbp */
+	PATCH_CLOCK,  /* the same to call the vdso, and keeps its own stack pointer in r12 */
 	PATCH_ROOT,   /* goes over to g0's stack for good */
 	PATCH_SIGNAL, /* the trampoline a signal handler returns to */
 };
@@ -25,8 +31,8 @@ static const struct {
 	const char *name;
 	enum patch_kind kind;
 } patches[] = {
-	{"runtime.systemstack", PATCH_FRAME}, {"runtime.nanotime1", PATCH_FRAME},
-	{"runtime.walltime", PATCH_FRAME},    {"time.now", PATCH_FRAME},
+	{"runtime.systemstack", PATCH_FRAME}, {"runtime.nanotime1", PATCH_CLOCK},
+	{"runtime.walltime", PATCH_CLOCK},    {"time.now", PATCH_CLOCK},
 	{"runtime.asmcgocall", PATCH_FRAME},  {"runtime.mcall", PATCH_ROOT},
 	{"runtime.morestack", PATCH_ROOT},    {"runtime.mstart", PATCH_ROOT},
 	{"runtime.sigreturn", PATCH_SIGNAL},  {"runtime.sigreturn__sigaction", PATCH_SIGNAL},
@@ -108,6 +114,48 @@ static void patch_signal(struct cfi_table *table, uint32_t start, uint32_t end)
 	table->n_rows = n;
 }
 
+/* A row at `pc` with the rule that holds there. False: no memory. */
+static bool split_row(struct cfi_table *table, uint32_t pc)
+{
+	uint32_t i = 0, rule = rule_at(table, pc);
+	while (i < table->n_rows && table->rows[i].pc < pc)
+		i++;
+	if (i < table->n_rows && table->rows[i].pc == pc)
+		return true;
+	struct unwind_row *rows = realloc(table->rows, (table->n_rows + 1) * sizeof(*rows));
+	if (!rows)
+		return false;
+	memmove(rows + i + 1, rows + i, (table->n_rows - i) * sizeof(*rows));
+	rows[i] = (struct unwind_row){pc, rule};
+	table->rows = rows;
+	table->n_rows++;
+	return true;
+}
+
+/* From where r12 has what rsp had, on to the function's end, the frame is where r12 says: also for
+ * the leaf, at the instructions around the calls, while rsp is on the other stack. `code`: the
+ * function's bytes, which lie at `start`. */
+static void patch_clock(struct cfi_table *table, uint32_t start, const uint8_t *code, size_t bytes)
+{
+	const uint8_t *move = memmem(code, bytes, move_rsp_to_r12, MOVE_BYTES);
+	uint32_t end = start + (uint32_t)bytes;
+	uint32_t from = move ? start + (uint32_t)(move - code) + MOVE_BYTES : end;
+	uint32_t body = rule_at(table, from);
+	struct unwind_rule rule = table->rules[body];
+	patch_switch(table, start, end, UNWIND_SWITCH_FRAME);
+	if (from >= end || body == UNWIND_NO_RULE || rule.cfa != UNWIND_CFA_REGISTER ||
+	    rule.cfa_register != RSP || !split_row(table, from))
+		return;
+	rule.cfa_register = R12;
+	rule.switched = UNWIND_SWITCH_CFA;
+	rule.saved[1] = -2; /* rbp */
+	uint32_t number = add_rule(table, &rule);
+	for (uint32_t i = 0; i < table->n_rows && number != UNWIND_NO_RULE; i++)
+		if (table->rows[i].pc >= from && table->rows[i].pc < end &&
+		    table->rules[table->rows[i].rule].offset == rule.offset)
+			table->rows[i].rule = number;
+}
+
 static void patch(const struct elf *elf, struct cfi_table *table, const Elf64_Sym *symbol,
 		  enum patch_kind kind)
 {
@@ -120,7 +168,11 @@ static void patch(const struct elf *elf, struct cfi_table *table, const Elf64_Sy
 		uint64_t start = segment->p_offset + into, end = start + symbol->st_size;
 		if (!start || end >= UINT32_MAX || start >= end)
 			return;
-		if (kind == PATCH_SIGNAL) /* it is returned to: looked up one byte before */
+		struct elf_bytes code guard_elf_bytes = {0};
+		if (kind == PATCH_CLOCK &&
+		    !elf_read(elf, start, end - start, FUNCTION_BYTES_MAX, &code))
+			patch_clock(table, (uint32_t)start, code.data, code.bytes);
+		else if (kind == PATCH_SIGNAL) /* it is returned to: looked up one byte before */
 			patch_signal(table, (uint32_t)start - 1, (uint32_t)end);
 		else
 			patch_switch(table, (uint32_t)start, (uint32_t)end,

@@ -34,7 +34,7 @@ e2e: all targets
 # Long runs of what `make check` does a little of.
 .PHONY: kills soak check-whole
 check-whole: all targets
-	WHOLE_SECONDS=25 tests/e2e/run -k test_program_is_whole -s
+	WHOLE_SECONDS=25 WHOLE_WALKS=20000 tests/e2e/run -k test_program_is_whole -s
 kills: all targets
 	MOMENTS=200 tests/e2e/run -k test_kills
 soak: all targets
