@@ -42,9 +42,9 @@ static __always_inline enum filter_verdict filter_judge(__u64 session, __u32 *sp
 		return FILTER_TAKE;
 	if (!entry || ((entry->threads & bit) && !filter_thread(tid, bit)))
 		return FILTER_ELSEWHERE;
-	if (entry->take & bit)
-		return FILTER_TAKE;
-	return entry->held & bit ? FILTER_HELD : FILTER_ELSEWHERE;
+	if (entry->held & bit)
+		return FILTER_HELD;
+	return entry->take & bit ? FILTER_TAKE : FILTER_ELSEWHERE;
 }
 
 /* ---- for the broker */
@@ -60,25 +60,62 @@ static __always_inline struct filter *filter_entry(__u32 tgid)
 	return bpf_map_lookup_elem(&filter, &tgid);
 }
 
+static __always_inline void filter_set_flags(struct filter *entry, __u32 flags, __u64 bit)
+{
+	if (flags & FILTER_CHILDREN)
+		__sync_fetch_and_or(&entry->children, bit);
+	if (flags & FILTER_THREADS)
+		__sync_fetch_and_or(&entry->threads, bit);
+	if (flags & FILTER_ON_EXEC)
+		__sync_fetch_and_or(&entry->on_exec, bit);
+	else
+		__sync_fetch_and_or(&entry->take, bit);
+}
+
 static __always_inline int filter_take(const struct filter_change *change, __u64 bit)
 {
 	struct filter *entry = filter_entry(change->id);
 	if (!entry)
 		return -ENOSPC;
-	if (change->flags & FILTER_HOLD)
-		__sync_fetch_and_and(&entry->keep, ~bit);
-	else
-		__sync_fetch_and_or(&entry->keep, bit);
-	if (change->flags & FILTER_CHILDREN)
-		__sync_fetch_and_or(&entry->children, bit);
-	if (change->flags & FILTER_THREADS)
-		__sync_fetch_and_or(&entry->threads, bit);
-	if (change->flags & FILTER_ON_EXEC)
-		__sync_fetch_and_or(&entry->on_exec, bit);
-	else
-		__sync_fetch_and_or(&entry->take, bit);
-	__sync_fetch_and_and(&entry->held, ~bit);
+	__sync_fetch_and_or(&entry->keep, bit);
+	filter_set_flags(entry, change->flags, bit);
 	return 0;
+}
+
+/* Before the judgement of its image. Returns the number of execs, which the judgement is for. */
+static __always_inline int filter_hold(const struct filter_change *change, __u64 bit)
+{
+	__u32 tgid = change->id;
+	bool again = change->flags & FILTER_AGAIN;
+	struct filter *entry = again ? bpf_map_lookup_elem(&filter, &tgid) : filter_entry(tgid);
+	if (!entry)
+		return again ? -ESRCH : -ENOSPC;
+	if (again && !((entry->take | entry->held | entry->on_exec) & bit))
+		return -ESRCH;
+	__sync_fetch_and_or(&entry->held, bit);
+	return entry->execs & 0x7fffffff;
+}
+
+/* After it. The bit of `take` is set under that of `held`, and an exec counts before it looks at
+ * `take` (life_exec): whichever comes first, no tick of a new image finds it taken. */
+static __always_inline int filter_release(const struct filter_change *change, __u64 bit)
+{
+	__u32 tgid = change->id;
+	struct filter *entry = bpf_map_lookup_elem(&filter, &tgid);
+	if (!entry || !(entry->held & bit))
+		return -ESRCH;
+	filter_set_flags(entry, change->flags, bit);
+	if ((entry->execs & 0x7fffffff) != change->execs) {
+		__sync_fetch_and_and(&entry->take, ~bit);
+		return -EAGAIN;
+	}
+	__sync_fetch_and_and(&entry->held, ~bit);
+	if ((entry->execs & 0x7fffffff) == change->execs)
+		return 0;
+	/* One came just now and may have told nobody, for it was neither taken nor held. */
+	__sync_fetch_and_or(&entry->held, bit);
+	__sync_fetch_and_and(&entry->take, ~bit);
+	return -EAGAIN;
 }
 
 static __always_inline int filter_take_thread(__u32 tid, __u64 bit)

@@ -52,7 +52,8 @@ static __always_inline void life_fork(struct task_struct *parent, struct task_st
 		return;
 	if ((bits || inherited.space) && bpf_map_update_elem(&filter, &tgid, &inherited, BPF_ANY))
 		count(COUNTER_FILTER_FULL);
-	life_send(EVENT_FORK, child, bits | every, parent_tgid, inherited.space, 0);
+	life_send(EVENT_FORK, child, bits | every, parent_tgid, inherited.space,
+		  inherited.held != 0);
 }
 
 static __always_inline void life_exec(struct task_struct *task, __u32 old_tid)
@@ -61,7 +62,9 @@ static __always_inline void life_exec(struct task_struct *task, __u32 old_tid)
 	__u64 bits = filter_everything();
 	struct filter *entry = bpf_map_lookup_elem(&filter, &tgid);
 	if (entry) {
-		/* A session that may not keep it holds it, until it was judged anew. */
+		/* A session that may not keep it holds it, until it was judged anew. First the
+		 * count, which filter_release() relies on. */
+		__sync_fetch_and_add(&entry->execs, 1);
 		__u64 held = (entry->take | entry->on_exec) & ~entry->keep;
 		__u64 take = entry->on_exec & entry->keep;
 		space = entry->space;

@@ -151,6 +151,10 @@ int sampler_filter(struct filter_change *change)
 	switch (change->op) {
 	case FILTER_OP_TAKE:
 		return filter_take(change, bit);
+	case FILTER_OP_HOLD:
+		return filter_hold(change, bit);
+	case FILTER_OP_RELEASE:
+		return filter_release(change, bit);
 	case FILTER_OP_TAKE_THREAD:
 		return filter_take_thread(change->id, bit);
 	case FILTER_OP_SPACE:

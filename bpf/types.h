@@ -168,7 +168,7 @@ struct life_event {
 	__u32 tgid;
 	__u32 parent;	 /* fork: the parent's tgid */
 	__u32 space;	 /* the space it had; fork: inherits */
-	__u32 exit_code; /* exit: as wait(2) has it */
+	__u32 exit_code; /* exit: as wait(2) has it; fork: 1: some session holds it */
 	__u64 start_time_ns;
 	char comm[COMM_BYTES];
 };
@@ -228,8 +228,9 @@ TYPES_ASSERT_SIZE(struct thread_event, 96);
 /* filter: hash tgid → struct filter. The broker's alone; BPF changes it at fork, exec and exit. */
 struct filter {
 	__u64 take;    /* sessions that sample this process */
-	__u64 held;    /* sessions that took it until an exec: samples are counted, not taken, until
-			* the broker has judged the new image */
+	__u64 held;    /* sessions that took it until an exec, or that are about to take it: samples
+			* are counted, not taken, until the broker has judged the image. Goes before
+			* `take` */
 	__u64 keep;    /* sessions whose client may profile any process: an exec needs no new
 			* judgement. The start of CMD is such an exec: `on_exec` becomes
 			* `take` there */
@@ -237,14 +238,17 @@ struct filter {
 	__u64 children; /* sessions that take what it forks, too */
 	__u64 threads;	/* sessions that take only threads in `threads` (-t) */
 	__u32 space;	/* slot in `spaces`; 0: not known */
-	__u32 pad;
+	__u32 execs;	/* so many since the entry was made: a judgement is of one image */
 };
 TYPES_ASSERT_SIZE(struct filter, 56);
 
 /* One change of the filter, made by a BPF program in place, so that it meets fork, exec and exit
  * half-way nowhere. */
 enum filter_op {
-	FILTER_OP_TAKE = 1,    /* id: tgid, flags */
+	FILTER_OP_TAKE = 1, /* id: tgid, flags: for a client that may profile any process */
+	FILTER_OP_HOLD,	    /* id: tgid, flags: held until: says how many execs it has seen */
+	FILTER_OP_RELEASE,  /* id: tgid, flags, execs: taken, if it is held and there was none since
+			     */
 	FILTER_OP_TAKE_THREAD, /* id: tid */
 	FILTER_OP_SPACE,       /* id: tgid, space; of a session that takes all: makes an entry */
 	FILTER_OP_DROP,	       /* id: tgid; says 1 when the session's bit was there */
@@ -254,7 +258,7 @@ enum filter_flags { /* the values of enum broker_take_flags */
 	FILTER_CHILDREN = 1 << 0,
 	FILTER_ON_EXEC = 1 << 1,
 	FILTER_THREADS = 1 << 2,
-	FILTER_HOLD = 1 << 3,
+	FILTER_AGAIN = 1 << 3, /* only what the session has already */
 };
 struct filter_change {
 	__u32 op; /* enum filter_op */
@@ -262,7 +266,7 @@ struct filter_change {
 	__u32 id;
 	__u32 flags;
 	__u32 space;
-	__u32 pad;
+	__u32 execs;
 };
 TYPES_ASSERT_SIZE(struct filter_change, 24);
 

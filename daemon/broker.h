@@ -79,8 +79,7 @@ enum broker_take_flags {
 	TAKE_CHILDREN = 1 << 0, /* and what it forks later */
 	TAKE_ON_EXEC = 1 << 1,	/* from its next exec on */
 	TAKE_THREADS = 1 << 2,	/* only threads named by BROKER_TAKE_THREAD */
-	TAKE_HOLD = 1 << 3,	/* the client may not profile any process: held after an exec, until
-				 * it is taken again */
+	TAKE_AGAIN = 1 << 3,	/* after an exec: only what the session has already */
 };
 
 struct broker_request {

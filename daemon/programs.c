@@ -17,7 +17,7 @@
 #include "bpf/sampler.skel.h"
 
 _Static_assert((int)TAKE_CHILDREN == FILTER_CHILDREN && (int)TAKE_ON_EXEC == FILTER_ON_EXEC &&
-		       (int)TAKE_THREADS == FILTER_THREADS && (int)TAKE_HOLD == FILTER_HOLD,
+		       (int)TAKE_THREADS == FILTER_THREADS && (int)TAKE_AGAIN == FILTER_AGAIN,
 	       "the flags of a request are those of the filter");
 
 struct programs {
@@ -275,6 +275,12 @@ static bool has_exited(uint32_t tgid)
 	return poll(&poll_fd, 1, 0) == 1;
 }
 
+void programs_drop_process(struct programs *programs, uint32_t session, uint32_t tgid)
+{
+	change(programs,
+	       (struct filter_change){.op = FILTER_OP_DROP, .session = session, .id = tgid});
+}
+
 int programs_take(struct programs *programs, uint32_t session, uint32_t tgid, uint32_t flags,
 		  struct err *err)
 {
@@ -288,9 +294,35 @@ int programs_take(struct programs *programs, uint32_t session, uint32_t tgid, ui
 		return failed(err, r, "taking a process");
 	if (!has_exited(tgid))
 		return 0;
-	change(programs,
-	       (struct filter_change){.op = FILTER_OP_DROP, .session = session, .id = tgid});
+	programs_drop_process(programs, session, tgid);
 	return err_set(err, -ESRCH, ERR_NO_PROCESS, "no process with PID %" PRIu32, tgid);
+}
+
+int programs_hold(struct programs *programs, uint32_t session, uint32_t tgid, uint32_t flags,
+		  uint32_t *execs, struct err *err)
+{
+	int r = change(programs, (struct filter_change){.op = FILTER_OP_HOLD,
+							.session = session,
+							.id = tgid,
+							.flags = flags});
+	if (r == -ENOSPC)
+		return err_set(err, r, ERR_FAILED, "more than %d processes at once", FILTER_MAX);
+	if (r == -ESRCH)
+		return r;
+	if (r < 0)
+		return failed(err, r, "taking a process");
+	*execs = (uint32_t)r;
+	return 0;
+}
+
+int programs_release(struct programs *programs, uint32_t session, uint32_t tgid, uint32_t flags,
+		     uint32_t execs)
+{
+	return change(programs, (struct filter_change){.op = FILTER_OP_RELEASE,
+						       .session = session,
+						       .id = tgid,
+						       .flags = flags,
+						       .execs = execs});
 }
 
 int programs_take_thread(struct programs *programs, uint32_t session, uint32_t tid, struct err *err)
@@ -383,5 +415,5 @@ bool programs_takes(struct programs *programs, uint32_t tgid)
 	if (programs->taking_all)
 		return true;
 	return !bpf_map_lookup_elem(bpf_map__fd(programs->skeleton->maps.filter), &tgid, &entry) &&
-	       (entry.take | entry.held | entry.on_exec);
+	       ((entry.take | entry.on_exec) & ~entry.held);
 }

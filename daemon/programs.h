@@ -32,11 +32,20 @@ int programs_open_sideband(int cpu, int *event, struct err *err);
  * process. From now until programs_drop() the ring tells what threads end, too (EVENT_THREAD). */
 int programs_threads(struct programs *programs, uint32_t session, int *iterator, struct err *err);
 
-/* Filter. `flags`: enum broker_take_flags. Without TAKE_HOLD the session belongs to a client that
- * may profile any process (struct filter, keep). Taking again what is held takes it out of there.
- * -ENOSPC: FILTER_MAX reached; -ESRCH: the process has exited. */
+/* Filter, for a client that may profile any process (struct filter, keep). `flags`: enum
+ * broker_take_flags. -ENOSPC: FILTER_MAX reached; -ESRCH: the process has exited. */
 int programs_take(struct programs *programs, uint32_t session, uint32_t tgid, uint32_t flags,
 		  struct err *err);
+/* For other clients: its samples are only counted from here on (*execs: of which image) until the
+ * process was judged, and is released or dropped. TAKE_AGAIN: -ESRCH when the session has not taken
+ * it (any more), else an entry is made, which an exit before this moment does not remove. */
+int programs_hold(struct programs *programs, uint32_t session, uint32_t tgid, uint32_t flags,
+		  uint32_t *execs, struct err *err);
+/* Judged well: taken. -EAGAIN: held still, for it has another image since; -ESRCH: has exited. */
+int programs_release(struct programs *programs, uint32_t session, uint32_t tgid, uint32_t flags,
+		     uint32_t execs);
+/* The session's bits leave this entry. */
+void programs_drop_process(struct programs *programs, uint32_t session, uint32_t tgid);
 int programs_take_thread(struct programs *programs, uint32_t session, uint32_t tid,
 			 struct err *err);
 int programs_take_all(struct programs *programs, uint32_t session, struct err *err);
@@ -45,5 +54,5 @@ int programs_take_all(struct programs *programs, uint32_t session, struct err *e
 int programs_set_space(struct programs *programs, uint32_t tgid, uint32_t space);
 /* Takes the session's bit out of everything; entries without sessions go. */
 int programs_drop(struct programs *programs, uint32_t session);
-/* Whether any session takes it, or one takes all. */
+/* Whether any session takes it, or one takes all; not while it is only held. */
 bool programs_takes(struct programs *programs, uint32_t tgid);

@@ -300,7 +300,15 @@ static void exec_and_spin(void)
 	_exit(1);
 }
 
-/* TAKE_HOLD: what runs after an exec is only counted until it is taken again. */
+/* Takes it as after a judgement of its image. */
+static int judged(struct sampling *s, uint32_t session, pid_t pid, uint32_t flags)
+{
+	uint32_t execs = 77;
+	int r = programs_hold(s->programs, session, pid, flags, &execs, NULL);
+	return r ? r : programs_release(s->programs, session, pid, flags, execs);
+}
+
+/* What runs after an exec is only counted until it is taken again. */
 static void holds_a_new_image(void)
 {
 	struct sampling *s = sampling_new();
@@ -308,10 +316,18 @@ static void holds_a_new_image(void)
 		return;
 	shared[0] = 0;
 	pid_t child = sampling_child(exec_and_spin);
-	CU_ASSERT_EQUAL(programs_take(s->programs, 1, child, TAKE_HOLD, NULL), 0);
+	uint32_t execs = 77;
+	CU_ASSERT_EQUAL(judged(s, 1, child, TAKE_AGAIN), -ESRCH);
+	CU_ASSERT_EQUAL(programs_release(s->programs, 1, child, 0, 0), -ESRCH);
+	CU_ASSERT_EQUAL(programs_hold(s->programs, 1, child, 0, &execs, NULL), 0);
+	CU_ASSERT_EQUAL(execs, 0);
+	CU_ASSERT(!programs_takes(s->programs, child));
+	CU_ASSERT_EQUAL(programs_release(s->programs, 1, child, 0, execs), 0);
+	CU_ASSERT(programs_takes(s->programs, child));
 	sampling_start(s, 1, MS, SESSION_USER);
 	go();
 	sampling_wait_lives(s, 1);
+	CU_ASSERT(!programs_takes(s->programs, child));
 	struct counters_sum sum;
 	do {
 		usleep(1000);
@@ -321,7 +337,10 @@ static void holds_a_new_image(void)
 	for (size_t i = 0; i < s->n_samples; i++)
 		CU_ASSERT(s->samples[i].time_ns <= s->lives[0].time_ns);
 	size_t before = s->n_samples;
-	CU_ASSERT_EQUAL(programs_take(s->programs, 1, child, TAKE_HOLD, NULL), 0);
+	/* A judgement of the image before it is worth nothing. */
+	CU_ASSERT_EQUAL(programs_release(s->programs, 1, child, 0, execs), -EAGAIN);
+	CU_ASSERT(!programs_takes(s->programs, child));
+	CU_ASSERT_EQUAL(judged(s, 1, child, TAKE_AGAIN), 0);
 	sampling_wait_samples(s, before + 5);
 	uint64_t firings = sampling_pause(s, 1);
 	assert_sums(s, 1, firings);
