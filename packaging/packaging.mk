@@ -4,13 +4,16 @@
 deps:
 	@packaging/install-deps
 
+data := $(DESTDIR)$(PREFIX)
 install: all
-	install -D -m 755 $(B)/probe $(DESTDIR)$(PREFIX)/bin/probe
-	install -D -m 755 $(B)/probed $(DESTDIR)$(PREFIX)/sbin/probed
-	install -D -m 755 $(B)/probe-symbolizer $(DESTDIR)$(PREFIX)/libexec/probe/probe-symbolizer
-	install -D -m 644 packaging/probed.socket $(DESTDIR)$(PREFIX)/lib/systemd/system/probed.socket
+	install -D -m 755 $(B)/probe $(data)/bin/probe
+	install -D -m 755 $(B)/probed $(data)/sbin/probed
+	install -D -m 755 $(B)/probe-symbolizer $(data)/libexec/probe/probe-symbolizer
+	install -D -m 644 packaging/probed.socket $(data)/lib/systemd/system/probed.socket
 	sed 's|@PREFIX@|$(PREFIX)|' packaging/probed.service >$(B)/probed.service
-	install -D -m 644 $(B)/probed.service $(DESTDIR)$(PREFIX)/lib/systemd/system/probed.service
+	install -D -m 644 $(B)/probed.service $(data)/lib/systemd/system/probed.service
+	install -D -m 644 packaging/probe.sysusers $(data)/lib/sysusers.d/probe.conf
+	install -D -m 644 packaging/probe.tmpfiles $(data)/lib/tmpfiles.d/probe.conf
 
 # What is found out when the Makefile is read (compiler, libraries) holds only after deps: hence a make
 # of its own for everything after it. -j where the caller gave none.

@@ -20,7 +20,8 @@ def test_install(tmp_path):
     assert {"usr/bin/probe", "usr/sbin/probed", "usr/libexec/probe/probe-symbolizer"} <= set(files)
     units = tmp_path / "usr/lib/systemd/system"
     assert "ExecStart=/usr/sbin/probed\n" in (units / "probed.service").read_text()
-    assert "SocketMode=0600\n" in (units / "probed.socket").read_text()
+    assert "SocketMode=0660\n" in (units / "probed.socket").read_text()
+    assert {"usr/lib/sysusers.d/probe.conf", "usr/lib/tmpfiles.d/probe.conf"} <= set(files)
     out = tmp_path / "p.pb.gz"
     done = probe.run(tmp_path / "usr/bin/probe", "record", "-F", 999, "-o", out, "--", probe.TARGETS / "shares", 0.4)
     assert done.code == 0, done
