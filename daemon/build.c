@@ -76,8 +76,9 @@ static void mark_used(struct build *build)
 {
 	const struct tally *tally = &build->session->tally;
 	for (uint32_t i = 1; i < tally->rows.n; i++) {
-		mark_stack(build, tally->rows.at[i].kernel_stack);
-		mark_stack(build, tally->rows.at[i].user_stack);
+		mark_stack(build, tally->rows.at[i].stacks.kernel);
+		mark_stack(build, tally->rows.at[i].stacks.user);
+		mark_stack(build, tally->rows.at[i].stacks.waker);
 	}
 }
 

@@ -116,12 +116,12 @@ static void add_walk_ends(Probe__Info *info, const struct sampler *sampler,
 {
 	for (uint32_t i = 1; i < session->tally.rows.n; i++) {
 		const struct tally_row *row = &session->tally.rows.at[i];
-		const struct stack *stack = &sampler->stacks.stacks.at[row->user_stack];
-		if (!row->user_stack)
+		const struct stack *stack = &sampler->stacks.stacks.at[row->stacks.user];
+		if (!row->stacks.user || row->state != WAIT_RUNNING)
 			continue;
 		add_walk_end(info, counters_end_name(stack->end),
 			     stack->end == WALK_ROOT ? NULL : module_of(sampler, stack),
-			     row->samples);
+			     row->taken);
 	}
 }
 

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "daemon/build_rows.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "common/escape.h"
+#include "common/limits.h"
 #include "common/memory.h"
 #include "common/profile.h"
 #include "daemon/build.h"
@@ -15,7 +18,7 @@ struct rows {
 	const struct sampler *sampler;
 	const struct session *session;
 	const uint32_t *located;
-	uint32_t *labels;   /* by the tally's thread: the profile's label set */
+	uint32_t *labels;   /* by the tally's thread: the label set of its samples */
 	uint32_t truncated; /* location of the root frame of stacks that were cut; 0: none yet */
 };
 
@@ -37,24 +40,106 @@ static const char *comm_of(const struct session *session, const struct tally_thr
 	return thread->comm;
 }
 
-static uint32_t labels_of(struct rows *rows, uint32_t number)
+enum {
+	THREAD_LABELS = 4,
+	ROW_LABELS = THREAD_LABELS + 3,
+};
+
+static void label_thread(struct rows *rows, uint32_t number, struct profile_label *labels)
 {
 	struct profile *profile = rows->profile;
 	const struct tally_thread *thread = &rows->session->tally.threads.at[number];
 	const char *comm = comm_of(rows->session, thread);
-	if (rows->labels[number])
-		return rows->labels[number];
-	const struct profile_label labels[] = {
-		{.key = profile_add_string(profile, "pid", 3), .number = thread->tgid},
-		{.key = profile_add_string(profile, "thread_id", 9), .number = thread->tid},
-		{.key = profile_add_string(profile, "thread_name", 11),
-		 .text = add_text(profile, thread->comm, strlen(thread->comm))},
-		{.key = profile_add_string(profile, "comm", 4),
-		 .text = add_text(profile, comm, strlen(comm))},
+	labels[0] = (struct profile_label){.key = profile_add_string(profile, "pid", 3),
+					   .number = thread->tgid};
+	labels[1] = (struct profile_label){.key = profile_add_string(profile, "thread_id", 9),
+					   .number = thread->tid};
+	labels[2] = (struct profile_label){
+		.key = profile_add_string(profile, "thread_name", 11),
+		.text = add_text(profile, thread->comm, strlen(thread->comm))};
+	labels[3] = (struct profile_label){.key = profile_add_string(profile, "comm", 4),
+					   .text = add_text(profile, comm, strlen(comm))};
+}
+
+static struct profile_label text_label(struct profile *profile, const char *key, const char *text)
+{
+	return (struct profile_label){
+		.key = profile_add_string(profile, key, strlen(key)),
+		.text = profile_add_string(profile, text, strlen(text)),
 	};
-	rows->labels[number] =
-		profile_add_labels(profile, labels, sizeof(labels) / sizeof(*labels));
-	return rows->labels[number];
+}
+
+static const char *state_name(uint32_t state)
+{
+	static const char *const names[WAIT_STATES] = {
+		[WAIT_RUNNING] = "running",	[WAIT_RUNNABLE] = "runnable",
+		[WAIT_SLEEPING] = "sleeping",	[WAIT_DISK] = "disk sleep",
+		[WAIT_STOPPED] = "stopped",	[WAIT_TRACED] = "traced",
+		[WAIT_THROTTLED] = "throttled",
+	};
+	return state < WAIT_STATES ? names[state] : "?";
+}
+
+/* "futex_wake (812)" */
+static struct profile_label waker_label(struct rows *rows, uint32_t number)
+{
+	const struct tally_waker *waker = &rows->session->tally.wakers.at[number];
+	char comm[4 * COMM_BYTES + 1], text[sizeof(comm) + 16];
+	if (!waker->tid)
+		return text_label(rows->profile, "waker", "[interrupt]");
+	escape_text(comm, sizeof(comm), waker->comm, strlen(waker->comm));
+	snprintf(text, sizeof(text), "%s (%" PRIu32 ")", comm, waker->tid);
+	return text_label(rows->profile, "waker", text);
+}
+
+/* Names of a stack's frames, inlined ones too, leaf first. */
+static struct profile_label stack_label(struct rows *rows, uint32_t number)
+{
+	enum {
+		FRAMES_TOLD = 32
+	};
+	const struct profile *profile = rows->profile;
+	const struct stacks *stacks = &rows->sampler->stacks;
+	const struct stack *stack = &stacks->stacks.at[number];
+	char text[LIMIT_NAME_BYTES];
+	size_t n = 0;
+	for (uint32_t i = 0; i < stack->n && i < FRAMES_TOLD; i++) {
+		uint32_t located = rows->located[stacks->frames.at[stack->first + i]];
+		const struct profile_location *at = &profile->locations.at[located];
+		for (uint32_t k = 0; k < at->n_lines; k++) {
+			const char *name = profile_function_name(
+				profile, profile->lines.at[at->first_line + k].function);
+			size_t bytes = strlen(name);
+			if (bytes + 2 > sizeof(text) - n)
+				break;
+			if (n)
+				text[n++] = ';';
+			for (size_t j = 0; j < bytes; j++)
+				text[n++] = name[j] == ';' ? ':' : name[j];
+		}
+	}
+	text[n] = 0;
+	return text_label(rows->profile, "waker_stack", text);
+}
+
+/* Of samples: the thread's. Of waits also what it waited for. */
+static uint32_t labels_of(struct rows *rows, const struct tally_row *row)
+{
+	struct profile_label labels[ROW_LABELS];
+	uint32_t n = THREAD_LABELS;
+	if (row->state == WAIT_RUNNING && rows->labels[row->thread])
+		return rows->labels[row->thread];
+	label_thread(rows, row->thread, labels);
+	if (row->state != WAIT_RUNNING)
+		labels[n++] = text_label(rows->profile, "state", state_name(row->state));
+	if (row->waker)
+		labels[n++] = waker_label(rows, row->waker);
+	if (row->stacks.waker)
+		labels[n++] = stack_label(rows, row->stacks.waker);
+	uint32_t number = profile_add_labels(rows->profile, labels, n);
+	if (row->state == WAIT_RUNNING)
+		rows->labels[row->thread] = number;
+	return number;
 }
 
 static uint32_t truncated_location(struct rows *rows)
@@ -91,9 +176,9 @@ static uint8_t end_of(const struct rows *rows, uint32_t user_stack)
 static uint32_t stack_of(struct rows *rows, const struct tally_row *row)
 {
 	uint32_t frames[USER_FRAMES_MAX + KERNEL_FRAMES_MAX + 1];
-	uint32_t n = copy_stack(rows, row->kernel_stack, frames);
-	n += copy_stack(rows, row->user_stack, frames + n);
-	if (row->user_stack && end_of(rows, row->user_stack) == WALK_DEPTH)
+	uint32_t n = copy_stack(rows, row->stacks.kernel, frames);
+	n += copy_stack(rows, row->stacks.user, frames + n);
+	if (row->stacks.user && end_of(rows, row->stacks.user) == WALK_DEPTH)
 		frames[n++] = truncated_location(rows);
 	return profile_add_stack(rows->profile, frames, n);
 }
@@ -101,10 +186,41 @@ static uint32_t stack_of(struct rows *rows, const struct tally_row *row)
 /* Whether the leaf has a name; a row without any frame has none to lack. */
 static bool leaf_named(const struct rows *rows, const struct tally_row *row, const bool *named)
 {
-	uint32_t number = row->kernel_stack ? row->kernel_stack : row->user_stack;
+	uint32_t number = row->stacks.kernel ? row->stacks.kernel : row->stacks.user;
 	const struct stacks *stacks = &rows->sampler->stacks;
 	const struct stack *stack = &stacks->stacks.at[number];
 	return !stack->n || named[stacks->frames.at[stack->first]];
+}
+
+static void fill_values(const struct session *session, const struct tally_row *row,
+			int64_t values[PROFILE_COLUMNS])
+{
+	memset(values, 0, PROFILE_COLUMNS * sizeof(*values));
+	if (row->state == WAIT_RUNNING) {
+		values[COLUMN_SAMPLES] = (int64_t)row->taken;
+		values[COLUMN_CPU] = (int64_t)(row->taken * session->period_ns);
+	} else {
+		values[COLUMN_OFFCPU_EVENTS] = (int64_t)(row->waits + 0.5);
+		values[COLUMN_BLOCKED] = (int64_t)(row->blocked_ns + 0.5);
+		values[COLUMN_RUNNABLE] = (int64_t)(row->runnable_ns + 0.5);
+	}
+	values[COLUMN_WALL] = values[COLUMN_CPU] + values[COLUMN_BLOCKED] + values[COLUMN_RUNNABLE];
+}
+
+/* Of all samples and waits: those whose user stack was walked, those of them that are whole, and
+ * those whose leaf has a name. */
+struct shares {
+	uint64_t taken, walked, whole, named;
+};
+
+static void add_shares(const struct rows *rows, const struct tally_row *row, const bool *named,
+		       struct shares *shares)
+{
+	shares->taken += row->taken;
+	shares->walked += row->stacks.user ? row->taken : 0;
+	shares->whole +=
+		row->stacks.user && end_of(rows, row->stacks.user) == WALK_ROOT ? row->taken : 0;
+	shares->named += leaf_named(rows, row, named) ? row->taken : 0;
 }
 
 void build_rows(struct profile *profile, const struct sampler *sampler,
@@ -119,28 +235,19 @@ void build_rows(struct profile *profile, const struct sampler *sampler,
 		.located = located,
 		.labels = memory_new(tally->threads.n, sizeof(uint32_t)),
 	};
-	uint64_t walked = 0, whole = 0, with_name = 0;
+	struct shares shares = {0};
 	for (uint32_t i = 1; i < tally->rows.n; i++) {
 		const struct tally_row *row = &tally->rows.at[i];
-		int64_t cpu = (int64_t)(row->samples * session->period_ns);
-		int64_t values[PROFILE_COLUMNS] = {
-			[COLUMN_SAMPLES] = (int64_t)row->samples,
-			[COLUMN_CPU] = cpu,
-			[COLUMN_WALL] = cpu,
-		};
-		profile_add_row(profile, stack_of(&rows, row), labels_of(&rows, row->thread),
-				values);
-		walked += row->user_stack ? row->samples : 0;
-		whole += row->user_stack && end_of(&rows, row->user_stack) == WALK_ROOT
-				 ? row->samples
-				 : 0;
-		with_name += leaf_named(&rows, row, named) ? row->samples : 0;
+		int64_t values[PROFILE_COLUMNS];
+		fill_values(session, row, values);
+		profile_add_row(profile, stack_of(&rows, row), labels_of(&rows, row), values);
+		add_shares(&rows, row, named, &shares);
 	}
 	free(rows.labels);
 	result->samples = tally->samples;
 	result->stacks = profile->stacks.n ? profile->stacks.n - 1 : 0;
-	result->whole = walked ? (double)whole / (double)walked : 1;
-	result->named = tally->samples ? (double)with_name / (double)tally->samples : 1;
+	result->whole = shares.walked ? (double)shares.whole / (double)shares.walked : 1;
+	result->named = shares.taken ? (double)shares.named / (double)shares.taken : 1;
 	profile->time_ns = session->start_time_ns;
 	profile->duration_ns = (int64_t)(session->stopped_ns - session->started_ns);
 	profile->period = (int64_t)session->period_ns;

@@ -69,6 +69,19 @@ static bool stack_is_valid(const struct stack_event *stack)
 	return true;
 }
 
+static bool sample_is_valid(const struct sample_event *sample)
+{
+	return sample->cpu < CPUS_MAX && sample->space < SPACES_MAX;
+}
+
+/* It began after the clock did, so its parts add up without wrapping. */
+static bool wait_is_valid(const struct wait_event *wait)
+{
+	uint64_t time_ns = wait->sample.time_ns;
+	return sample_is_valid(&wait->sample) && wait->state < WAIT_STATES &&
+	       wait->blocked_ns <= time_ns && wait->runnable_ns <= time_ns - wait->blocked_ns;
+}
+
 uint32_t ring_check(const void *event, size_t bytes)
 {
 	const struct event *head = event;
@@ -82,9 +95,12 @@ uint32_t ring_check(const void *event, size_t bytes)
 	case EVENT_SAMPLE: {
 		const struct sample_event *sample = event;
 		valid = bytes == sizeof(*sample) && sample->session < SESSIONS_MAX &&
-			sample->cpu < CPUS_MAX && sample->space < SPACES_MAX;
+			sample_is_valid(sample);
 		break;
 	}
+	case EVENT_WAIT:
+		valid = bytes == sizeof(struct wait_event) && wait_is_valid(event);
+		break;
 	case EVENT_FORK:
 	case EVENT_EXEC:
 	case EVENT_EXIT: {
@@ -118,6 +134,10 @@ static void dispatch(struct ring *ring, const struct ring_handlers *to, const vo
 	case EVENT_SAMPLE:
 		if (to->on_sample)
 			to->on_sample(to->data, event);
+		break;
+	case EVENT_WAIT:
+		if (to->on_wait)
+			to->on_wait(to->data, event);
 		break;
 	case EVENT_COPY:
 		if (to->on_copy)

@@ -16,6 +16,7 @@ struct ring_handlers {
 	void *data;
 	void (*on_stack)(void *data, const struct stack_event *stack);
 	void (*on_sample)(void *data, const struct sample_event *sample);
+	void (*on_wait)(void *data, const struct wait_event *wait);
 	void (*on_copy)(void *data, const struct copy_event *copy);
 	void (*on_life)(void *data, const struct life_event *life);	  /* by its event.kind */
 	void (*on_thread)(void *data, const struct thread_times *thread); /* it has ended */

@@ -33,15 +33,13 @@ static bool late_is_better(const struct stack_event *late, const struct stack *o
 	return late->end == WALK_ROOT || late->end == WALK_DEPTH || late->n_frames > other->n;
 }
 
-/* Hands a sample to its session. `late`: its stack, walked after it came; NULL: the one it names.
- */
-static void take(struct sampler *sampler, const struct sample_event *event, struct process *process,
-		 const struct stack_event *late)
+/* The stacks of a sample or wait. `late`: its user stack, walked after it came; NULL: the one it
+ * names. False: a body has not come. */
+static bool find_stacks(struct sampler *sampler, const struct sample_event *event,
+			struct process *process, const struct stack_event *late,
+			struct tally_stacks *found)
 {
-	struct session *session = sampler->sessions[event->session];
 	uint32_t user = 0, kernel = 0;
-	if (!session)
-		return; /* its recording has just ended */
 	if (event->user_hash)
 		user = stacks_find(&sampler->stacks, event->user_hash, event->user_check, process);
 	if (late && (!user || late_is_better(late, &sampler->stacks.stacks.at[user]))) {
@@ -51,13 +49,55 @@ static void take(struct sampler *sampler, const struct sample_event *event, stru
 	if (event->kernel_hash)
 		kernel = stacks_find(&sampler->stacks, event->kernel_hash, event->kernel_check,
 				     NULL);
-	if ((event->user_hash && !user) || (event->kernel_hash && !kernel)) {
-		session->lost_unknown++;
-		return;
-	}
+	if ((event->user_hash && !user) || (event->kernel_hash && !kernel))
+		return false;
 	if (user && process && sampler->stacks.stacks.at[user].end == WALK_NO_MAPPING)
 		processes_missed(sampler->processes, process);
-	session_on_sample(session, event, kernel, user);
+	*found = (struct tally_stacks){.kernel = kernel, .user = user};
+	return true;
+}
+
+static void take_sample(struct sampler *sampler, const struct sample_event *event,
+			struct process *process, const struct stack_event *late)
+{
+	struct session *session = sampler->sessions[event->session];
+	struct tally_stacks stacks;
+	if (!session)
+		return; /* its recording has just ended */
+	if (find_stacks(sampler, event, process, late, &stacks))
+		session_on_sample(session, event, stacks);
+	else
+		session->lost_unknown++;
+}
+
+/* The stack of who ended a wait is more: without it the wait counts all the same. */
+static uint32_t waker_stack(struct sampler *sampler, const struct wait_event *wait)
+{
+	if (!wait->waker_hash)
+		return 0;
+	return stacks_find(&sampler->stacks, wait->waker_hash, wait->waker_check,
+			   processes_find(sampler->processes, wait->waker_tgid));
+}
+
+static void take_wait(struct sampler *sampler, const struct wait_event *wait,
+		      struct process *process, const struct stack_event *late)
+{
+	struct tally_stacks stacks = {0};
+	bool found = find_stacks(sampler, &wait->sample, process, late, &stacks);
+	if (found)
+		stacks.waker = waker_stack(sampler, wait);
+	for (uint32_t i = 0; i < SESSIONS_MAX; i++)
+		if (sampler->sessions[i] && wait->sessions >> i & 1)
+			session_on_wait(sampler->sessions[i], wait, found ? &stacks : NULL);
+}
+
+static void take(struct sampler *sampler, const struct sample_event *event, struct process *process,
+		 const struct stack_event *late)
+{
+	if (event->event.kind == EVENT_WAIT)
+		take_wait(sampler, (const struct wait_event *)event, process, late);
+	else
+		take_sample(sampler, event, process, late);
 }
 
 static void on_late_sample(void *context, const struct sample_event *event,
@@ -67,12 +107,9 @@ static void on_late_sample(void *context, const struct sample_event *event,
 	take(sampler, event, processes_find(sampler->processes, event->tgid), stack);
 }
 
-static void on_sample(void *context, const struct sample_event *event)
+static void take_or_keep(struct sampler *sampler, const struct sample_event *event)
 {
-	struct sampler *sampler = context;
 	struct process *process = NULL;
-	if (!sampler->sessions[event->session])
-		return;
 	if (event->user_hash) {
 		process = processes_find(sampler->processes, event->tgid);
 		if (!process)
@@ -82,6 +119,23 @@ static void on_sample(void *context, const struct sample_event *event)
 		take(sampler, event, process, NULL);
 	else if (process)
 		processes_missed(sampler->processes, process);
+}
+
+static void on_sample(void *context, const struct sample_event *event)
+{
+	struct sampler *sampler = context;
+	if (sampler->sessions[event->session])
+		take_or_keep(sampler, event);
+}
+
+static void on_wait(void *context, const struct wait_event *wait)
+{
+	struct sampler *sampler = context;
+	for (uint32_t i = 0; i < SESSIONS_MAX; i++)
+		if (sampler->sessions[i] && wait->sessions >> i & 1) {
+			take_or_keep(sampler, &wait->sample);
+			return;
+		}
 }
 
 static void on_copy(void *context, const struct copy_event *copy)
@@ -250,6 +304,7 @@ void sampler_drain(struct sampler *sampler)
 		.data = sampler,
 		.on_stack = on_stack,
 		.on_sample = on_sample,
+		.on_wait = on_wait,
 		.on_copy = on_copy,
 		.on_life = on_life,
 		.on_thread = on_thread,

@@ -334,13 +334,33 @@ int session_start(struct session *session, const int *pidfds, uint32_t n_pidfds,
 	return load(session, err);
 }
 
-void session_on_sample(struct session *session, const struct sample_event *sample,
-		       uint32_t kernel_stack, uint32_t user_stack)
+static void note_main_object(struct session *session, uint32_t tgid)
 {
-	if (!session->main_object && sample->tgid == session->first_pid)
-		session->main_object =
-			processes_main_object(session->sampler->processes, sample->tgid);
-	tally_add(&session->tally, sample, kernel_stack, user_stack);
+	if (!session->main_object && tgid == session->first_pid)
+		session->main_object = processes_main_object(session->sampler->processes, tgid);
+}
+
+void session_on_sample(struct session *session, const struct sample_event *sample,
+		       struct tally_stacks stacks)
+{
+	note_main_object(session, sample->tgid);
+	tally_add(&session->tally, sample, stacks);
+}
+
+/* The wait counts from when the thread's exact times are known, to when they are read last. */
+void session_on_wait(struct session *session, const struct wait_event *wait,
+		     const struct tally_stacks *stacks)
+{
+	if (!(session->sampler->configs[session->slot].flags & SESSION_OFF))
+		return;
+	uint64_t end_ns = session->stopped_ns ? session->stopped_ns : UINT64_MAX;
+	note_main_object(session, wait->sample.tgid);
+	if (stacks) {
+		tally_add_wait(&session->tally, wait, *stacks, session->started_ns, end_ns);
+		return;
+	}
+	session->lost_waits++;
+	session->lost_waits_ns += wait->blocked_ns + wait->runnable_ns;
 }
 
 void session_on_fork(struct session *session, uint32_t pid, const char *comm)

@@ -53,9 +53,10 @@ struct session {
 	/* The events' counts in periods, and what the programs counted: both summed when it stops.
 	 */
 	struct counters_sum start, sum;
-	uint64_t lost_unknown;	   /* samples whose stack body never came */
-	uint64_t stolen, all_time; /* the machine's clock ticks meanwhile */
-	uint64_t checked_ns;	   /* when the targets were last looked after */
+	uint64_t lost_unknown;		    /* samples whose stack body never came */
+	uint64_t lost_waits, lost_waits_ns; /* waits likewise */
+	uint64_t stolen, all_time;	    /* the machine's clock ticks meanwhile */
+	uint64_t checked_ns;		    /* when the targets were last looked after */
 };
 
 /* A new session, not started. `request` is checked here: ERR_USAGE words for what cannot be. */
@@ -75,7 +76,10 @@ uint64_t session_lost(const struct session *session);
 
 /* From the ring, by sampler.c. */
 void session_on_sample(struct session *session, const struct sample_event *sample,
-		       uint32_t kernel_stack, uint32_t user_stack);
+		       struct tally_stacks stacks);
+/* stacks NULL: a body never came. */
+void session_on_wait(struct session *session, const struct wait_event *wait,
+		     const struct tally_stacks *stacks);
 void session_on_fork(struct session *session, uint32_t pid, const char *comm);
 void session_on_exec(struct session *session, uint32_t pid, const char *comm);
 void session_on_exit(struct session *session, uint32_t pid, const char *comm);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "daemon/tally.h"
 
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include "common/array.h"
@@ -10,14 +9,17 @@ void tally_init(struct tally *tally)
 {
 	*tally = (struct tally){0};
 	array_add(&tally->threads);
+	array_add(&tally->wakers);
 	array_add(&tally->rows);
 }
 
 void tally_deinit(struct tally *tally)
 {
 	free(tally->threads.at);
+	free(tally->wakers.at);
 	free(tally->rows.at);
 	index_deinit(&tally->by_thread);
+	index_deinit(&tally->by_waker);
 	index_deinit(&tally->by_row);
 	*tally = (struct tally){0};
 }
@@ -48,30 +50,96 @@ static uint32_t thread_of(struct tally *tally, const struct sample_event *sample
 		number = tally->threads.n - 1;
 		index_add(&tally->by_thread, hash, number);
 	}
-	struct tally_thread *thread = &tally->threads.at[number];
-	thread->samples++;
-	memcpy(thread->comm, sample->comm, COMM_BYTES);
+	memcpy(tally->threads.at[number].comm, sample->comm, COMM_BYTES);
+	return number;
+}
+
+static bool same_waker(const void *context, uint32_t number, const void *key)
+{
+	const struct tally *tally = context;
+	const struct thread_key *wanted = key;
+	const struct tally_waker *waker = &tally->wakers.at[number];
+	return waker->tid == wanted->tid && waker->start_time_ns == wanted->start_time_ns;
+}
+
+static uint32_t waker_of(struct tally *tally, const struct wait_event *wait)
+{
+	/* Who was only waiting for a CPU was not woken. */
+	if (!tally->with_wakers || wait->state == WAIT_RUNNABLE || wait->state == WAIT_THROTTLED)
+		return 0;
+	struct thread_key key = {wait->waker_tid ? wait->waker_start_time_ns : 0, wait->waker_tid};
+	uint64_t hash = index_hash(&key, sizeof(key));
+	uint32_t number = index_find(&tally->by_waker, hash, same_waker, tally, &key);
+	if (!number) {
+		*array_add(&tally->wakers) = (struct tally_waker){
+			.tid = wait->waker_tid, .start_time_ns = key.start_time_ns};
+		number = tally->wakers.n - 1;
+		index_add(&tally->by_waker, hash, number);
+	}
+	memcpy(tally->wakers.at[number].comm, wait->waker_comm, COMM_BYTES);
 	return number;
 }
 
 static bool same_row(const void *context, uint32_t number, const void *key)
 {
 	const struct tally *tally = context;
-	return !memcmp(&tally->rows.at[number], key, 3 * sizeof(uint32_t));
+	const struct tally_row *row = &tally->rows.at[number], *wanted = key;
+	return row->thread == wanted->thread && row->state == wanted->state &&
+	       row->waker == wanted->waker &&
+	       !memcmp(&row->stacks, &wanted->stacks, sizeof(row->stacks));
 }
 
-void tally_add(struct tally *tally, const struct sample_event *sample, uint32_t kernel_stack,
-	       uint32_t user_stack)
+static struct tally_row *row_of(struct tally *tally, const struct tally_row *key)
 {
-	uint32_t key[3] = {thread_of(tally, sample), kernel_stack, user_stack};
-	uint64_t hash = index_hash(key, sizeof(key));
+	const uint32_t words[] = {key->thread,	     key->stacks.kernel, key->stacks.user,
+				  key->stacks.waker, key->state,	 key->waker};
+	uint64_t hash = index_hash(words, sizeof(words));
 	uint32_t number = index_find(&tally->by_row, hash, same_row, tally, key);
 	if (!number) {
-		*array_add(&tally->rows) = (struct tally_row){
-			.thread = key[0], .kernel_stack = key[1], .user_stack = key[2]};
+		*array_add(&tally->rows) = *key;
 		number = tally->rows.n - 1;
 		index_add(&tally->by_row, hash, number);
 	}
-	tally->rows.at[number].samples++;
+	return &tally->rows.at[number];
+}
+
+void tally_add(struct tally *tally, const struct sample_event *sample, struct tally_stacks stacks)
+{
+	const struct tally_row key = {.thread = thread_of(tally, sample), .stacks = stacks};
+	row_of(tally, &key)->taken++;
+	tally->threads.at[key.thread].samples++;
 	tally->samples++;
+}
+
+static uint64_t overlap(uint64_t begin, uint64_t end, uint64_t from, uint64_t to)
+{
+	if (begin < from)
+		begin = from;
+	if (end > to)
+		end = to;
+	return begin < end ? end - begin : 0;
+}
+
+void tally_add_wait(struct tally *tally, const struct wait_event *wait, struct tally_stacks stacks,
+		    uint64_t begin_ns, uint64_t end_ns)
+{
+	uint64_t lasted = wait->blocked_ns + wait->runnable_ns, end = wait->sample.time_ns;
+	uint64_t begin = end - lasted, woken = end - wait->runnable_ns;
+	if (end <= begin_ns || begin >= end_ns)
+		return;
+	if (!tally->with_wakers)
+		stacks.waker = 0;
+	const struct tally_row key = {.thread = thread_of(tally, &wait->sample),
+				      .stacks = stacks,
+				      .state = wait->state,
+				      .waker = waker_of(tally, wait)};
+	struct tally_row *row = row_of(tally, &key);
+	/* Shorter than its period, it was taken with chance lasted / period. */
+	double weight =
+		lasted && wait->period_ns > lasted ? (double)wait->period_ns / (double)lasted : 1;
+	row->taken++;
+	row->waits += weight;
+	row->blocked_ns += weight * (double)overlap(begin, woken, begin_ns, end_ns);
+	row->runnable_ns += weight * (double)overlap(woken, end, begin_ns, end_ns);
+	tally->waits++;
 }

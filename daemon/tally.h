@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What one recording has counted: threads, and samples by (thread, kernel stack, user stack). */
+/* What one recording has counted: threads, samples by (thread, kernel stack, user stack), and waits
+ * by these, what the thread waited for and who ended it. */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 #include "bpf/types.h"
 #include "common/index.h"
@@ -14,10 +16,26 @@ struct tally_thread {
 	char comm[COMM_BYTES + 1]; /* as last seen; raw text of the target */
 };
 
+/* Who ended waits: any thread of the host, or an interrupt. */
+struct tally_waker {
+	uint32_t tid; /* 0: an interrupt */
+	uint64_t start_time_ns;
+	char comm[COMM_BYTES + 1];
+};
+
+struct tally_stacks {
+	uint32_t kernel, user, waker; /* 0: none */
+};
+
+/* Samples, or waits in one state. Of waits the numbers are estimates: each that was taken stands
+ * for those that were not (struct wait_event). */
 struct tally_row {
-	uint32_t thread, kernel_stack, user_stack; /* stacks: 0 none */
-	uint32_t pad;
-	uint64_t samples;
+	uint32_t thread;
+	struct tally_stacks stacks;
+	uint32_t state; /* enum wait_state; WAIT_RUNNING: samples */
+	uint32_t waker; /* 0: not known */
+	uint64_t taken; /* samples or waits, as they came */
+	double waits, blocked_ns, runnable_ns;
 };
 
 struct tally {
@@ -26,14 +44,22 @@ struct tally {
 		uint32_t n, room;
 	} threads;
 	struct {
+		struct tally_waker *at; /* from 1 */
+		uint32_t n, room;
+	} wakers;
+	struct {
 		struct tally_row *at; /* from 1 */
 		uint32_t n, room;
 	} rows;
-	struct index by_thread, by_row;
-	uint64_t samples;
+	struct index by_thread, by_waker, by_row;
+	bool with_wakers; /* set by the owner: rows are told apart by who ended the wait */
+	uint64_t samples, waits;
 };
 
 void tally_init(struct tally *tally);
 void tally_deinit(struct tally *tally);
-void tally_add(struct tally *tally, const struct sample_event *sample, uint32_t kernel_stack,
-	       uint32_t user_stack);
+void tally_add(struct tally *tally, const struct sample_event *sample, struct tally_stacks stacks);
+/* What lies between the two of a wait: it was blocked first, then runnable. A wait that has nothing
+ * there is not added. */
+void tally_add_wait(struct tally *tally, const struct wait_event *wait, struct tally_stacks stacks,
+		    uint64_t begin_ns, uint64_t end_ns);

@@ -33,7 +33,10 @@ enum {
 
 struct waiting {
 	struct copy_event *copy;
-	struct sample_event sample;  /* kind 0: it has not come yet */
+	union {
+		struct sample_event sample; /* kind 0: it has not come yet */
+		struct wait_event wait;
+	};
 	struct address_space *space; /* held; NULL: the process's own */
 };
 
@@ -158,7 +161,10 @@ bool unwind_late_keep(struct unwind_late *late, const struct sample_event *sampl
 	struct waiting *w = find_copy(late, sample);
 	if (!w)
 		return false;
-	w->sample = *sample;
+	if (sample->event.kind == EVENT_WAIT)
+		w->wait = *(const struct wait_event *)sample;
+	else
+		w->sample = *sample;
 	return true;
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Samples whose walk met code that was not known yet: they wait with a copy of their stack (struct
- * copy_event) until the maps are read again and the tables are there, half a second at most, and
- * are walked then, by the step that the programs use. A sample is never lost here: what cannot be
- * walked keeps the part that the program had walked. */
+/* Samples (and waits, which begin as samples do) whose walk met code that was not known yet: they
+ * wait with a copy of their stack (struct copy_event) until the maps are read again and the tables
+ * are there, half a second at most, and are walked then, by the step that the programs use. A
+ * sample is never lost here: what cannot be walked keeps the part that the program had walked. */
 #pragma once
 
 #include <stdbool.h>

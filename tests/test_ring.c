@@ -55,10 +55,35 @@ static void checks_samples_and_lives(void)
 	CU_ASSERT_EQUAL(ring_check(&sample, sizeof(sample)), 0);
 	struct life_event life = {.event = {EVENT_EXIT, sizeof(life)}};
 	CU_ASSERT_EQUAL(ring_check(&life, sizeof(life)), EVENT_EXIT);
-	life.event.kind = EVENT_THREAD + 1;
+	life.event.kind = EVENT_WAIT + 1;
 	CU_ASSERT_EQUAL(ring_check(&life, sizeof(life)), 0);
 	life.event.kind = EVENT_SAMPLE;
 	CU_ASSERT_EQUAL(ring_check(&life, sizeof(life)), 0);
+}
+
+static void checks_waits(void)
+{
+	struct wait_event wait = {.sample = {.event = {EVENT_WAIT, sizeof(wait)}, .time_ns = 100},
+				  .blocked_ns = 60,
+				  .runnable_ns = 40,
+				  .state = WAIT_SLEEPING};
+	CU_ASSERT_EQUAL(ring_check(&wait, sizeof(wait)), EVENT_WAIT);
+	CU_ASSERT_EQUAL(ring_check(&wait, sizeof(wait) - 8), 0);
+	wait.sample.session = UINT16_MAX; /* means nothing */
+	CU_ASSERT_EQUAL(ring_check(&wait, sizeof(wait)), EVENT_WAIT);
+	wait.runnable_ns = 41; /* began before the clock did */
+	CU_ASSERT_EQUAL(ring_check(&wait, sizeof(wait)), 0);
+	wait.runnable_ns = UINT64_MAX - 50;
+	CU_ASSERT_EQUAL(ring_check(&wait, sizeof(wait)), 0);
+	wait.runnable_ns = 0;
+	wait.state = WAIT_STATES;
+	CU_ASSERT_EQUAL(ring_check(&wait, sizeof(wait)), 0);
+	wait.state = WAIT_DISK;
+	wait.sample.cpu = CPUS_MAX;
+	CU_ASSERT_EQUAL(ring_check(&wait, sizeof(wait)), 0);
+	wait.sample.cpu = 0;
+	wait.sample.space = SPACES_MAX;
+	CU_ASSERT_EQUAL(ring_check(&wait, sizeof(wait)), 0);
 }
 
 /* A ring in a memfd: a file's pages in the kernel's layout, without the second copy of the data, so
@@ -144,5 +169,5 @@ static void refuses_what_is_no_ring(void)
 }
 
 SUITE(ring, {"checks stacks", checks_stacks},
-      {"checks samples and lives", checks_samples_and_lives}, {"drains in order", drains_in_order},
-      {"refuses what is no ring", refuses_what_is_no_ring});
+      {"checks samples and lives", checks_samples_and_lives}, {"checks waits", checks_waits},
+      {"drains in order", drains_in_order}, {"refuses what is no ring", refuses_what_is_no_ring});

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/build_rows.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include "common/profile.h"
+#include "daemon/build.h"
+#include "daemon/locations.h"
+#include "daemon/sampler.h"
+#include "daemon/session.h"
+#include "tests/unit.h"
+
+/* A sampler that knows one user stack of two frames, "leaf;x" inlined into "mid" and "root". */
+struct world {
+	struct sampler sampler;
+	struct session session;
+	struct profile *profile;
+	uint32_t located[8];
+	bool named[8];
+};
+
+static uint32_t function(struct profile *profile, const char *name)
+{
+	return profile_add_function(
+		profile, &(struct profile_function){
+				 .name = profile_add_string(profile, name, strlen(name))});
+}
+
+static uint32_t world_init(struct world *w)
+{
+	*w = (struct world){.profile = profile_new_ours()};
+	locations_init(&w->sampler.locations);
+	stacks_init(&w->sampler.stacks, &w->sampler.locations, NULL);
+	tally_init(&w->session.tally);
+	times_init(&w->session.times);
+	w->session.period_ns = 10000000;
+	struct {
+		struct stack_event event;
+		struct frame frames[2];
+	} body = {.event = {.hash = 5, .n_frames = 2, .end = WALK_ROOT}};
+	for (int i = 0; i < 2; i++)
+		body.frames[i] =
+			(struct frame){.address = 16u + i, .object = 1, .kind = FRAME_FILE};
+	stacks_add(&w->sampler.stacks, &body.event);
+	const struct profile_line leaf[] = {{.function = function(w->profile, "leaf;x")},
+					    {.function = function(w->profile, "mid")}};
+	const struct profile_line root = {.function = function(w->profile, "root")};
+	w->located[1] = profile_add_location(w->profile, &(struct profile_location){.address = 15},
+					     leaf, 2);
+	w->located[2] = profile_add_location(w->profile, &(struct profile_location){.address = 16},
+					     &root, 1);
+	w->named[1] = true;
+	return stacks_find(&w->sampler.stacks, 5, 0, NULL);
+}
+
+static void world_deinit(struct world *w)
+{
+	times_deinit(&w->session.times);
+	tally_deinit(&w->session.tally);
+	stacks_deinit(&w->sampler.stacks);
+	locations_deinit(&w->sampler.locations);
+	profile_free(w->profile);
+}
+
+/* NULL: the row has no such label, or a number. */
+static const char *label_of(const struct profile *profile, uint32_t row, const char *key)
+{
+	const struct profile_labels *set = &profile->label_sets.at[profile->rows.at[row].labels];
+	for (uint32_t i = 0; i < set->n_labels; i++) {
+		const struct profile_label *label = &profile->label.at[set->first_label + i];
+		if (!strcmp(profile_string(profile, label->key), key))
+			return label->text ? profile_string(profile, label->text) : NULL;
+	}
+	return NULL;
+}
+
+static void labels_waits(void)
+{
+	struct world w;
+	uint32_t stack = world_init(&w);
+	w.session.tally.with_wakers = true;
+	struct wait_event wait = {.sample = {.time_ns = 1000, .tgid = 7, .tid = 8, .comm = "t\n"},
+				  .blocked_ns = 200,
+				  .runnable_ns = 50,
+				  .period_ns = 500,
+				  .waker_tid = 9,
+				  .waker_comm = "w\x1b",
+				  .state = WAIT_DISK};
+	const struct tally_stacks stacks = {.user = stack, .waker = stack};
+	tally_add(&w.session.tally, &wait.sample, (struct tally_stacks){.user = stack});
+	tally_add_wait(&w.session.tally, &wait, stacks, 0, 10000);
+	wait.waker_tid = 0;
+	tally_add_wait(&w.session.tally, &wait, (struct tally_stacks){.user = stack}, 0, 10000);
+	struct build_result result = {0};
+	build_rows(w.profile, &w.sampler, &w.session, w.located, w.named, &result);
+	CU_ASSERT_EQUAL(w.profile->rows.n, 3);
+	CU_ASSERT_EQUAL(result.samples, 1);
+	CU_ASSERT_EQUAL(result.whole, 1);
+	CU_ASSERT_EQUAL(result.named, 1);
+	if (w.profile->rows.n == 3) {
+		static const int64_t expected[3][PROFILE_COLUMNS] = {
+			{1, 10000000, 0, 0, 0, 10000000},
+			{0, 0, 2, 400, 100, 500},
+			{0, 0, 2, 400, 100, 500},
+		};
+		CU_ASSERT_EQUAL(memcmp(w.profile->values, expected, sizeof(expected)), 0);
+		CU_ASSERT_PTR_NULL(label_of(w.profile, 0, "state"));
+		CU_ASSERT_PTR_NULL(label_of(w.profile, 0, "waker"));
+		CU_ASSERT_STRING_EQUAL(label_of(w.profile, 1, "state"), "disk sleep");
+		CU_ASSERT_STRING_EQUAL(label_of(w.profile, 1, "thread_name"), "t\\x0a");
+		CU_ASSERT_STRING_EQUAL(label_of(w.profile, 1, "waker"), "w\\x1b (9)");
+		CU_ASSERT_STRING_EQUAL(label_of(w.profile, 1, "waker_stack"), "leaf:x;mid;root");
+		CU_ASSERT_STRING_EQUAL(label_of(w.profile, 2, "waker"), "[interrupt]");
+		CU_ASSERT_PTR_NULL(label_of(w.profile, 2, "waker_stack"));
+	}
+	world_deinit(&w);
+}
+
+SUITE(build_rows, {"labels waits", labels_waits});
