@@ -25,6 +25,9 @@ enum worker_op {
 	/* object; fd 0: its separate debug file → nothing. -ESTALE: another build ID. What it tells
 	 * comes before what the object itself does. */
 	WORKER_DEBUG,
+	/* object; fd 0: names of code that a process made itself (jit_map.h) → struct
+	 * worker_opened. Its addresses are absolute. */
+	WORKER_OPEN_JIT,
 };
 
 struct worker_request {

@@ -240,6 +240,12 @@ int asker_debug_file(struct asker *asker, const uint8_t *build_id, uint32_t n, i
 	return ask_fd(asker, &request, -1, false, fd, err);
 }
 
+int asker_perf_map(struct asker *asker, uint32_t pid, int *fd, struct err *err)
+{
+	struct broker_request request = {.op = BROKER_PERF_MAP, .pid = pid};
+	return ask_fd(asker, &request, -1, false, fd, err);
+}
+
 int asker_kallsyms(struct asker *asker, uint64_t *stext, int *fd, struct err *err)
 {
 	struct broker_request request = {.op = BROKER_KALLSYMS};

@@ -42,6 +42,7 @@ int asker_mapped_file(struct asker *asker, uint32_t pid, uint64_t start, uint64_
 		      uint64_t inode, int *fd, struct err *err);
 int asker_debug_file(struct asker *asker, const uint8_t *build_id, uint32_t n, int *fd,
 		     struct err *err);
+int asker_perf_map(struct asker *asker, uint32_t pid, int *fd, struct err *err);
 int asker_kallsyms(struct asker *asker, uint64_t *stext, int *fd, struct err *err);
 /* *socket: packets of common/worker.h. -EAGAIN: WORKERS_MAX are alive. */
 int asker_worker(struct asker *asker, int *socket, int *pid, struct err *err);

@@ -15,6 +15,7 @@
 #include "common/packet.h"
 #include "daemon/debug_files.h"
 #include "daemon/launch.h"
+#include "daemon/perf_map.h"
 #include "daemon/programs.h"
 #include "daemon/target_files.h"
 
@@ -234,8 +235,6 @@ static int on_drop(struct broker *broker, const struct broker_request *request, 
 static int on_maps(struct broker *broker, const struct broker_request *request, int fd,
 		   struct answer *answer, struct err *err)
 {
-	if (!programs_takes(broker->programs, request->pid))
-		return -ENOENT;
 	return open_maps(request->pid, answer, err);
 }
 
@@ -247,11 +246,14 @@ static bool has_hung(const struct broker *broker, uint32_t pid)
 	return false;
 }
 
+static void remember_hung(struct broker *broker, uint32_t pid)
+{
+	broker->hung[broker->n_hung++ % HUNG_MAX] = pid;
+}
+
 static int on_mapped_file(struct broker *broker, const struct broker_request *request, int fd,
 			  struct answer *answer, struct err *err)
 {
-	if (!programs_takes(broker->programs, request->pid))
-		return -ENOENT;
 	if (has_hung(broker, request->pid))
 		return -ETIMEDOUT;
 	const struct target_mapping mapping = {.pid = request->pid,
@@ -266,6 +268,10 @@ static int on_mapped_file(struct broker *broker, const struct broker_request *re
 			"cannot open the files of process %u: CAP_SYS_PTRACE, "
 			"CAP_DAC_READ_SEARCH and CAP_CHECKPOINT_RESTORE are needed",
 			request->pid);
+	if (code == -ETIMEDOUT)
+		remember_hung(broker, request->pid);
+	if (code == -EOPNOTSUPP)
+		err_set(err, code, ERR_FAILED, "on a FUSE file system that is not root's");
 	if (!code)
 		answer_add(answer, file);
 	return code;
@@ -278,10 +284,20 @@ static int on_debug_file(struct broker *broker, const struct broker_request *req
 	if (request->n_build_id > sizeof(request->build_id))
 		return -EPROTO;
 	int code = debug_files_open(request->build_id, request->n_build_id, &file);
+	if (!code)
+		answer_add(answer, file);
+	return code;
+}
+
+static int on_perf_map(struct broker *broker, const struct broker_request *request, int fd,
+		       struct answer *answer, struct err *err)
+{
+	int file;
+	if (has_hung(broker, request->pid))
+		return -ETIMEDOUT;
+	int code = perf_map_open(request->pid, &file);
 	if (code == -ETIMEDOUT)
-		broker->hung[broker->n_hung++ % HUNG_MAX] = request->pid;
-	if (code == -EOPNOTSUPP)
-		err_set(err, code, ERR_FAILED, "on a FUSE file system that is not root's");
+		remember_hung(broker, request->pid);
 	if (!code)
 		answer_add(answer, file);
 	return code;
@@ -348,6 +364,7 @@ static const struct {
 	bool loaded;  /* after BROKER_LOAD */
 	bool session; /* a session's number is in it */
 	bool fd;      /* an fd may come along */
+	bool process; /* pid is a taken process's, which lives all the time */
 } operations[] = {
 	[BROKER_LOAD] = {on_load},
 	[BROKER_EVENTS] = {on_events, .loaded = true, .session = true},
@@ -358,13 +375,28 @@ static const struct {
 	[BROKER_SPACE] = {on_space, .loaded = true},
 	[BROKER_THREADS] = {on_threads, .loaded = true, .session = true},
 	[BROKER_DROP] = {on_drop, .loaded = true, .session = true},
-	[BROKER_MAPS] = {on_maps, .loaded = true},
-	[BROKER_MAPPED_FILE] = {on_mapped_file, .loaded = true},
+	[BROKER_MAPS] = {on_maps, .loaded = true, .process = true},
+	[BROKER_MAPPED_FILE] = {on_mapped_file, .loaded = true, .process = true},
 	[BROKER_DEBUG_FILE] = {on_debug_file, .loaded = true},
+	[BROKER_PERF_MAP] = {on_perf_map, .loaded = true, .process = true},
 	[BROKER_KALLSYMS] = {on_kallsyms, .loaded = true},
 	[BROKER_WORKER] = {on_worker},
 	[BROKER_END_WORKER] = {on_end_worker},
 };
+
+/* What is opened by a number is the process's that was judged only if it lives before and after. */
+static int operate_on_process(struct broker *broker, const struct broker_request *request,
+			      struct answer *answer, struct err *err)
+{
+	int pidfd guard_fd = -1;
+	int code = target_files_pidfd(request->pid, &pidfd);
+	if (code)
+		return no_process(err, code, request->pid);
+	if (!programs_takes(broker->programs, request->pid))
+		return -ENOENT;
+	code = operations[request->op].run(broker, request, -1, answer, err);
+	return code ? code : target_files_names(pidfd, request->pid);
+}
 
 /* The engine may have been taken over: nothing in a packet of it is believed. */
 static int operate(struct broker *broker, const struct packet *packet, struct answer *answer,
@@ -379,6 +411,8 @@ static int operate(struct broker *broker, const struct packet *packet, struct an
 	    (operations[request->op].session && request->session >= SESSIONS_MAX) ||
 	    packet->n_fds > (operations[request->op].fd ? 1 : 0))
 		return -EPROTO;
+	if (operations[request->op].process)
+		return operate_on_process(broker, request, answer, err);
 	return operations[request->op].run(broker, request, packet->n_fds ? packet->fds[0] : -1,
 					   answer, err);
 }

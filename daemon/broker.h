@@ -54,6 +54,9 @@ enum broker_op {
 	/* → fd of a packet socket to a new worker (probe-symbolizer); reply.value: its pid.
 	 * -EAGAIN: WORKERS_MAX are alive. */
 	BROKER_WORKER,
+	/* pid of a taken process → fd of its /tmp/perf-PID.map (perf_map.h). -ENOENT: none;
+	 * -EACCES: not fit; -EOPNOTSUPP, -ETIMEDOUT as above */
+	BROKER_PERF_MAP,
 	/* pid: of a worker that takes too long or says nonsense → it is killed */
 	BROKER_END_WORKER,
 };

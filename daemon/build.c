@@ -4,6 +4,7 @@
  * as stacks. The main binary's mapping comes first, as pprof wants it. */
 #include "daemon/build.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -46,6 +47,7 @@ struct build {
 	uint32_t first_without; /* from here on, in order, code without an object */
 	struct build_object *objects;
 	uint32_t n_objects, objects_room, done;
+	uint32_t no_names, no_names_pid; /* processes that do not name the code they made; one */
 };
 
 static const struct location *location_at(const struct build *build, uint32_t number)
@@ -82,7 +84,8 @@ static void mark_used(struct build *build)
 	}
 }
 
-/* Main binary first, then the other files, the kernel, and what has no object. */
+/* Main binary first, then the other files, the kernel, code that processes made, and what lies in
+ * nothing that is known. */
 static uint64_t rank_of(const struct build *build, const struct location *location)
 {
 	switch (location->kind) {
@@ -92,7 +95,7 @@ static uint64_t rank_of(const struct build *build, const struct location *locati
 	case LOCATION_KERNEL:
 		return 1ull << 33;
 	default:
-		return 2ull << 33;
+		return location->object ? (2ull << 33) + location->object : 3ull << 33;
 	}
 }
 
@@ -122,25 +125,30 @@ static uint32_t add_function(struct build *build, const char *name, size_t n)
 		&(struct profile_function){.name = add_text(build->profile, name, n)});
 }
 
-/* Code without a file: the kernel knows no more, and neither do we. */
+/* Code that is in no file and has no name. */
+static uint32_t unnamed_code(struct build *build, uint32_t location)
+{
+	return location_at(build, location)->kind == LOCATION_ANONYMOUS
+		       ? add_function(build, "[jit]", 5)
+		       : add_function(build, "[unknown]", 9);
+}
+
+/* What lies in no object: no more is known of it. */
 static void name_without_object(struct build *build)
 {
 	uint32_t file = add_string(build->profile, "[anon]"), mapping = 0;
 	for (uint32_t i = build->first_without; i < build->n_order; i++) {
 		uint32_t number = build->order[i];
-		const struct location *location = location_at(build, number);
-		bool jit = location->kind == LOCATION_ANONYMOUS;
 		if (!mapping)
 			mapping = profile_add_mapping(
 				build->profile, &(struct profile_mapping){.limit = UINT64_MAX,
 									  .file = file,
 									  .has_functions = true});
-		struct profile_line line = {jit ? add_function(build, "[jit]", 5)
-						: add_function(build, "[unknown]", 9)};
+		struct profile_line line = {unnamed_code(build, number)};
 		build->located[number] = profile_add_location(
 			build->profile,
 			&(struct profile_location){.mapping = mapping,
-						   .address = location->address},
+						   .address = location_at(build, number)->address},
 			&line, 1);
 	}
 }
@@ -166,11 +174,10 @@ static void group(struct build *build)
 		if (i + 1 < build->n_order &&
 		    rank_of(build, location_at(build, build->order[i + 1])) == rank)
 			continue;
-		if (location->kind == LOCATION_FILE || location->kind == LOCATION_KERNEL)
-			add_object(build,
-				   location->kind == LOCATION_FILE ? location->object
-								   : SYMBOLIZER_KERNEL,
-				   first, i + 1 - first);
+		if (location->kind == LOCATION_KERNEL)
+			add_object(build, SYMBOLIZER_KERNEL, first, i + 1 - first);
+		else if (location->object)
+			add_object(build, location->object, first, i + 1 - first);
 		else
 			break; /* the last group */
 		first = i + 1;
@@ -226,11 +233,20 @@ static uint32_t function_of(struct build *build, const struct worker_link_line *
 	return profile_add_function(build->profile, &function);
 }
 
+static bool is_jit(const struct build *build, uint32_t object)
+{
+	return object != SYMBOLIZER_KERNEL &&
+	       objects_get(build->sampler->objects, object)->kind == OBJECT_JIT;
+}
+
 /* `xz+0x4a20`, a function without a name by its start; `[libfoo.so+0x1231]`, where not even that is
  * known: never an empty name. */
-static uint32_t nameless(struct build *build, uint32_t object, const struct worker_link_name *name)
+static uint32_t nameless(struct build *build, uint32_t object, uint32_t location,
+			 const struct worker_link_name *name)
 {
 	char text[LIMIT_NAME_BYTES];
+	if (is_jit(build, object))
+		return unnamed_code(build, location);
 	const char *path =
 		object == SYMBOLIZER_KERNEL ? "kernel" : base_name(path_of(build, object));
 	if (name->start)
@@ -267,7 +283,7 @@ static void on_name(void *context, size_t i, const struct worker_link_name *name
 	if (n)
 		location.mapping = kernel_mapping(build, object, &name->lines[n - 1]);
 	else
-		out[0] = (struct profile_line){nameless(build, object->object, name), 0, 0};
+		out[0] = (struct profile_line){nameless(build, object->object, number, name), 0, 0};
 	build->named[number] = n != 0;
 	build->located[number] = profile_add_location(build->profile, &location, out, n ? n : 1);
 	if (n && name->lines[0].line) {
@@ -292,14 +308,37 @@ static void name_rest(struct build *build)
 
 static void ask_next(struct build *build);
 
+static void add_note(struct build *build, uint32_t object, int code, const char *note)
+{
+	const struct object *file = objects_get(build->sampler->objects, object);
+	if (is_jit(build, object) && (code == -ENOENT || code == -ESRCH)) {
+		build->no_names++;
+		build->no_names_pid = file->pid;
+	} else {
+		build_info_add_note(build->profile->info, path_of(build, object), code, note);
+	}
+}
+
+/* One for all: a service has many processes. */
+static void note_no_names(struct build *build)
+{
+	char text[128];
+	if (!build->no_names)
+		return;
+	snprintf(text, sizeof(text),
+		 "%u process%s (%u) wrote no /tmp/perf-PID.map with names of the code made at run "
+		 "time",
+		 build->no_names, build->no_names > 1 ? "es" : "", build->no_names_pid);
+	build_info_add_note(build->profile->info, "[jit]", 0, text);
+}
+
 static void on_object_done(void *context, int code, const char *note)
 {
 	struct build *build = context;
 	const struct build_object *object = &build->objects[build->done];
 	name_rest(build);
 	if (code)
-		build_info_add_note(build->profile->info, path_of(build, object->object), code,
-				    note);
+		add_note(build, object->object, code, note);
 	build->done++;
 	ask_next(build);
 }
@@ -308,6 +347,7 @@ static void finish(struct build *build)
 {
 	struct build_result result = {0};
 	name_without_object(build);
+	note_no_names(build);
 	build_rows(build->profile, build->sampler, build->session, build->located, build->named,
 		   &result);
 	build_info(build->profile, build->sampler, build->session, &result);

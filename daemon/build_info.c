@@ -93,7 +93,7 @@ static const char *module_of(const struct sampler *sampler, const struct stack *
 	uint32_t number = sampler->stacks.frames.at[stack->first + stack->n - 1];
 	const struct location *location = &sampler->locations.at[number];
 	if (location->kind != LOCATION_FILE)
-		return "[anon]";
+		return location->kind == LOCATION_ANONYMOUS ? "[jit]" : "[anon]";
 	const char *path = objects_get(sampler->objects, location->object)->path;
 	const char *slash = strrchr(path, '/');
 	return slash ? slash + 1 : path;

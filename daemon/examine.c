@@ -184,7 +184,7 @@ static void add_module(struct examine *examine, uint32_t object, const struct ma
 	module->has_start = 1;
 	module->start = line->start;
 	module->path = object ? copy_path(objects_get(examine->sampler->objects, object)->path)
-			      : copy_text("[anon]");
+			      : copy_text("[jit]");
 	if (!object)
 		module->rows_note = copy_text("code without a file: walked by frame pointers");
 	answer->module =

@@ -16,7 +16,8 @@ enum location_kind {
 
 struct location {
 	uint64_t address;
-	uint32_t object; /* LOCATION_FILE; ANONYMOUS, UNKNOWN: pid */
+	uint32_t object; /* LOCATION_FILE; ANONYMOUS, UNKNOWN: the code that the process made, or 0
+			  */
 	uint32_t kind;	 /* enum location_kind */
 };
 

@@ -129,6 +129,29 @@ static uint32_t find_vdso(struct objects *objects)
 	return objects->vdso;
 }
 
+void objects_renew_jit(struct objects *objects, struct asker *asker, uint32_t number)
+{
+	struct object *object = &objects->at[number];
+	int fd;
+	int code = object->gone ? -ESRCH : asker_perf_map(asker, object->pid, &fd, NULL);
+	if (code && object->fd >= 0)
+		return; /* the last one is better than none */
+	object->code = code;
+	if (code)
+		return;
+	if (object->fd >= 0)
+		close(object->fd);
+	object->fd = fd;
+}
+
+uint32_t objects_add_jit(struct objects *objects, struct asker *asker, uint32_t pid)
+{
+	*array_add(objects) = (struct object){
+		.kind = OBJECT_JIT, .fd = -1, .pid = pid, .path = array_copy("[jit]", 5)};
+	objects_renew_jit(objects, asker, objects->n - 1);
+	return objects->n - 1;
+}
+
 uint32_t objects_find(struct objects *objects, struct asker *asker, uint32_t pid,
 		      const struct maps_line *line)
 {

@@ -25,8 +25,11 @@ struct object {
 	bool table_pending; /* it is being made */
 	enum {
 		OBJECT_FILE,
-		OBJECT_VDSO
+		OBJECT_VDSO,
+		OBJECT_JIT, /* code that a process made; fd: its perf map, as last seen */
 	} kind;
+	uint32_t pid; /* OBJECT_JIT: whose */
+	bool gone;    /* that process, or it runs another program */
 };
 
 struct objects *objects_new(void);
@@ -37,6 +40,11 @@ void objects_free(struct objects *objects);
  * has no object (anonymous memory). */
 uint32_t objects_find(struct objects *objects, struct asker *asker, uint32_t pid,
 		      const struct maps_line *line);
+/* Number of a new object: code that this process made. It has no unwind table. Its perf map is
+ * asked for at once, since the process may end before the recording does. */
+uint32_t objects_add_jit(struct objects *objects, struct asker *asker, uint32_t pid);
+/* Opens it anew, if the process is there: it may have been replaced since. */
+void objects_renew_jit(struct objects *objects, struct asker *asker, uint32_t number);
 /* Borrowed; the pointer holds until the next objects_find(). */
 struct object *objects_get(struct objects *objects, uint32_t number);
 /* An object whose unwind table is wanted, each once: new, or mapped again after it was evicted. 0:

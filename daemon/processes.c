@@ -11,6 +11,7 @@
 #include "daemon/asker.h"
 #include "daemon/locations.h"
 #include "daemon/maps.h"
+#include "daemon/objects.h"
 #include "daemon/spaces.h"
 
 struct processes {
@@ -19,14 +20,16 @@ struct processes {
 	struct index by_pid;
 	uint32_t generation;
 	struct spaces *spaces;
+	struct objects *objects;
 	struct asker *asker;
 	bool any_stale;
 };
 
-struct processes *processes_new(struct spaces *spaces, struct asker *asker)
+struct processes *processes_new(struct spaces *spaces, struct objects *objects, struct asker *asker)
 {
 	struct processes *processes = memory_new(1, sizeof(*processes));
 	processes->spaces = spaces;
+	processes->objects = objects;
 	processes->asker = asker;
 	array_add(processes);
 	return processes;
@@ -93,12 +96,22 @@ static struct process *make(struct processes *processes, uint32_t pid)
 	return process;
 }
 
+/* The code that it made is gone; what is known of it stays, for its samples and its children. */
+static void leave_jit(struct processes *processes, struct process *process)
+{
+	struct object *jit = objects_get(processes->objects, process->jit);
+	if (process->jit && jit->pid == process->pid)
+		jit->gone = true;
+	process->jit = 0;
+}
+
 void processes_remove(struct processes *processes, uint32_t pid)
 {
 	uint32_t number = number_of(processes, pid);
 	if (!number)
 		return;
 	index_remove(&processes->by_pid, index_hash(&pid, sizeof(pid)), number);
+	leave_jit(processes, processes->at[number]);
 	spaces_unref(processes->spaces, processes->at[number]->space);
 	free(processes->at[number]);
 	processes->at[number] = NULL;
@@ -142,6 +155,7 @@ void processes_on_fork(struct processes *processes, const struct life_event *eve
 	memcpy(child->comm, event->comm, COMM_BYTES);
 	if (parent && parent->space)
 		child->space = spaces_ref(parent->space);
+	child->jit = parent ? parent->jit : 0;
 }
 
 void processes_on_exec(struct processes *processes, const struct life_event *event)
@@ -150,6 +164,7 @@ void processes_on_exec(struct processes *processes, const struct life_event *eve
 	process->generation = ++processes->generation;
 	process->missed_ns = process->miss_pause_ns = 0;
 	memcpy(process->comm, event->comm, COMM_BYTES);
+	leave_jit(processes, process);
 	spaces_unref(processes->spaces, process->space);
 	process->space = NULL;
 	load_space(processes, process, -1);
@@ -269,10 +284,12 @@ void processes_resolve(struct processes *processes, struct process *process, uin
 		read_again(processes, process);
 		line = line_at(process, address);
 	}
+	if (line && line->kind == MAPS_ANONYMOUS && !process->jit)
+		process->jit = objects_add_jit(processes->objects, processes->asker, process->pid);
 	*location = (struct location){
 		.kind = line ? LOCATION_ANONYMOUS : LOCATION_UNKNOWN,
 		.address = address,
-		.object = process->pid,
+		.object = process->jit,
 	};
 	uint32_t object = line ? process->space->objects[line - process->space->maps.at] : 0;
 	if (object)

@@ -10,6 +10,7 @@
 struct address_space;
 struct asker;
 struct location;
+struct objects;
 struct spaces;
 
 struct process {
@@ -18,13 +19,15 @@ struct process {
 	struct address_space *space; /* NULL: none (kernel thread), or not readable */
 	uint64_t missed_ns; /* when its maps were last read for an address that was not in them */
 	uint64_t miss_cost_ns, miss_pause_ns;
-	bool stale; /* it has mapped something since */
+	uint32_t jit; /* the object of the code that it made; 0: none seen yet */
+	bool stale;   /* it has mapped something since */
 	char comm[COMM_BYTES + 1];
 };
 
 struct processes;
 
-struct processes *processes_new(struct spaces *spaces, struct asker *asker);
+struct processes *processes_new(struct spaces *spaces, struct objects *objects,
+				struct asker *asker);
 void processes_free(struct processes *processes);
 uint32_t processes_count(const struct processes *processes);
 

@@ -263,7 +263,7 @@ int sampler_new(struct asker *asker, struct sampler **sampler, struct err *err)
 	for (int i = 0; i < LOAD_LIFE; i++)
 		if (i != LOAD_RING)
 			close(fds[i]);
-	new->processes = processes_new(new->spaces, asker);
+	new->processes = processes_new(new->spaces, new->objects, asker);
 	stacks_init(&new->stacks, &new->locations, new->processes);
 	if (code) {
 		sampler_free(new);

@@ -107,6 +107,19 @@ static void end_failed(struct symbolizer *symbolizer, int code, const char *word
 	}
 }
 
+/* What a process says of its code changes while it runs: read anew for each question. */
+static void forget_jit(struct symbolizer *symbolizer, uint32_t number)
+{
+	struct known *known = known_of(symbolizer, number);
+	if (number == SYMBOLIZER_KERNEL ||
+	    objects_get(symbolizer->objects, number)->kind != OBJECT_JIT || !known->opened)
+		return;
+	free(known->opened);
+	known->opened = NULL;
+	if (symbolizer->link)
+		worker_link_close(symbolizer->link, number);
+}
+
 /* Names that came before a worker died are good; the object is not tried again. */
 static void on_done(void *context, int code, const char *words)
 {
@@ -114,6 +127,7 @@ static void on_done(void *context, int code, const char *words)
 	struct question question = *symbolizer->first;
 	if (code)
 		fail_object(symbolizer, question.object, code, words);
+	forget_jit(symbolizer, question.object);
 	end(symbolizer);
 	if (question.handlers)
 		question.handlers->on_done(question.context, code, words);
@@ -216,6 +230,13 @@ static int open_object(struct symbolizer *symbolizer, uint32_t number, struct er
 	if (number == SYMBOLIZER_KERNEL)
 		return open_kernel(symbolizer, err);
 	const struct object *object = objects_get(symbolizer->objects, number);
+	if (object->kind == OBJECT_JIT) {
+		objects_renew_jit(symbolizer->objects, symbolizer->asker, number);
+		if (object->fd >= 0)
+			worker_link_open_jit(symbolizer->link, number, object->fd, on_opened,
+					     symbolizer);
+		return object->code;
+	}
 	if (object->kind == OBJECT_VDSO) {
 		int fd guard_fd = vdso_open();
 		if (fd < 0)

@@ -28,8 +28,8 @@ struct symbolizer;
 
 struct symbolizer *symbolizer_new(sd_event *event, struct asker *asker, struct objects *objects);
 void symbolizer_free(struct symbolizer *symbolizer);
-/* `addresses` are file offsets, or offsets from _stext; they and the handlers are the caller's
- * until on_done. */
+/* `addresses` are file offsets, offsets from _stext, or absolute for OBJECT_JIT; they and the
+ * handlers are the caller's until on_done. */
 void symbolizer_names(struct symbolizer *symbolizer, uint32_t object, const uint64_t *addresses,
 		      size_t n, const struct symbolizer_handlers *handlers, void *context);
 void symbolizer_table(struct symbolizer *symbolizer, uint32_t object, worker_link_on_table on_table,

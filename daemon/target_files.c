@@ -195,7 +195,7 @@ bool target_files_fuse_of_root(const char *mountinfo, dev_t dev)
 	return false;
 }
 
-static int judge_file_system(int fd, dev_t dev)
+int target_files_judge_system(int fd, dev_t dev)
 {
 	struct statfs system;
 	if (fstatfs(fd, &system) < 0)
@@ -224,7 +224,7 @@ static int open_mapped(const void *what, int *fd)
 		return -ENOENT;
 	if (!is_same(mapping, &stat))
 		return -ESTALE;
-	int code = judge_file_system(named, stat.st_dev);
+	int code = target_files_judge_system(named, stat.st_dev);
 	if (code)
 		return code;
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", named);

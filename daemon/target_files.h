@@ -45,6 +45,9 @@ bool target_files_parse(const char *line, struct target_line *parsed);
  * (proc_pid_mountinfo(5)) tells; what is not in there is another namespace's. */
 bool target_files_fuse_of_root(const char *mountinfo, dev_t dev);
 
+/* -EOPNOTSUPP: the file lies on a FUSE file system of a user's; `dev` is its device. */
+int target_files_judge_system(int fd, dev_t dev);
+
 /* Has a child call open_it(what, fd) and passes its fd here; past the limit the child is killed:
  * -ETIMEDOUT. */
 int target_files_in_child(int (*open_it)(const void *what, int *fd), const void *what, int limit_ms,

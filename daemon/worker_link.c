@@ -332,6 +332,12 @@ void worker_link_open_vdso(struct worker_link *link, uint32_t object, int fd,
 	open_as(link, question_new(WORKER_OPEN_VDSO, object, fd, context), on_opened_cb);
 }
 
+void worker_link_open_jit(struct worker_link *link, uint32_t object, int fd,
+			  worker_link_on_opened on_opened_cb, void *context)
+{
+	open_as(link, question_new(WORKER_OPEN_JIT, object, fd, context), on_opened_cb);
+}
+
 void worker_link_open_kernel(struct worker_link *link, int fd, uint64_t stext,
 			     worker_link_on_opened on_opened_cb, void *context)
 {

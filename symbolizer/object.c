@@ -15,6 +15,7 @@
 #include "symbolizer/dwarf.h"
 #include "symbolizer/elf.h"
 #include "symbolizer/inflate.h"
+#include "symbolizer/jit_map.h"
 #include "symbolizer/kallsyms.h"
 #include "symbolizer/plt.h"
 #include "symbolizer/symbols.h"
@@ -28,6 +29,7 @@ struct object {
 	struct elf *debug;	   /* its separate debug file, or NULL */
 	struct symbols *symbols;   /* NULL: none could be read, see note */
 	struct kallsyms *kallsyms; /* the kernel, which has neither elf nor symbols */
+	struct jit_map *jit;	   /* code that a process made; the same holds for it */
 	uint64_t stext;
 	struct table_function *functions; /* by call frame information; read when a symbol misses */
 	uint32_t n_functions;
@@ -189,6 +191,20 @@ int object_open_kernel(int fd, uint64_t stext, struct object **out, struct err *
 	return 0;
 }
 
+int object_open_jit(int fd, struct object **out, struct err *err)
+{
+	guard_object struct object *object = calloc(1, sizeof(*object));
+	if (!object)
+		return -ENOMEM;
+	int code = jit_map_new(fd, &object->jit, err);
+	if (code)
+		return code;
+	if (jit_map_is_cut(object->jit))
+		note(object, "too large: names are missing");
+	*out = steal_ptr(object);
+	return 0;
+}
+
 void object_close(struct object *object)
 {
 	if (!object)
@@ -198,6 +214,7 @@ void object_close(struct object *object)
 	dwarf_free(object->dwarf);
 	symbols_free(object->symbols);
 	kallsyms_free(object->kallsyms);
+	jit_map_free(object->jit);
 	elf_close(object->debug);
 	elf_close(object->elf);
 	free(object);
@@ -236,8 +253,9 @@ void object_describe(const struct object *object, struct worker_opened *opened)
 {
 	*opened = (struct worker_opened){};
 	snprintf(opened->note, sizeof(opened->note), "%s", object->note);
-	if (object->kallsyms) {
-		opened->n_symbols = kallsyms_n(object->kallsyms);
+	if (!object->elf) {
+		opened->n_symbols =
+			object->jit ? jit_map_n(object->jit) : kallsyms_n(object->kallsyms);
 		return;
 	}
 	const struct elf *elf = object->elf;
@@ -375,12 +393,21 @@ static void put_kernel(struct record *record, const struct object *object, uint6
 				 .name = kernel.name, .file = "", .module = kernel.module});
 }
 
+static void put_jit(struct record *record, const struct object *object, uint64_t address)
+{
+	const char *name = jit_map_find(object->jit, address);
+	if (name)
+		put_line(record, "", &(struct details){.name = name, .file = "", .module = ""});
+}
+
 static size_t make_record(struct object *object, uint64_t address, void *bytes)
 {
 	struct record record = {
 		.bytes = bytes, .n = sizeof(record.head), .head = {.vaddr = address}};
 	if (object->kallsyms) {
 		put_kernel(&record, object, address);
+	} else if (object->jit) {
+		put_jit(&record, object, address);
 	} else if (elf_offset_to_address(object->elf, address, &record.head.vaddr)) {
 		uint64_t start = 0;
 		const char *symbol = find_symbol(object, record.head.vaddr, &start);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One object of the engine in a worker: a mapped file with its index of names, the vdso, or the
- * kernel. What goes wrong with its names is a note; what goes wrong with the file is an error. */
+/* One object of the engine in a worker: a mapped file with its index of names, the vdso, the
+ * kernel, or what a process says of the code that it made itself. What goes wrong with its names is
+ * a note; what goes wrong with the file is an error. */
 #pragma once
 
 #include <stddef.h>
@@ -22,13 +23,15 @@ int object_open_vdso(int fd, struct object **object, struct err *err);
 /* `stext`: the address that kernel frames are relative to. The fd is borrowed. Codes of
  * kallsyms_new(). */
 int object_open_kernel(int fd, uint64_t stext, struct object **object, struct err *err);
+/* The fd is borrowed. Codes of jit_map_new(). */
+int object_open_jit(int fd, struct object **object, struct err *err);
 /* Takes the fd of a separate debug file. -ESTALE: it is for another build; codes of elf_open(). */
 int object_add_debug(struct object *object, int fd_take, struct err *err);
 void object_close(struct object *object);
 GUARD_DEFINE(object, struct object *, object_close)
 #define guard_object guard(guard_object)
 
-/* NULL for the kernel. */
+/* NULL where there is no file: the kernel, code that a process made. */
 const struct elf *object_elf(const struct object *object);
 void object_describe(const struct object *object, struct worker_opened *opened);
 

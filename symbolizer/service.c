@@ -68,6 +68,8 @@ static int open_object(struct service *service, const struct worker_request *req
 		return object_open(steal_fd(fd), object, err);
 	case WORKER_OPEN_VDSO:
 		return object_open_vdso(fd, object, err);
+	case WORKER_OPEN_JIT:
+		return object_open_jit(fd, object, err);
 	default:
 		return object_open_kernel(fd, request->value, object, err);
 	}
@@ -124,7 +126,7 @@ static int answer_table(struct service *service, struct object *object)
 	struct cfi_table table guard(cfi_table_deinit) = {};
 	struct err err = {};
 	if (!object_elf(object))
-		return reply_fail(reply, -ENODATA, "the kernel has no table");
+		return reply_fail(reply, -ENODATA, "it has no table");
 	int code = table_build(object_elf(object), &table, &err);
 	if (code)
 		return reply_fail(reply, code, *err.msg ? err.msg : strerror(-code));
@@ -154,6 +156,7 @@ static int answer(struct service *service, const struct worker_request *request)
 	case WORKER_OPEN:
 	case WORKER_OPEN_KERNEL:
 	case WORKER_OPEN_VDSO:
+	case WORKER_OPEN_JIT:
 		return answer_open(service, request);
 	case WORKER_NAMES:
 	case WORKER_TABLE:

@@ -18,6 +18,8 @@ struct spans {
 /* Lays out n spans (at most UINT32_MAX / 2) that ascend by start; where several cover an address,
  * the one that comes last among them has it. -ENOMEM. */
 int spans_lay_out(const struct span *in, uint32_t n, struct spans *out);
+/* The same; where several cover an address, the one with the highest value has it. */
+int spans_lay_out_latest(const struct span *in, uint32_t n, struct spans *out);
 void spans_deinit(struct spans *spans);
 /* The span at an address, or NULL. */
 const struct span *spans_find(const struct spans *spans, uint64_t address);

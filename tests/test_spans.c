@@ -32,6 +32,34 @@ static void agrees_with_the_plain_way(void)
 	}
 }
 
+/* The same for the highest value, which are in no order. */
+static void the_latest_wins(void)
+{
+	uint64_t seed = 11;
+	for (int round = 0; round < 200; round++) {
+		struct span in[24];
+		uint64_t start = 1;
+		for (uint32_t i = 0; i < 24; i++) {
+			seed = seed * 6364136223846793005ull + 1442695040888963407ull;
+			start += (seed >> 33) % 5;
+			in[i] = (struct span){start, (uint32_t)((seed >> 40) % 30), i * 7 % 24};
+		}
+		struct spans spans = {};
+		CU_ASSERT_EQUAL(spans_lay_out_latest(in, 24, &spans), 0);
+		unsigned wrong = 0;
+		for (uint64_t at = 0; at < start + 40; at++) {
+			const struct span *found = spans_find(&spans, at), *expected = NULL;
+			for (uint32_t i = 0; i < 24; i++)
+				if (at >= in[i].start && at - in[i].start < in[i].bytes &&
+				    (!expected || in[i].value > expected->value))
+					expected = &in[i];
+			wrong += !found != !expected || (found && found->value != expected->value);
+		}
+		CU_ASSERT_EQUAL(wrong, 0);
+		spans_deinit(&spans);
+	}
+}
+
 static void ends_at_the_highest_address(void)
 {
 	const struct span in[] = {{UINT64_MAX - 10, 100, 1}, {UINT64_MAX - 5, 1, 2}};
@@ -42,10 +70,16 @@ static void ends_at_the_highest_address(void)
 	CU_ASSERT_PTR_NULL(spans_find(&spans, UINT64_MAX));
 	CU_ASSERT_PTR_NULL(spans_find(&spans, 0));
 	spans_deinit(&spans);
+	CU_ASSERT_EQUAL(spans_lay_out_latest(in, 2, &spans), 0);
+	CU_ASSERT_EQUAL(spans_find(&spans, UINT64_MAX - 5)->value, 2);
+	CU_ASSERT_EQUAL(spans_find(&spans, UINT64_MAX - 1)->value, 1);
+	CU_ASSERT_PTR_NULL(spans_find(&spans, UINT64_MAX));
+	spans_deinit(&spans);
 	CU_ASSERT_EQUAL(spans_lay_out(NULL, 0, &spans), 0);
 	CU_ASSERT_PTR_NULL(spans_find(&spans, 1));
 	spans_deinit(&spans);
 }
 
 SUITE(spans, {"agrees with the plain way", agrees_with_the_plain_way},
+      {"the latest wins", the_latest_wins},
       {"ends at the highest address", ends_at_the_highest_address});

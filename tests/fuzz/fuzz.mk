@@ -10,6 +10,7 @@ fuzz_cfi_src := $(wildcard symbolizer/cfi*.c)
 fuzz_cfi_seeds := $(F)/seeds/cfi
 fuzz_elf_src := $(filter-out %/main.c,$(symbolizer_src))
 fuzz_elf_seeds := $(F)/seeds/elf
+fuzz_jit_map_src := symbolizer/jit_map.c symbolizer/spans.c
 fuzz_pprof_seeds := $(F)/seeds/pprof
 fuzz_wire_seeds := $(F)/seeds/wire
 

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/perf_map.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "common/guard.h"
+#include "daemon/target_files.h"
+
+/* Who the process acts as, and its number in its own namespace, from /proc/PID/status. */
+struct identity {
+	uid_t uid;
+	unsigned pid;
+};
+
+static int read_identity(uint32_t pid, struct identity *identity)
+{
+	char path[64], line[256];
+	snprintf(path, sizeof(path), "/proc/%u/status", pid);
+	FILE *status guard_file = fopen(path, "re");
+	if (!status)
+		return errno == ENOENT || errno == ESRCH ? -ENOENT : -errno;
+	unsigned found = 0;
+	while (fgets(line, sizeof(line), status)) {
+		/* "Uid:" real, effective, …; "NSpid:" from the outermost namespace inwards */
+		if (sscanf(line, "Uid: %*u %u", &identity->uid) == 1)
+			found |= 1;
+		const char *last = strrchr(line, '\t');
+		if (last && !strncmp(line, "NSpid:", 6) && sscanf(last, "%u", &identity->pid) == 1)
+			found |= 2;
+	}
+	return found == 3 ? 0 : -ENOENT;
+}
+
+/* The name below the process's root; links on the way stay below it, the file itself is none. */
+static int open_name(uint32_t pid, const struct identity *identity, int *named)
+{
+	char path[64];
+	snprintf(path, sizeof(path), "/proc/%u/root", pid);
+	int root guard_fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (root < 0)
+		return -errno;
+	struct open_how how = {
+		/* O_PATH: opening a device or a FIFO would already do something. */
+		.flags = O_PATH | O_NOFOLLOW | O_CLOEXEC,
+		.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
+	};
+	snprintf(path, sizeof(path), "tmp/perf-%u.map", identity->pid);
+	*named = (int)syscall(SYS_openat2, root, path, &how, sizeof(how));
+	return *named < 0 ? -errno : 0;
+}
+
+/* In a child: all of these may hang. */
+static int open_in_child(const void *what, int *fd)
+{
+	uint32_t pid = *(const uint32_t *)what;
+	struct identity identity;
+	int named guard_fd = -1;
+	int code = read_identity(pid, &identity);
+	if (!code)
+		code = open_name(pid, &identity, &named);
+	if (code)
+		return code == -ENOTDIR || code == -ELOOP ? -ENOENT : code;
+	struct stat stat;
+	if (fstat(named, &stat) < 0)
+		return -errno;
+	if (!S_ISREG(stat.st_mode) || stat.st_uid != identity.uid || stat.st_mode & S_IWOTH)
+		return -EACCES;
+	code = target_files_judge_system(named, stat.st_dev);
+	if (code)
+		return code;
+	char path[64];
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", named);
+	int file guard_fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	if (file < 0)
+		return -errno;
+	*fd = steal_fd(file);
+	return 0;
+}
+
+int perf_map_open(uint32_t pid, int *fd)
+{
+	return target_files_in_child(open_in_child, &pid, TARGET_FILES_LIMIT_MS, fd);
+}

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The perf map of this process itself, as who it is and as what it may not be. Runs as root. */
+#include "daemon/perf_map.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/guard.h"
+#include "tests/unit.h"
+
+static char path[64];
+
+static void remove_it(const char *const *name)
+{
+	unlink(*name);
+}
+
+static int open_own(void)
+{
+	int fd guard_fd = -1;
+	char text[8] = "";
+	int code = perf_map_open((uint32_t)getpid(), &fd);
+	CU_ASSERT_EQUAL(code == 0, fd >= 0);
+	if (!code) {
+		CU_ASSERT_EQUAL(read(fd, text, sizeof(text) - 1), 4);
+		CU_ASSERT_STRING_EQUAL(text, "text");
+		CU_ASSERT_EQUAL(fcntl(fd, F_GETFL) & O_ACCMODE, O_RDONLY);
+	}
+	return code;
+}
+
+static void make(mode_t mode)
+{
+	int fd guard_fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	CU_ASSERT_EQUAL(write(fd, "text", 4), 4);
+	CU_ASSERT_EQUAL(fchmod(fd, mode), 0);
+}
+
+static void only_its_own(void)
+{
+	snprintf(path, sizeof(path), "/tmp/perf-%d.map", getpid());
+	const char *name guard(remove_it) = path;
+	unlink(path);
+	CU_ASSERT_EQUAL(open_own(), -ENOENT);
+	make(0600);
+	CU_ASSERT_EQUAL(open_own(), 0);
+	make(0664);
+	CU_ASSERT_EQUAL(open_own(), 0);
+	make(0646);
+	CU_ASSERT_EQUAL(open_own(), -EACCES); /* anybody writes into it */
+	make(0600);
+	CU_ASSERT_EQUAL(chown(path, 1, 1), 0);
+	CU_ASSERT_EQUAL(open_own(), -EACCES); /* another's */
+}
+
+static void only_a_file(void)
+{
+	const char *name guard(remove_it) = path;
+	snprintf(path, sizeof(path), "/tmp/perf-%d.map", getpid());
+	unlink(path);
+	CU_ASSERT_EQUAL(symlink("/etc/hostname", path), 0);
+	CU_ASSERT_EQUAL(open_own(), -EACCES);
+	unlink(path);
+	CU_ASSERT_EQUAL(mkfifo(path, 0600), 0);
+	CU_ASSERT_EQUAL(open_own(), -EACCES);
+	unlink(path);
+	CU_ASSERT_EQUAL(mkdir(path, 0700), 0);
+	CU_ASSERT_EQUAL(open_own(), -EACCES);
+	rmdir(path);
+	int fd = -1;
+	CU_ASSERT_EQUAL(perf_map_open(0, &fd), -ENOENT);
+	CU_ASSERT_EQUAL(perf_map_open(UINT32_MAX, &fd), -ENOENT);
+	CU_ASSERT_EQUAL(fd, -1);
+}
+
+SUITE(perf_map, {"only its own", only_its_own}, {"only a file", only_a_file});
