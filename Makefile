@@ -89,7 +89,8 @@ $(B)/%.o: %.c
 $(B)/gen/%.o: $(B)/gen/%.c
 	@mkdir -p $(@D)
 	$(call quiet,CC)$(CC) $(ALL_CFLAGS) -w -MMD -MP -c -o $@ $<
-$(B)/gen/common/%.pb-c.c: common/%.proto
+# Both files of one run, so that a changed .proto rebuilds what includes the header.
+$(B)/gen/common/%.pb-c.c $(B)/gen/common/%.pb-c.h: common/%.proto
 	@mkdir -p $(@D)
 	$(call quiet,PROTOC)protoc-c -Icommon --c_out=$(@D) $<
 
