@@ -10,9 +10,10 @@ endif
 CLANG ?= clang
 PREFIX ?= /usr/local
 SANITIZE ?=
+SMALL ?=
 # `make V=1` shows the commands.
 quiet = $(if $(V),,@printf '  %-7s %s\n' '$(1)' '$@';)
-B := build$(if $(SANITIZE),/sanitize)
+B := build$(if $(SANITIZE),/sanitize)$(if $(SMALL),/small)
 VERSION := 0.1
 
 WARN := -Wall -Wextra -Wshadow -Wpointer-arith -Wstrict-prototypes -Wmissing-prototypes \
@@ -26,6 +27,10 @@ LDFLAGS += -fsanitize=address,undefined
 else
 ALL_CFLAGS += -D_FORTIFY_SOURCE=2 -fPIE
 LDFLAGS += -pie -Wl,-z,relro,-z,now
+endif
+
+ifneq ($(SMALL),)
+ALL_CFLAGS += -DTYPES_SMALL
 endif
 
 common_src := $(wildcard common/*.c)
@@ -64,6 +69,7 @@ help:
 	'make soak       10,000 recordings by one daemon' \
 	'make install    DESTDIR= PREFIX=/usr/local' \
 	'make format     run clang-format' \
+	'SMALL=1         build with tiny BPF maps (in build/small), to fill them' \
 	'SANITIZE=1      build with ASan and UBSan (in build/sanitize)'
 
 $(B)/probe: $(call objects,$(cli_src)) $(common_obj)
@@ -96,7 +102,7 @@ $(B)/gen/common/%.pb-c.c $(B)/gen/common/%.pb-c.h: common/%.proto
 
 # The BPF object: CO-RE, no vmlinux.h (bpf/kernel.h names the members used).
 BPF_CFLAGS = -target bpf -mcpu=v3 -O2 -g -std=gnu11 -Wall -Wextra -Wno-unused-parameter $(WERROR) \
-	-iquote . -D__TARGET_ARCH_x86 -idirafter /usr/include/$(shell $(CC) -print-multiarch)
+	-iquote . -D__TARGET_ARCH_x86 $(if $(SMALL),-DTYPES_SMALL) -idirafter /usr/include/$(shell $(CC) -print-multiarch)
 $(B)/bpf/%.bpf.o: bpf/%.bpf.c
 	@mkdir -p $(@D)
 	$(call quiet,BPF)$(CLANG) $(BPF_CFLAGS) -MMD -MP -c -o $@ $<

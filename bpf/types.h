@@ -10,15 +10,23 @@
 
 #define TYPES_ASSERT_SIZE(type, bytes) _Static_assert(sizeof(type) == (bytes), #type)
 
+/* A build of tiny maps, for a test that fills them many times over (make SMALL=1). */
+#ifdef TYPES_SMALL
+#define TYPES_ENTRIES(usual, small) (small)
+#else
+#define TYPES_ENTRIES(usual, small) (usual)
+#endif
+
 enum {
-	SESSIONS_MAX = 64,	  /* recordings at once: a session is a bit of a u64 */
-	CPUS_MAX = 256,		  /* rows of counters */
-	FILTER_MAX = 16384,	  /* processes taken at once */
-	THREADS_MAX = 4096,	  /* threads taken by `-t` at once */
-	SPACES_MAX = 16384,	  /* address spaces known at once */
-	MAPPINGS_MAX = 128 << 10, /* executable mappings of all spaces */
-	SEEN_MAX = 16384,     /* slots of the direct-mapped cache of stack hashes; a power of 2 */
-	RING_BYTES = 4 << 20, /* the event ring */
+	SESSIONS_MAX = 64,		       /* recordings at once: a session is a bit of a u64 */
+	CPUS_MAX = 256,			       /* rows of counters */
+	FILTER_MAX = TYPES_ENTRIES(16384, 64), /* processes taken at once */
+	THREADS_MAX = TYPES_ENTRIES(4096, 32), /* threads taken by `-t` at once */
+	SPACES_MAX = TYPES_ENTRIES(16384, 16), /* address spaces known at once */
+	MAPPINGS_MAX = TYPES_ENTRIES(128 << 10, 256), /* executable mappings of all spaces */
+	SEEN_MAX = TYPES_ENTRIES(
+		16384, 256), /* slots of the direct-mapped cache of stack hashes; a power of 2 */
+	RING_BYTES = TYPES_ENTRIES(4 << 20, 256 << 10), /* the event ring */
 	USER_FRAMES_MAX = 1024,
 	KERNEL_FRAMES_MAX = 127,
 	COMM_BYTES = 16,

@@ -12,13 +12,14 @@
 #pragma once
 
 #include <linux/types.h>
+#include "bpf/types.h"
 #include "common/unwind.h"
 
 enum {
-	UNWIND_TABLES = 4096, /* number 0 is none */
-	UNWIND_ROWS = 2 << 20,
-	UNWIND_PAGES = 512 << 10,
-	UNWIND_RULES = 32 << 10, /* number 0 is none */
+	UNWIND_TABLES = TYPES_ENTRIES(4096, 8), /* number 0 is none */
+	UNWIND_ROWS = TYPES_ENTRIES(2 << 20, 96 << 10),
+	UNWIND_PAGES = TYPES_ENTRIES(512 << 10, 8 << 10),
+	UNWIND_RULES = TYPES_ENTRIES(32 << 10, 2 << 10), /* number 0 is none */
 	UNWIND_PAGE_SHIFT = 9,
 };
 

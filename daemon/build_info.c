@@ -186,6 +186,30 @@ static void add_table_notes(Probe__Info *info, const struct sampler *sampler)
 	build_info_add_note(info, "unwind tables", 0, text);
 }
 
+/* What did not fit anywhere, meanwhile, and so is in no sum. */
+static void add_counter_notes(Probe__Info *info, const struct counters_sum *sum)
+{
+	static const struct {
+		enum counter counter;
+		const char *of, *words;
+	} notes[] = {
+		{COUNTER_FILTER_FULL, "processes",
+		 "forked ones did not fit among those recorded: nothing of them is here"},
+		{COUNTER_THREADS_FULL, "thread times",
+		 "threads did not fit among those noted: their times are not known"},
+		{COUNTER_RING_FULL_LIFE, "ring full",
+		 "forks, execs and ends of processes and threads were not told"},
+		{COUNTER_NO_KERNEL_STACK, "kernel stacks", "could not be taken"},
+	};
+	for (size_t i = 0; i < sizeof(notes) / sizeof(*notes); i++) {
+		char text[120];
+		uint64_t n = sum->counter[notes[i].counter];
+		snprintf(text, sizeof(text), "%llu %s", (unsigned long long)n, notes[i].words);
+		if (n)
+			build_info_add_note(info, notes[i].of, 0, text);
+	}
+}
+
 void build_info(struct profile *profile, const struct sampler *sampler,
 		const struct session *session, struct build_result *result)
 {
@@ -202,6 +226,7 @@ void build_info(struct profile *profile, const struct sampler *sampler,
 	add_firings(info, session, result);
 	add_walk_ends(info, sampler, session);
 	add_table_notes(info, sampler);
+	add_counter_notes(info, &session->sum);
 	build_threads_add(info, session);
 	uint32_t untold = times_unfinished(&session->times);
 	if (session->times_known && untold) {

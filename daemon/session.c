@@ -154,7 +154,7 @@ static int take(struct session *session, uint32_t pid, int pidfd, uint32_t flags
 	if (procfs_stat(pid, &stat))
 		return -ESRCH;
 	note_first(session, &stat);
-	session->n_threads += stat.threads;
+	session->n_threads += flags & TAKE_THREADS ? 1 : stat.threads;
 	add_pid(session, pid, stat.comm);
 	struct process *process = processes_find(sampler->processes, pid);
 	/* Another session may have it already, with a table of mappings as good as a new one. */

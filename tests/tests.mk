@@ -18,9 +18,11 @@ check-run:
 	+@$(MAKE) --no-print-directory $(parallel) FUZZ_SECONDS=4 fuzz-short
 	+@$(MAKE) --no-print-directory e2e
 
-check-build: all targets lint $(B)/unit sanitized $(addprefix $(F)/fuzz_,$(fuzz_names))
+check-build: all targets lint $(B)/unit sanitized small $(addprefix $(F)/fuzz_,$(fuzz_names))
 
-.PHONY: sanitized
+.PHONY: sanitized small
+small:
+	+@$(MAKE) --no-print-directory SMALL=1 all
 sanitized:
 	+@$(MAKE) --no-print-directory SANITIZE=1 build/sanitize/unit
 
@@ -28,14 +30,14 @@ unit: $(B)/unit
 	tests/units $(B)/unit
 
 # E2E: arguments for pytest, e.g. make e2e E2E="-k redis".
-e2e: all targets
+e2e: all targets small
 	tests/e2e/run $(E2E)
 
 # Long runs of what `make check` does a little of.
 .PHONY: kills soak check-whole
-check-whole: all targets
+check-whole: all targets small
 	WHOLE_SECONDS=25 WHOLE_WALKS=20000 tests/e2e/run -k test_program_is_whole -s
-kills: all targets
+kills: all targets small
 	MOMENTS=200 tests/e2e/run -k test_kills
-soak: all targets
+soak: all targets small
 	CYCLES=10000 tests/e2e/run -k test_soak

@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every BPF map filled four times over: by a build whose maps are tiny (`make SMALL=1`; bpf/types.h), since
+65,536 processes are more than a test should start. No wrong data, every firing has its place, and what
+did not fit is said by name."""
+import contextlib
+import os
+import re
+import signal
+import subprocess
+import time
+
+import probe
+
+SMALL = probe.BUILD / "small"
+PROCESSES = 4 * 64
+MAPPINGS = 4 * 256
+
+
+@contextlib.contextmanager
+def crowd(processes, mappings):
+    with subprocess.Popen([str(probe.TARGETS / "crowd"), "60", str(processes), str(mappings)],
+                          stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=probe.environment()) as popen:
+        try:
+            assert popen.stdout.readline() == b"ready\n"
+            yield popen
+        finally:
+            popen.kill()
+
+
+def record(popen, out, *args):
+    """Records the crowd from before its members are there."""
+    recording = subprocess.Popen([str(a) for a in (SMALL / "probe", "record", "-p", popen.pid, "-F", "999",
+                                                   "-o", out, *args, "60s")],
+                                 env=probe.environment(), stderr=subprocess.PIPE)
+    try:
+        assert b"Profiling" in recording.stderr.readline()
+        popen.stdin.write(b"go\n")
+        popen.stdin.flush()
+        assert popen.stdout.readline() == b"all\n"
+        time.sleep(1.5)
+    finally:
+        recording.send_signal(signal.SIGINT)
+        err = recording.communicate(timeout=60)[1].decode()
+    assert recording.returncode == 0, err
+    profile = probe.Profile(out)
+    profile.info.assert_reconciled()
+    assert profile.info.samples == profile.total()
+    return profile
+
+
+def assert_true(profile, known):
+    """What has names lies in the functions that run, under their callers."""
+    burning = [s for s in profile.samples if any(f.function == "crowd_burn" for f in s.frames)]
+    assert burning
+    for sample in burning:
+        names = [f.function for f in sample.frames]
+        callers = names[names.index("crowd_burn") + 1:]
+        assert callers[:2] in (["crowd_member", "main"], ["crowd_member"], []), names
+        assert known.match(";".join(callers)), names
+
+
+KNOWN = re.compile(r"^(crowd_member(;main(;.*)?)?)?$")
+
+
+def test_more_processes_than_the_filter_holds(tmp_path):
+    with crowd(PROCESSES, 0) as popen:
+        profile = record(popen, tmp_path / "x.pb.gz")
+    told = re.search(r"processes: (\d+) forked ones did not fit", "\n".join(profile.info.notes))
+    # All but those that fit: the kernel adds an entry a CPU.
+    assert told and PROCESSES - 64 - os.cpu_count() - 8 <= int(told[1]) < PROCESSES, profile.info.notes
+    assert profile.total() > 100
+    assert_true(profile, KNOWN)
+
+
+def test_more_mappings_than_there_is_room_for(tmp_path):
+    with crowd(32, MAPPINGS) as popen:
+        profile = record(popen, tmp_path / "x.pb.gz")
+    assert profile.total() > 100
+    assert_true(profile, KNOWN)
+    burned = sum(s.values["samples"] for s in profile.samples if any(f.function == "crowd_burn" for f in s.frames))
+    assert burned > 0.5 * profile.total()
+
+
+def test_more_stacks_than_the_table_of_those_sent(tmp_path):
+    with probe.target("paths", 3600) as target:
+        out = tmp_path / "x.pb.gz"
+        result = probe.run(SMALL / "probe", "record", "-p", target.pid, "-F", "4999", "-U", "-o", out, "3s")
+        assert result.code == 0, result
+    profile = probe.Profile(out)
+    profile.info.assert_reconciled()
+    assert profile.info.samples == profile.total()
+    stacks = {tuple(f.function for f in sample.frames) for sample in profile.samples}
+    whole = [stack for stack in stacks if stack[0] == "path_end"]
+    assert len(whole) > 4 * 256
+    for stack in whole:
+        assert set(stack[1:18]) <= {"path_left", "path_right"} and stack[18] == "main", stack
+
+
+def all_there(pid, n):
+    tids = sorted(os.listdir(f"/proc/{pid}/task"), key=int)
+    return tids if len(tids) == n else None
+
+
+def test_more_threads_than_can_be_named(tmp_path):
+    """-t: refused by name, and nothing stays behind."""
+    with probe.target("threads", 3600, 4 * 32) as target:
+        tids = probe.wait_for(lambda: all_there(target.pid, 4 * 32 + 1), 10, "all threads")
+        result = probe.run(SMALL / "probe", "record", "-t", ",".join(tids), "-o",
+                           tmp_path / "x.pb.gz", "1s")
+        assert result.code == 1 and "more than 32 threads at once" in result.err, result
+        few = probe.run(SMALL / "probe", "record", "-t", ",".join(tids[:32]), "-o",
+                        tmp_path / "y.pb.gz", "500ms")
+        assert few.code == 0 and "32 threads" in few.err, few
