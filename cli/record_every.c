@@ -199,18 +199,6 @@ static void on_end(struct every *every, struct worker *worker)
 	stop(every);
 }
 
-/* Every process of -p and -t has ended: no next turn. */
-static bool targets_ended(const struct record_args *args)
-{
-	size_t n = args->target.n_pids + args->target.n_tids;
-	for (size_t i = 0; i < n; i++) {
-		struct pollfd poller = {.fd = args->target.fds[i], .events = POLLIN};
-		if (poll(&poller, 1, 0) == 0)
-			return false;
-	}
-	return n > 0;
-}
-
 /* What is due; ms until the next thing is, -1: nothing. */
 static int tick(struct every *every, struct err *err)
 {
@@ -223,7 +211,8 @@ static int tick(struct every *every, struct err *err)
 	int64_t turn_ms = every->started_ms + period_ms - early_ms, now = now_ms();
 	int64_t prepare_ms = every->started_ms + period_ms - lead_ms - early_ms;
 	if (every->go < 0 && now >= prepare_ms) {
-		if (!duration_of_turn(every, every->turns) || targets_ended(every->args))
+		if (!duration_of_turn(every, every->turns) ||
+		    target_has_ended(&every->args->target))
 			stop(every);
 		else if (prepare_next(every, err) < 0)
 			stop(every);

@@ -4,6 +4,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <limits.h>
+#include <poll.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -170,4 +171,15 @@ int target_open(struct target *target, struct err *err)
 		target->fds[i] = fd;
 	}
 	return 0;
+}
+
+bool target_has_ended(const struct target *target)
+{
+	size_t n = target->n_pids + target->n_tids;
+	for (size_t i = 0; i < n; i++) {
+		struct pollfd poller = {.fd = target->fds[i], .events = POLLIN};
+		if (poll(&poller, 1, 0) == 0)
+			return false;
+	}
+	return n > 0;
 }

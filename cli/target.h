@@ -3,6 +3,7 @@
  * pin the processes: a number that is reused later cannot be mistaken for them. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -27,3 +28,5 @@ int target_add_tids(struct target *target, const char *text, struct err *err);
 /* -ESRCH with words: no such process, or one that has ended and waits for its parent (a zombie);
  * -EINVAL with words: a thread's number among the pids. */
 int target_open(struct target *target, struct err *err);
+/* Whether all processes of an opened target have ended; false where none is named. */
+bool target_has_ended(const struct target *target);
