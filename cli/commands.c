@@ -14,6 +14,7 @@
 #include "cli/record.h"
 #include "cli/report.h"
 #include "cli/status.h"
+#include "cli/top.h"
 #include "common/err.h"
 
 #include <errno.h>
@@ -31,6 +32,7 @@ const struct command commands[] = {
 	{"flamegraph", "a page or picture to look around in", flamegraph_command},
 	{"export", "a profile in another format", export_command},
 	{"merge", "several profiles as one", export_merge_command},
+	{"top", "a live table of where processes spend their time now", top_command},
 	{"list", "the processes that you may record", list_command},
 	{"status", "what the daemon is doing, and what it costs", status_command},
 	{"doctor", "what works on this machine, and what to do about the rest", doctor_command},

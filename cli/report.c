@@ -1,15 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/report.h"
 
-#include "cli/amount.h"
 #include "cli/commands.h"
 #include "cli/frames.h"
 #include "cli/input.h"
-#include "cli/jsontext.h"
 #include "cli/options.h"
-#include "cli/report_flat.h"
 #include "cli/report_head.h"
-#include "cli/report_owners.h"
 #include "cli/report_tree.h"
 #include "cli/report_view.h"
 #include "cli/terminal.h"
@@ -172,35 +168,6 @@ static int parse(struct request *request, int argc, char **argv, struct err *err
 	return got;
 }
 
-/* What the table is of, where that is not plain: another column than time, a part of it. */
-static void print_selection(const struct selection *selection, const struct selection_wish *wish)
-{
-	char kept[AMOUNT_TEXT], total[AMOUNT_TEXT], percent[AMOUNT_TEXT];
-	struct amount_scale scale = amount_scale(selection->unit, selection->total);
-	amount_text(kept, scale, selection->kept);
-	amount_text(total, scale, selection->total);
-	amount_percent(percent, selection->kept, selection->total);
-	if (wish->focus || wish->ignore)
-		printf("%s: %s of %s (%s) selected\n", selection->type, kept, total, percent);
-	else if (wish->sample || strcmp(selection->type, "cpu"))
-		printf("%s: %s\n", selection->type, total);
-}
-
-static enum owners_by owners_by(enum report_kind kind)
-{
-	return kind == REPORT_THREADS ? OWNERS_BY_THREAD : OWNERS_BY_PROCESS;
-}
-
-static void print_view(const struct report_view *view)
-{
-	if (view->kind == REPORT_FLAT)
-		report_flat_print(stdout, view);
-	else if (view->kind == REPORT_TREE)
-		report_tree_print(stdout, view, view->tree);
-	else
-		report_owners_print(stdout, view, owners_by(view->kind));
-}
-
 static void print_text(const struct request *request, struct report_view *view, const char *file)
 {
 	view->width = terminal_width();
@@ -208,29 +175,9 @@ static void print_text(const struct request *request, struct report_view *view, 
 	if (!request->no_pager)
 		terminal_page_begin();
 	report_head_print(stdout, view->profile, file, view->width);
-	print_selection(view->selection, &request->wish);
-	print_view(view);
+	report_view_print_selection(stdout, view->selection, &request->wish);
+	report_view_print(stdout, view);
 	terminal_page_end();
-}
-
-static void print_json(const struct report_view *view, const char *file)
-{
-	struct jsontext json = jsontext_init(stdout);
-	jsontext_open(&json, NULL, '{');
-	report_head_json(&json, view->profile, file);
-	jsontext_open(&json, "sample", '{');
-	jsontext_string(&json, "type", view->selection->type);
-	jsontext_string(&json, "unit", view->selection->unit);
-	jsontext_int(&json, "total", view->selection->total);
-	jsontext_int(&json, "selected", view->selection->kept);
-	jsontext_close(&json);
-	if (view->kind == REPORT_FLAT)
-		report_flat_json(&json, view);
-	else if (view->kind == REPORT_TREE)
-		report_tree_json(&json, view, view->tree);
-	else
-		report_owners_json(&json, view, owners_by(view->kind));
-	jsontext_close(&json);
 }
 
 static int view_profile(const struct request *request, const struct profile *profile,
@@ -259,7 +206,7 @@ static int view_profile(const struct request *request, const struct profile *pro
 		view.tree = &tree;
 	}
 	if (request->json)
-		print_json(&view, file);
+		report_view_json(stdout, &view, file);
 	else
 		print_text(request, &view, file);
 	return 0;

@@ -81,6 +81,8 @@ void report_flat_print(FILE *out, const struct report_view *view)
 		hidden++;
 		hidden_self = selection_add(hidden_self, totals.self[keys[i]]);
 	}
+	if (view->fill)
+		table_fill(table);
 	table_print(table, out, view->width, view->colour);
 	if (hidden)
 		print_rest(out, view, hidden_self, hidden);

@@ -108,6 +108,8 @@ void report_owners_print(FILE *out, const struct report_view *view, enum owners_
 	sums_init(&sums, view, by);
 	for (uint32_t i = 0; i < sums.n; i++)
 		add_row(table, view, &sums, sums.order[i]);
+	if (view->fill)
+		table_fill(table);
 	table_print(table, out, view->width, view->colour);
 	table_free(table);
 	sums_deinit(&sums);

@@ -30,5 +30,15 @@ struct report_view {
 	double min_percent;	 /* what is smaller in self and cum is left out, and counted */
 	bool by_line;
 	size_t width; /* 0: no terminal */
+	bool fill;    /* the table takes all of the width: its columns stay where they are */
 	bool colour;
 };
+
+/* "cpu: 1.99s": what the table is of, where that is not plain: another column than time, a part of
+ * it. */
+void report_view_print_selection(FILE *out, const struct selection *selection,
+				 const struct selection_wish *wish);
+/* The table, without a head. */
+void report_view_print(FILE *out, const struct report_view *view);
+/* All of it; `file`: what to call the profile. */
+void report_view_json(FILE *out, const struct report_view *view, const char *file);

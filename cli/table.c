@@ -30,6 +30,7 @@ struct table {
 		uint32_t n, room;
 	} highlights;
 	size_t *widths;
+	bool fill;
 };
 
 struct table *table_new(const struct table_column *columns, size_t n)
@@ -74,6 +75,11 @@ void table_highlight(struct table *table)
 	table->highlights.at[table->highlights.n - 1] = true;
 }
 
+void table_fill(struct table *table)
+{
+	table->fill = true;
+}
+
 size_t table_columns(const struct table *table)
 {
 	return table->n;
@@ -86,7 +92,7 @@ static size_t flexible_width(const struct table *table, size_t flexible, size_t 
 	for (size_t i = 0; i < table->n; i++)
 		others += i == flexible ? 0 : table->widths[i] + GAP;
 	size_t own = table->widths[flexible];
-	if (!width || others + own <= width)
+	if (!width || (!table->fill && others + own <= width))
 		return own;
 	size_t rest = width > others ? width - others : 0;
 	return rest > FLEXIBLE_MIN ? rest : FLEXIBLE_MIN;

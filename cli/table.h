@@ -25,6 +25,8 @@ void table_free(struct table *table);
 void table_add(struct table *table, const char *const *cells);
 /* The last row stands out (where there is colour). */
 void table_highlight(struct table *table);
+/* The flexible column takes what is left of the width, also where it needs less. */
+void table_fill(struct table *table);
 size_t table_columns(const struct table *table);
 /* `width` 0: never cut. */
 void table_print(const struct table *table, FILE *out, size_t width, bool colour);

@@ -12,18 +12,32 @@
 #include <unistd.h>
 #include <wchar.h>
 
+/* What the environment says of a side of the terminal; 0: nothing. */
+static size_t wished(const char *variable)
+{
+	const char *text = getenv(variable);
+	long wish = text ? strtol(text, NULL, 10) : 0;
+	return wish > 0 && wish < 10000 ? (size_t)wish : 0;
+}
+
 size_t terminal_width(void)
 {
 	if (!isatty(STDOUT_FILENO))
 		return 0;
-	const char *columns = getenv("COLUMNS");
-	long wish = columns ? strtol(columns, NULL, 10) : 0;
-	if (wish > 0 && wish < 10000)
-		return (size_t)wish;
+	size_t wish = wished("COLUMNS");
 	struct winsize size;
-	if (!ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) && size.ws_col)
-		return size.ws_col;
-	return 80;
+	if (!wish && !ioctl(STDOUT_FILENO, TIOCGWINSZ, &size))
+		wish = size.ws_col;
+	return wish ? wish : 80;
+}
+
+size_t terminal_height(void)
+{
+	size_t wish = wished("LINES");
+	struct winsize size;
+	if (!wish && !ioctl(STDOUT_FILENO, TIOCGWINSZ, &size))
+		wish = size.ws_row;
+	return wish ? wish : 24;
 }
 
 bool terminal_has_colour(enum terminal_colour wish)

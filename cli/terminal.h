@@ -13,6 +13,8 @@ enum terminal_colour {
 
 /* Of standard output: 0 when it is no terminal. $COLUMNS overrules a terminal's own answer. */
 size_t terminal_width(void);
+/* Of standard output; 24 where it does not say. $LINES overrules it. */
+size_t terminal_height(void);
 bool terminal_has_colour(enum terminal_colour wish);
 /* "auto", "always", "never"; -EINVAL */
 int terminal_parse_colour(const char *text, enum terminal_colour *colour);

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/report_view.h"
+
+#include "cli/amount.h"
+#include "cli/jsontext.h"
+#include "cli/report_flat.h"
+#include "cli/report_head.h"
+#include "cli/report_owners.h"
+#include "cli/report_tree.h"
+
+#include <string.h>
+
+void report_view_print_selection(FILE *out, const struct selection *selection,
+				 const struct selection_wish *wish)
+{
+	char kept[AMOUNT_TEXT], total[AMOUNT_TEXT], percent[AMOUNT_TEXT];
+	struct amount_scale scale = amount_scale(selection->unit, selection->total);
+	amount_text(kept, scale, selection->kept);
+	amount_text(total, scale, selection->total);
+	amount_percent(percent, selection->kept, selection->total);
+	if (wish->focus || wish->ignore)
+		fprintf(out, "%s: %s of %s (%s) selected\n", selection->type, kept, total, percent);
+	else if (wish->sample || strcmp(selection->type, "cpu"))
+		fprintf(out, "%s: %s\n", selection->type, total);
+}
+
+static enum owners_by owners_by(enum report_kind kind)
+{
+	return kind == REPORT_THREADS ? OWNERS_BY_THREAD : OWNERS_BY_PROCESS;
+}
+
+void report_view_print(FILE *out, const struct report_view *view)
+{
+	if (view->kind == REPORT_FLAT)
+		report_flat_print(out, view);
+	else if (view->kind == REPORT_TREE)
+		report_tree_print(out, view, view->tree);
+	else
+		report_owners_print(out, view, owners_by(view->kind));
+}
+
+void report_view_json(FILE *out, const struct report_view *view, const char *file)
+{
+	struct jsontext json = jsontext_init(out);
+	jsontext_open(&json, NULL, '{');
+	report_head_json(&json, view->profile, file);
+	jsontext_open(&json, "sample", '{');
+	jsontext_string(&json, "type", view->selection->type);
+	jsontext_string(&json, "unit", view->selection->unit);
+	jsontext_int(&json, "total", view->selection->total);
+	jsontext_int(&json, "selected", view->selection->kept);
+	jsontext_close(&json);
+	if (view->kind == REPORT_FLAT)
+		report_flat_json(&json, view);
+	else if (view->kind == REPORT_TREE)
+		report_tree_json(&json, view, view->tree);
+	else
+		report_owners_json(&json, view, owners_by(view->kind));
+	jsontext_close(&json);
+}
