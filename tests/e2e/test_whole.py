@@ -15,6 +15,7 @@ import probe
 
 # Enough for a look at each; `make check-whole` takes its time, at both frequencies, until it has that many.
 SECONDS = os.environ.get("WHOLE_SECONDS", "2.5")
+HZ = 999
 WALKS = int(os.environ.get("WHOLE_WALKS", "0"))
 
 
