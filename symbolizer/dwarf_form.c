@@ -219,7 +219,8 @@ int dwarf_form_abbrevs(const struct elf_bytes *section, uint64_t offset, uint64_
 	struct cursor c = cursor_new(section->data + offset, section->bytes - offset);
 	const uint8_t *start = c.at;
 	int code = read_entries(&c, until, abbrevs);
-	*work += (uint64_t)(c.at - start);
+	/* Each byte or two become a record: slower than what is only passed over. */
+	*work += 4 * (uint64_t)(c.at - start);
 	if (!code && abbrevs->n)
 		qsort(abbrevs->list, abbrevs->n, sizeof(struct dwarf_abbrev), compare_codes);
 	return code;
