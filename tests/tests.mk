@@ -2,7 +2,7 @@
 # The tests: `make check` runs all of them.
 include tests/lint/lint.mk
 include tests/targets/targets.mk
-include $(wildcard tests/agree/agree.mk tests/fuzz/fuzz.mk tests/bench/bench.mk tests/kernels/kernels.mk)
+include $(wildcard tests/agree/agree.mk tests/fuzz/fuzz.mk tests/bench/bench.mk tests/kernels/kernels.mk tests/hostile/hostile.mk)
 .PHONY: check check-run check-build unit e2e
 
 check: deps
@@ -16,9 +16,10 @@ check-run:
 	+@$(MAKE) --no-print-directory SANITIZE=1 unit
 	+@$(MAKE) --no-print-directory agree-short
 	+@$(MAKE) --no-print-directory $(parallel) FUZZ_SECONDS=4 fuzz-short
+	+@$(MAKE) --no-print-directory hostile-short
 	+@$(MAKE) --no-print-directory e2e
 
-check-build: all targets lint $(B)/unit sanitized small $(addprefix $(F)/fuzz_,$(fuzz_names))
+check-build: all targets lint $(B)/unit $(B)/hostile sanitized small $(addprefix $(F)/fuzz_,$(fuzz_names))
 
 .PHONY: sanitized small
 small:
