@@ -3,11 +3,11 @@
 
 #include "cli/amount.h"
 #include "cli/jsontext.h"
+#include "cli/report_times.h"
 #include "cli/selection.h"
 #include "cli/terminal.h"
 #include "common/escape.h"
 #include "common/info.pb-c.h"
-#include "common/guard.h"
 #include "common/guard.h"
 #include "common/profile.h"
 
@@ -158,23 +158,6 @@ static void print_whole(FILE *out, const Probe__Info *info)
 	fprintf(out, "%s\n", line.text);
 }
 
-/* Where the time of all threads went, by the kernel's own accounting. */
-static void print_times(FILE *out, const Probe__Info *info)
-{
-	uint64_t oncpu = 0, runnable = 0, blocked = 0, wall = 0;
-	for (size_t i = 0; i < info->n_thread; i++) {
-		const Probe__ThreadTimes *thread = info->thread[i];
-		oncpu += thread->oncpu_ns;
-		runnable += thread->runnable_ns;
-		blocked += thread->blocked_ns;
-		wall += thread->wall_ns;
-	}
-	if (wall)
-		fprintf(out, "thread time %.1fs: on-cpu %.1fs, runnable %.1fs, blocked %.1fs\n",
-			(double)wall / 1e9, (double)oncpu / 1e9, (double)runnable / 1e9,
-			(double)blocked / 1e9);
-}
-
 static void print_counters(FILE *out, const char *title, Probe__Counter *const *counters, size_t n)
 {
 	struct line line = {0};
@@ -224,7 +207,7 @@ void report_head_print(FILE *out, const struct profile *profile, const char *fil
 	const Probe__Info *info = profile->info;
 	if (!info)
 		return;
-	print_times(out, info);
+	report_times_print(out, profile);
 	print_whole(out, info);
 	print_counters(out, "lost", info->lost, info->n_lost);
 	print_undelivered(out, info);
@@ -290,9 +273,11 @@ void report_head_json(struct jsontext *json, const struct profile *profile, cons
 		jsontext_real(json, "frequency_hz", hz_of(profile));
 	if (samples >= 0)
 		jsontext_int(json, "samples_count", samples);
-	if (profile->info)
+	if (profile->info) {
+		report_times_json(json, profile);
 		json_info(json, profile->info);
-	else
+	} else {
 		jsontext_null(json, "lost_count"); /* not known */
+	}
 	jsontext_close(json);
 }

@@ -42,8 +42,7 @@ static uint32_t add_location(struct profile *profile, const char *module, char *
 	return profile_add_location(profile, &location, lines, n);
 }
 
-void fixture_profile_row(struct profile *profile, const char *stack, const char *comm, int64_t pid,
-			 int64_t tid, const int64_t *values)
+static uint32_t add_stack(struct profile *profile, const char *stack)
 {
 	char copy[512], *save = NULL, *names[FRAMES_MAX];
 	const char *modules[FRAMES_MAX];
@@ -67,14 +66,43 @@ void fixture_profile_row(struct profile *profile, const char *stack, const char 
 			add_location(profile, modules[first], names + first, end - first);
 		end = first;
 	}
+	return profile_add_stack(profile, locations, n_locations);
+}
+
+void fixture_profile_row(struct profile *profile, const char *stack, const char *comm, int64_t pid,
+			 int64_t tid, const int64_t *values)
+{
 	struct profile_label labels[] = {
 		{.key = text(profile, "comm"), .text = text(profile, comm)},
 		{.key = text(profile, "pid"), .number = pid},
 		{.key = text(profile, "thread_id"), .number = tid},
 		{.key = text(profile, "thread_name"), .text = text(profile, comm)},
 	};
-	profile_add_row(profile, profile_add_stack(profile, locations, n_locations),
+	profile_add_row(profile, add_stack(profile, stack),
 			profile_add_labels(profile, labels, *comm ? 4 : 0), values);
+}
+
+void fixture_profile_wait(struct profile *profile, const char *stack, int64_t tid,
+			  const struct fixture_wait *wait)
+{
+	struct profile_label labels[] = {
+		{.key = text(profile, "pid"), .number = 4242},
+		{.key = text(profile, "thread_id"), .number = tid},
+		{.key = text(profile, "thread_name"), .text = text(profile, "nginx")},
+		{.key = text(profile, "state"), .text = text(profile, wait->state)},
+		{.key = text(profile, "waker"), .text = text(profile, wait->waker)},
+		{.key = text(profile, "waker_stack"),
+		 .text = text(profile, wait->waker_stack ? wait->waker_stack : "")},
+	};
+	uint32_t n = !*wait->waker ? 4 : wait->waker_stack ? 6 : 5;
+	int64_t values[PROFILE_COLUMNS] = {
+		[COLUMN_OFFCPU_EVENTS] = wait->events,
+		[COLUMN_BLOCKED] = wait->blocked_ns,
+		[COLUMN_RUNNABLE] = wait->runnable_ns,
+		[COLUMN_WALL] = wait->blocked_ns + wait->runnable_ns,
+	};
+	profile_add_row(profile, add_stack(profile, stack), profile_add_labels(profile, labels, n),
+			values);
 }
 
 static Probe__Counter *counter(const char *name, uint64_t value)
@@ -133,5 +161,66 @@ struct profile *fixture_profile_nginx(void)
 	profile->duration_ns = 30000000000;
 	profile->period = 10101010;
 	add_info(profile);
+	return profile;
+}
+
+static Probe__ThreadTimes *thread(uint32_t tid, uint64_t oncpu_ns, uint64_t stolen_ns,
+				  uint64_t runnable_ns, uint64_t blocked_ns)
+{
+	Probe__ThreadTimes *thread = malloc(sizeof(*thread));
+	probe__thread_times__init(thread);
+	thread->has_pid = thread->has_tid = thread->has_oncpu_ns = thread->has_stolen_ns =
+		thread->has_runnable_ns = thread->has_blocked_ns = thread->has_wall_ns = true;
+	thread->name = strdup("nginx");
+	thread->pid = 4242;
+	thread->tid = tid;
+	thread->oncpu_ns = oncpu_ns;
+	thread->stolen_ns = stolen_ns;
+	thread->runnable_ns = runnable_ns;
+	thread->blocked_ns = blocked_ns;
+	thread->wall_ns = oncpu_ns + stolen_ns + runnable_ns + blocked_ns;
+	return thread;
+}
+
+struct profile *fixture_profile_waits(void)
+{
+	static const struct {
+		const char *stack;
+		int64_t tid;
+		struct fixture_wait wait;
+	} rows[] = {
+		{"_start;main;take;lock",
+		 4242,
+		 {"sleeping", "nginx (4243)", "futex_wake;unlock;give;main", 7, 6000000000,
+		  100000000}},
+		{"_start;main;take;lock",
+		 4242,
+		 {"sleeping", "nginx (4243)", "futex_wake;unlock;rare", 1, 1000000000, 0}},
+		{"_start;main;nap", 4242, {"sleeping", "[interrupt]", NULL, 100, 20000000000, 0}},
+		{"_start;main;work", 4242, {"runnable", "", NULL, 3, 0, 300000000}},
+		{"_start;main;load",
+		 4243,
+		 {"disk sleep", "[interrupt]", NULL, 5, 15000000000, 100000000}},
+		{"_start;main;wait", 4244, {"sleeping", "", NULL, 1, 30000000000, 0}},
+	};
+	struct profile *profile = profile_new_ours();
+	int64_t ran[PROFILE_COLUMNS] = {
+		[COLUMN_SAMPLES] = 267, [COLUMN_CPU] = 2670000000, [COLUMN_WALL] = 2670000000};
+	fixture_profile_row(profile, "_start;main;work", "nginx", 4242, 4242, ran);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
+		fixture_profile_wait(profile, rows[i].stack, rows[i].tid, &rows[i].wait);
+	profile->duration_ns = 30000000000;
+	profile->period = 10000000;
+	add_info(profile);
+	Probe__Info *info = profile->info;
+	free(info->mode);
+	info->mode = strdup("wall");
+	info->hz = 100;
+	info->samples = 267;
+	info->n_thread = 3;
+	info->thread = malloc(3 * sizeof(*info->thread));
+	info->thread[0] = thread(4242, 2500000000, 100000000, 400000000, 27000000000);
+	info->thread[1] = thread(4243, 100000000, 0, 100000000, 29800000000);
+	info->thread[2] = thread(4244, 0, 0, 0, 30000000000);
 	return profile;
 }

@@ -5,9 +5,11 @@
 #include "cli/report_flat.h"
 #include "cli/report_head.h"
 #include "cli/report_owners.h"
+#include "cli/report_times.h"
 #include "cli/report_tree.h"
 #include "cli/report_view.h"
 #include "common/err.h"
+#include "common/info.pb-c.h"
 #include "common/profile.h"
 #include "tests/fixture_profile.h"
 #include "tests/unit.h"
@@ -159,6 +161,62 @@ static void prints_threads(void)
 	profile_free(profile);
 }
 
+/* One that never ran is there, and what half of the waits had no room for shows. */
+static void prints_threads_with_their_times(void)
+{
+	struct profile *profile = fixture_profile_waits();
+	struct frames *frames guard(guard_frames) = frames_new(profile, FRAMES_FUNCTION);
+	struct selection selection guard(selection_deinit) = {0};
+	struct selection_wish wish = {0};
+	CU_ASSERT_EQUAL(selection_init(&selection, profile, frames, &wish, NULL), 0);
+	struct report_view view = {.profile = profile, .frames = frames, .selection = &selection};
+	char *text = NULL;
+	size_t bytes;
+	FILE *out = open_memstream(&text, &bytes);
+	report_owners_print(out, &view, OWNERS_BY_THREAD);
+	report_owners_print(out, &view, OWNERS_BY_PROCESS);
+	fclose(out);
+	same_text(text, "  CPU    CPU%  ON-CPU  STOLEN  RUNNABLE  BLOCKED   PID   TID  THREAD\n"
+			"2.67s  100.0%   2.50s   0.10s     0.40s   27.00s  4242  4242  nginx\n"
+			"0.00s    0.0%   0.10s   0.00s     0.10s   29.80s  4242  4243  nginx\n"
+			"0.00s    0.0%   0.00s   0.00s     0.00s   30.00s  4242  4244  nginx\n"
+			"  CPU    CPU%  ON-CPU  STOLEN  RUNNABLE  BLOCKED   PID  PROCESS\n"
+			"2.67s  100.0%   2.60s   0.10s     0.50s   86.80s  4242  nginx\n");
+	free(text);
+	profile_free(profile);
+}
+
+static char *times_text(const struct profile *profile)
+{
+	char *text = NULL;
+	size_t bytes;
+	FILE *out = open_memstream(&text, &bytes);
+	report_times_print(out, profile);
+	fclose(out);
+	return text;
+}
+
+static void accounts_for_all_time(void)
+{
+	struct profile *profile = fixture_profile_waits();
+	char *text = times_text(profile);
+	same_text(text, "thread time 90.0s: on-cpu 2.6s, stolen 0.1s, runnable 0.5s, blocked 86.8s "
+			"(accounted 83.6%)\n");
+	free(text);
+	profile->info->samples = 350;
+	text = times_text(profile);
+	CU_ASSERT_PTR_NOT_NULL(strstr(text, "\nsamples tell of 3.5s on the CPU: not what the "
+					    "kernel's account says\n"));
+	free(text);
+	free(profile->info->mode);
+	profile->info->mode = strdup("cpu");
+	text = times_text(profile);
+	same_text(text, "thread time 90.0s: on-cpu 2.6s, stolen 0.1s, runnable 0.5s, blocked "
+			"86.8s\n");
+	free(text);
+	profile_free(profile);
+}
+
 static char *tree_text(enum report_tree_way way, const char *function)
 {
 	struct profile *profile = fixture_profile_nginx();
@@ -265,5 +323,7 @@ static void reads_head(void)
 
 SUITE(report, {"amounts", amounts}, {"prints the flat table", prints_the_flat_table},
       {"cuts to the terminal", cuts_to_the_terminal}, {"prints modules", prints_modules},
-      {"prints threads", prints_threads}, {"prints trees", prints_trees},
+      {"prints threads", prints_threads},
+      {"prints threads with their times", prints_threads_with_their_times},
+      {"accounts for all time", accounts_for_all_time}, {"prints trees", prints_trees},
       {"refuses what is not there", refuses_what_is_not_there}, {"reads the head", reads_head});
