@@ -2,7 +2,8 @@
 # The tests: `make check` runs all of them.
 include tests/lint/lint.mk
 include tests/targets/targets.mk
-include $(wildcard tests/agree/agree.mk tests/fuzz/fuzz.mk tests/bench/bench.mk tests/kernels/kernels.mk tests/hostile/hostile.mk)
+include $(wildcard tests/agree/agree.mk tests/fuzz/fuzz.mk tests/bench/bench.mk tests/kernels/kernels.mk \
+	tests/hostile/hostile.mk tests/verify/verify.mk)
 .PHONY: check check-run check-build unit e2e
 
 check: deps
@@ -12,6 +13,7 @@ check: deps
 # measures time.
 check-run:
 	+@$(MAKE) --no-print-directory $(parallel) -k check-build
+	+@$(MAKE) --no-print-directory verify
 	+@$(MAKE) --no-print-directory unit
 	+@$(MAKE) --no-print-directory SANITIZE=1 unit
 	+@$(MAKE) --no-print-directory agree-short
