@@ -44,8 +44,8 @@ static __always_inline __u32 copy_stack(struct copy_event *c, __u64 sp)
 	return 0;
 }
 
-/* Sends the copy that belongs to a sample, if there is room to spare. */
-static __always_inline void copy_send(struct scratch *s, struct bpf_perf_event_data *ctx,
+/* Sends the copy that belongs to a sample or a wait, if there is room to spare. */
+static __always_inline void copy_send(struct scratch *s, const struct pt_regs *interrupted,
 				      struct task_struct *task, const struct sample_event *sample)
 {
 	__u32 zero = 0;
@@ -53,7 +53,7 @@ static __always_inline void copy_send(struct scratch *s, struct bpf_perf_event_d
 	bool is_32bit;
 	if (!c || bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA) > RING_BYTES / 2 ||
 	    !copy_take_token(s, sample->time_ns) ||
-	    !registers_read(ctx, task, &s->registers, &s->walk.at, &is_32bit))
+	    !registers_read(interrupted, task, &s->registers, &s->walk.at, &is_32bit))
 		return;
 	__u32 bytes = copy_stack(c, s->walk.at.reg[UNWIND_RSP]);
 	if (!bytes || bytes > COPY_BYTES_MAX)

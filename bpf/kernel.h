@@ -15,7 +15,19 @@ enum {
 	KERNEL_PF_IO_WORKER = 0x10,
 	KERNEL_PF_KTHREAD = 0x200000,
 	KERNEL_SIGNAL_GROUP_EXIT = 0x4,
+	KERNEL_CLONE_THREAD = 0x10000,
+};
+
+/* Bits of task_struct.__state (linux/sched.h). */
+enum {
+	KERNEL_TASK_INTERRUPTIBLE = 0x1,
+	KERNEL_TASK_STOPPED = 0x4,
+	KERNEL_TASK_TRACED = 0x8,
+	KERNEL_TASK_PARKED = 0x40,
 	KERNEL_TASK_DEAD = 0x80,
+	KERNEL_TASK_WAKING = 0x200,
+	KERNEL_TASK_NOLOAD = 0x400, /* a kernel thread that idles */
+	KERNEL_TASK_NEW = 0x800,
 };
 
 struct mm_struct;
@@ -30,8 +42,13 @@ struct signal_struct {
 	unsigned int flags;
 } CORE;
 
+struct cfs_rq {
+	int throttle_count; /* it, or one above it, has used up its share of CPU */
+} CORE;
+
 struct sched_entity {
 	__u64 sum_exec_runtime;
+	struct cfs_rq *cfs_rq;
 } CORE;
 
 struct sched_info {
@@ -40,6 +57,7 @@ struct sched_info {
 
 struct task_struct {
 	unsigned int __state;
+	int on_cpu;
 	struct sched_entity se;
 	struct sched_info sched_info;
 	unsigned int flags;
@@ -52,6 +70,7 @@ struct task_struct {
 	__u64 start_time;
 	char comm[16];
 	struct signal_struct *signal;
+	_Bool throttled; /* since 6.18 (e1fad12dcb66), where it replaces throttle_count */
 } CORE;
 
 struct seq_file;

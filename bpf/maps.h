@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* The maps, and the memory they cost the host: ring 4 MiB + mappings 4 MiB + filter 1.9 MiB + ticks
- * 1 MiB + threads and ending 0.6 MiB + spaces, seen and counters 0.4 MiB + 18 KiB a CPU of scratch:
- * under 12 MiB; and 21 MiB of unwind tables (unwind_types.h). */
+ * 1 MiB + threads 0.3 MiB + spaces, seen and counters 0.4 MiB + noted (noted.h) 4 MiB + 37 KiB a
+ * CPU of scratch and 20 KiB of rings to interrupt with: under 16 MiB; and 21 MiB of unwind tables
+ * (unwind_types.h). */
 #pragma once
 
 #include "bpf/kernel.h"
@@ -51,11 +52,3 @@ struct {
 	__uint(value_size, sizeof(__u64));
 	__uint(max_entries, THREADS_MAX);
 } threads SEC(".maps");
-
-/* tid → sessions of threads between their exit and their last switch. */
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(key_size, sizeof(__u32));
-	__uint(value_size, sizeof(__u64));
-	__uint(max_entries, THREADS_MAX);
-} ending SEC(".maps");

@@ -51,19 +51,20 @@ static __always_inline void registers_number(const struct pt_regs *from, struct 
 	to->pc = from->rip;
 }
 
-/* The registers the thread has, or will have, in user mode. False: it has none. `ctx` are those
- * that were interrupted; `saved` is room for the kernel's copy, which is read whole: newer kernels
- * keep cs as a u16 in a union, which a typed access would follow. */
-static __always_inline bool registers_read(struct bpf_perf_event_data *ctx,
+/* The registers the thread has, or will have, in user mode. False: it has none. `interrupted` are
+ * those that an event found (NULL: the thread is in the kernel); `saved` is room for the kernel's
+ * copy, which is read whole: newer kernels keep cs as a u16 in a union, which a typed access would
+ * follow. */
+static __always_inline bool registers_read(const struct pt_regs *interrupted,
 					   struct task_struct *task, struct pt_regs *saved,
 					   struct unwind_state *to, bool *is_32bit)
 {
 	if ((task->flags & (KERNEL_PF_KTHREAD | KERNEL_PF_IO_WORKER)) || !task->mm)
 		return false;
 	to->flags = FRAME_EXACT;
-	if (registers_user_mode(&ctx->regs)) {
-		registers_number(&ctx->regs, to);
-		*is_32bit = registers_32bit(&ctx->regs);
+	if (interrupted && registers_user_mode(interrupted)) {
+		registers_number(interrupted, to);
+		*is_32bit = registers_32bit(interrupted);
 		return true;
 	}
 	const void *kernels = (const void *)bpf_task_pt_regs(task);

@@ -4,8 +4,7 @@
 #include <asm/errno.h>
 #include <stdbool.h>
 #include "bpf/life.h"
-#include "bpf/times.h"
-#include "bpf/copy.h"
+#include "bpf/waits.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -41,7 +40,7 @@ static __always_inline bool sampler_sample(struct bpf_perf_event_data *ctx, stru
 	}
 	bool missed = false;
 	if (config->flags & SESSION_USER) {
-		__u32 end = walk_user(s, ctx, task, space, config->flags);
+		__u32 end = walk_user(s, &ctx->regs, task, space, config->flags);
 		count_walk_end(end);
 		missed = walk_missed(&s->walk, end);
 		if (end != WALK_NO_REGISTERS &&
@@ -51,7 +50,7 @@ static __always_inline bool sampler_sample(struct bpf_perf_event_data *ctx, stru
 		}
 	}
 	if (missed)
-		copy_send(s, ctx, task, &sample);
+		copy_send(s, &ctx->regs, task, &sample);
 	__u64 flags =
 		missed ? count_ring_flags_missed(sample.time_ns, &s->woken_ns) : count_ring_flags();
 	if (!sampler_send(&sample, flags)) {
@@ -80,7 +79,7 @@ int sampler_tick(struct bpf_perf_event_data *ctx)
 		row->held++;
 		return 0;
 	}
-	struct scratch *s = stacks_take();
+	struct scratch *s = stacks_take(STACKS_TICK);
 	if (!s) {
 		count(COUNTER_BUSY);
 		row->lost++;
@@ -102,6 +101,17 @@ SEC("tp_btf/sched_process_fork")
 int BPF_PROG(sampler_fork, struct task_struct *parent, struct task_struct *child)
 {
 	life_fork(parent, child);
+	if (child->pid == child->tgid)
+		times_birth(child);
+	return 0;
+}
+
+/* Threads: sched_process_fork tells nothing of those that the kernel makes for io_uring. */
+SEC("tp_btf/task_newtask")
+int BPF_PROG(sampler_newtask, struct task_struct *task, __u64 clone_flags)
+{
+	if (clone_flags & KERNEL_CLONE_THREAD)
+		times_birth(task);
 	return 0;
 }
 
@@ -115,16 +125,41 @@ int BPF_PROG(sampler_exec, struct task_struct *task, int old_tid)
 SEC("tp_btf/sched_process_exit")
 int BPF_PROG(sampler_exit, struct task_struct *task)
 {
-	times_exit(task);
+	__u32 space;
+	if (timing)
+		times_exit(task, waits_sessions(task->tgid, task->pid, &space));
 	life_exit(task);
 	return 0;
 }
 
+/* Of threads that are not noted it costs two lookups. */
 SEC("tp_btf/sched_switch")
-int BPF_PROG(sampler_switch, bool preempt, struct task_struct *prev)
+int BPF_PROG(sampler_switch, bool preempted, struct task_struct *prev, struct task_struct *next,
+	     unsigned int prev_state)
 {
-	if (prev->__state == KERNEL_TASK_DEAD)
-		times_last_switch(prev);
+	__u64 now_ns = 0;
+	struct noted *leaves = prev->pid ? noted_find(prev) : NULL;
+	if (leaves) {
+		now_ns = bpf_ktime_get_ns();
+		if (prev_state == KERNEL_TASK_DEAD)
+			times_last_switch(prev, leaves);
+		else
+			noted_leave(leaves, prev, noted_state(prev, preempted, prev_state), now_ns);
+	}
+	struct noted *returns = next->pid ? noted_find(next) : NULL;
+	if (!returns)
+		return 0;
+	now_ns = now_ns ? now_ns : bpf_ktime_get_ns();
+	__u64 off_ns = noted_return(returns, now_ns);
+	if (off_ns && (returns->sessions & waits_wanted.sessions))
+		waits_return(next, returns, off_ns, now_ns);
+	return 0;
+}
+
+SEC("tp_btf/irq_work_entry")
+int BPF_PROG(sampler_owed, int vector)
+{
+	waits_interrupted();
 	return 0;
 }
 
@@ -138,7 +173,7 @@ int sampler_threads(struct bpf_iter__task *ctx)
 	if (!bits)
 		return 0;
 	struct thread_times times;
-	times_read(task, bits, &times);
+	times_read(task, bits & timing ? noted_seed(task, bits) : NULL, bits, &times);
 	bpf_seq_write(ctx->meta->seq, &times, sizeof(times));
 	return 0;
 }
@@ -163,6 +198,9 @@ int sampler_filter(struct filter_change *change)
 		return filter_drop(change->id, bit);
 	case FILTER_OP_DROP_THREAD:
 		return filter_drop_thread(change->id, bit);
+	case FILTER_OP_DROP_NOTED:
+		noted_drop(change->session < SESSIONS_MAX ? bit : ~0ull);
+		return 0;
 	}
 	return -EINVAL;
 }

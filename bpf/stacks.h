@@ -32,18 +32,25 @@ struct scratch {
 	struct stack_event body; /* with room for USER_FRAMES_MAX */
 };
 
+/* Who may interrupt whom has memory of its own. */
+enum stacks_slot {
+	STACKS_TICK, /* the sampler, which may be called by an NMI */
+	STACKS_WAIT, /* programs of the scheduler, with interrupts off */
+	STACKS_SLOTS,
+};
+
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(key_size, sizeof(__u32));
 	__uint(value_size, sizeof(struct scratch) + USER_FRAMES_MAX * sizeof(struct frame));
-	__uint(max_entries, 1);
+	__uint(max_entries, STACKS_SLOTS);
 } scratch SEC(".maps");
 
 /* The scratch memory, this program's until stacks_release(); NULL: it is in use. */
-static __always_inline struct scratch *stacks_take(void)
+static __always_inline struct scratch *stacks_take(enum stacks_slot slot)
 {
-	__u32 zero = 0;
-	struct scratch *s = bpf_map_lookup_elem(&scratch, &zero);
+	__u32 key = slot;
+	struct scratch *s = bpf_map_lookup_elem(&scratch, &key);
 	if (!s || s->busy)
 		return NULL;
 	s->busy = 1;
@@ -118,7 +125,9 @@ static __always_inline bool stacks_send(struct scratch *s, __u32 end, __u64 salt
 
 struct stacks_kernel {
 	struct scratch *s;
+	const __u64 *addresses; /* of KERNEL_FRAMES_MAX */
 	__u32 n;
+	__u32 leaf_flags;
 };
 
 static long stacks_kernel_frame(__u32 i, void *data)
@@ -127,11 +136,20 @@ static long stacks_kernel_frame(__u32 i, void *data)
 	if (i >= k->n || i >= KERNEL_FRAMES_MAX)
 		return 1;
 	struct frame frame = {
-		.address = k->s->addresses[i] - stext,
+		.address = k->addresses[i] - stext,
 		.kind = FRAME_KERNEL,
-		.flags = i ? 0 : FRAME_EXACT,
+		.flags = i ? 0 : k->leaf_flags,
 	};
 	return !stacks_push(k->s, &frame);
+}
+
+/* A kernel stack, from its addresses. */
+static __always_inline void stacks_add_kernel(struct scratch *s, const __u64 *addresses, __u32 n,
+					      __u32 leaf_flags)
+{
+	stacks_begin(s, true);
+	struct stacks_kernel k = {.s = s, .addresses = addresses, .n = n, .leaf_flags = leaf_flags};
+	bpf_loop(KERNEL_FRAMES_MAX, stacks_kernel_frame, &k, 0);
 }
 
 /* The kernel stack, which was interrupted. False: there is none. */
@@ -142,8 +160,6 @@ static __always_inline bool stacks_kernel(struct scratch *s, void *ctx)
 		count(COUNTER_NO_KERNEL_STACK);
 		return false;
 	}
-	stacks_begin(s, true);
-	struct stacks_kernel k = {.s = s, .n = bytes / sizeof(__u64)};
-	bpf_loop(KERNEL_FRAMES_MAX, stacks_kernel_frame, &k, 0);
+	stacks_add_kernel(s, s->addresses, bytes / sizeof(__u64), FRAME_EXACT);
 	return true;
 }

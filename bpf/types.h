@@ -261,6 +261,7 @@ enum filter_op {
 	FILTER_OP_SPACE,       /* id: tgid, space; of a session that takes all: makes an entry */
 	FILTER_OP_DROP,	       /* id: tgid; says 1 when the session's bit was there */
 	FILTER_OP_DROP_THREAD, /* id: tid */
+	FILTER_OP_DROP_NOTED,  /* threads noted for this session alone; SESSIONS_MAX: all */
 };
 enum filter_flags { /* the values of enum broker_take_flags */
 	FILTER_CHILDREN = 1 << 0,
@@ -298,6 +299,17 @@ struct session_config {
 	__u64 pad2;
 };
 TYPES_ASSERT_SIZE(struct session_config, 32);
+
+/* What the sessions with SESSION_OFF want of waits, together: a global of the programs, the
+ * broker's. */
+struct waits_wanted {
+	__u64 sessions;
+	__u64 period_ns; /* the least off_period_ns */
+	__u64 salt;
+	__u32 flags; /* SESSION_BY_POINTER only when all have it */
+	__u32 pad;
+};
+TYPES_ASSERT_SIZE(struct waits_wanted, 32);
 
 /* spaces: mmapable array by slot. The engine writes mappings elsewhere first, then flips `range` in
  * one store; memory that a walk under way may still read is reused only after 100 ms. */

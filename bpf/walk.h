@@ -124,14 +124,14 @@ static __always_inline bool walk_missed(const struct walk *walk, __u32 end)
 	       (end != WALK_ROOT && !walk->hit.end);
 }
 
-/* Walks into the scratch memory. Returns why the walk ended; with WALK_NO_REGISTERS there is no
- * stack. */
-static __always_inline __u32 walk_user(struct scratch *s, struct bpf_perf_event_data *ctx,
+/* Walks into the scratch memory; `interrupted` as registers_read() has it. Returns why the walk
+ * ended; with WALK_NO_REGISTERS there is no stack. */
+static __always_inline __u32 walk_user(struct scratch *s, const struct pt_regs *interrupted,
 				       struct task_struct *task, __u32 space, __u32 session_flags)
 {
 	struct walk *walk = &s->walk;
 	bool is_32bit = false;
-	if (!registers_read(ctx, task, &s->registers, &walk->at, &is_32bit))
+	if (!registers_read(interrupted, task, &s->registers, &walk->at, &is_32bit))
 		return WALK_NO_REGISTERS;
 	walk->space = space;
 	walk->session_flags = session_flags;

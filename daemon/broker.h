@@ -32,7 +32,8 @@ enum broker_op {
 	BROKER_TAKE_ALL,
 	/* pid, space: the slot its walks use from now on (also after an exec) */
 	BROKER_SPACE,
-	/* session → fd of struct thread_times of every thread taken, as often as asked */
+	/* session → fd of struct thread_times of every thread taken, as often as asked. The first
+	 * of a session begins its times, and its waits when its config has SESSION_OFF by then. */
 	BROKER_THREADS,
 	/* session → fd of struct sleeper of every thread taken that is off the CPU, as above */
 	BROKER_SLEEPERS,

@@ -23,8 +23,8 @@ _Static_assert((int)TAKE_CHILDREN == FILTER_CHILDREN && (int)TAKE_ON_EXEC == FIL
 struct programs {
 	struct sampler_bpf *skeleton;
 	struct bpf_link *fork, *exec, *exit;
-	struct bpf_link *last_switch; /* while any session reads threads' times */
-	uint64_t timing;	      /* those sessions */
+	struct bpf_link *newtask, *switches; /* while any session reads threads' times */
+	struct bpf_link *owed;		     /* while any takes waits */
 	uint64_t stext;
 	uint64_t taking_all; /* sessions */
 };
@@ -81,6 +81,22 @@ static uint64_t read_stext(void)
 	return 0;
 }
 
+/* An empty ring a CPU, by which the programs interrupt themselves (bpf/waits.h). */
+static int make_rings(struct programs *p)
+{
+	uint32_t there = (uint32_t)sysconf(_SC_NPROCESSORS_CONF);
+	for (uint32_t cpu = 0; cpu < there && cpu < CPUS_MAX; cpu++) {
+		int fd guard_fd = bpf_map_create(BPF_MAP_TYPE_USER_RINGBUF, NULL, 0, 0,
+						 (uint32_t)sysconf(_SC_PAGESIZE), NULL);
+		int r = fd < 0 ? fd
+			       : bpf_map_update_elem(bpf_map__fd(p->skeleton->maps.waits_rings),
+						     &cpu, &fd, BPF_ANY);
+		if (r)
+			return r;
+	}
+	return 0;
+}
+
 static int attach(struct bpf_program *program, struct bpf_link **link)
 {
 	*link = bpf_program__attach(program);
@@ -103,7 +119,8 @@ static int load(struct programs *p, struct err *err)
 	int r = sampler_bpf__load(p->skeleton);
 	if (r)
 		return failed(err, r, "loading the BPF programs");
-	r = attach(p->skeleton->progs.sampler_fork, &p->fork);
+	r = make_rings(p);
+	r = r ? r : attach(p->skeleton->progs.sampler_fork, &p->fork);
 	r = r ? r : attach(p->skeleton->progs.sampler_exec, &p->exec);
 	r = r ? r : attach(p->skeleton->progs.sampler_exit, &p->exit);
 	return r ? failed(err, r, "attaching the BPF programs") : 0;
@@ -138,7 +155,9 @@ void programs_free(struct programs *programs)
 	bpf_link__destroy(programs->fork);
 	bpf_link__destroy(programs->exec);
 	bpf_link__destroy(programs->exit);
-	bpf_link__destroy(programs->last_switch);
+	bpf_link__destroy(programs->newtask);
+	bpf_link__destroy(programs->switches);
+	bpf_link__destroy(programs->owed);
 	sampler_bpf__destroy(programs->skeleton);
 	free(programs);
 }
@@ -225,17 +244,105 @@ int programs_open_sideband(int cpu, int *event, struct err *err)
 	return open_event(&attr, cpu, event, err);
 }
 
+/* Has the kernel change the filter; returns what the program said. */
+static int change(struct programs *programs, struct filter_change what)
+{
+	LIBBPF_OPTS(bpf_test_run_opts, opts, .ctx_in = &what, .ctx_size_in = sizeof(what));
+	int r = bpf_prog_test_run_opts(bpf_program__fd(programs->skeleton->progs.sampler_filter),
+				       &opts);
+	return r ? r : (int)opts.retval;
+}
+
+/* ---- times and waits */
+static void drop_noted(struct programs *programs, uint32_t session)
+{
+	change(programs, (struct filter_change){.op = FILTER_OP_DROP_NOTED, .session = session});
+}
+
+static int start_timing(struct programs *programs, uint32_t session)
+{
+	struct sampler_bpf *s = programs->skeleton;
+	if (!programs->switches) {
+		drop_noted(programs, SESSIONS_MAX); /* that a birth put there as we stopped */
+		int r = attach(s->progs.sampler_newtask, &programs->newtask);
+		r = r ? r : attach(s->progs.sampler_switch, &programs->switches);
+		if (r)
+			return r;
+	}
+	s->bss->timing |= 1ull << session;
+	return 0;
+}
+
+static void stop_timing(struct programs *programs, uint32_t session)
+{
+	struct sampler_bpf *s = programs->skeleton;
+	s->bss->timing &= ~(1ull << session);
+	drop_noted(programs, session);
+	if (s->bss->timing)
+		return;
+	bpf_link__destroy(programs->newtask);
+	bpf_link__destroy(programs->switches);
+	programs->newtask = programs->switches = NULL;
+}
+
+/* What these sessions want together. */
+static void write_wanted(struct programs *programs, uint64_t sessions)
+{
+	struct waits_wanted *wanted = &programs->skeleton->bss->waits_wanted;
+	struct waits_wanted sum = {.period_ns = UINT64_MAX, .flags = SESSION_BY_POINTER};
+	for (uint32_t i = 0; i < SESSIONS_MAX; i++) {
+		struct session_config config;
+		if (!(sessions >> i & 1) ||
+		    bpf_map_lookup_elem(bpf_map__fd(programs->skeleton->maps.sessions), &i,
+					&config))
+			continue;
+		uint32_t all = sum.flags & config.flags & SESSION_BY_POINTER;
+		sum.flags = ((sum.flags | config.flags) & ~SESSION_BY_POINTER) | all;
+		if (config.off_period_ns < sum.period_ns)
+			sum.period_ns = config.off_period_ns;
+		sum.salt = config.salt;
+	}
+	wanted->period_ns = sum.period_ns;
+	wanted->salt = sum.salt;
+	wanted->flags = sum.flags;
+	__atomic_store_n(&wanted->sessions, sessions, __ATOMIC_RELEASE);
+}
+
+static int start_waits(struct programs *programs, uint32_t session)
+{
+	struct session_config config;
+	int r = bpf_map_lookup_elem(bpf_map__fd(programs->skeleton->maps.sessions), &session,
+				    &config);
+	if (r || !(config.flags & SESSION_OFF))
+		return r;
+	if (!programs->owed)
+		r = attach(programs->skeleton->progs.sampler_owed, &programs->owed);
+	if (!r)
+		write_wanted(programs,
+			     programs->skeleton->bss->waits_wanted.sessions | 1ull << session);
+	return r;
+}
+
+static void stop_waits(struct programs *programs, uint32_t session)
+{
+	uint64_t left = programs->skeleton->bss->waits_wanted.sessions & ~(1ull << session);
+	write_wanted(programs, left);
+	if (left)
+		return;
+	bpf_link__destroy(programs->owed);
+	programs->owed = NULL;
+}
+
 int programs_threads(struct programs *programs, uint32_t session, int *iterator, struct err *err)
 {
 	if (session >= SESSIONS_MAX)
 		return -EINVAL;
-	if (!programs->last_switch) {
-		int r = attach(programs->skeleton->progs.sampler_switch, &programs->last_switch);
-		if (r)
-			return failed(err, r, "attaching to sched_switch");
-		programs->skeleton->bss->timing = true;
-	}
-	programs->timing |= 1ull << session;
+	int r = start_timing(programs, session);
+	if (r)
+		return failed(err, r, "attaching to sched_switch");
+	r = start_waits(programs, session);
+	if (r)
+		return failed(err, r, "attaching to irq_work_entry");
 	struct bpf_link *link =
 		bpf_program__attach_iter(programs->skeleton->progs.sampler_threads, NULL);
 	int fd = link ? bpf_iter_create(bpf_link__fd(link)) : -errno;
@@ -244,25 +351,6 @@ int programs_threads(struct programs *programs, uint32_t session, int *iterator,
 		return failed(err, fd, "iterating over threads");
 	*iterator = fd;
 	return 0;
-}
-
-static void stop_timing(struct programs *programs, uint32_t session)
-{
-	programs->timing &= ~(1ull << session);
-	if (programs->timing)
-		return;
-	programs->skeleton->bss->timing = false;
-	bpf_link__destroy(programs->last_switch);
-	programs->last_switch = NULL;
-}
-
-/* Has the kernel change the filter; returns what the program said. */
-static int change(struct programs *programs, struct filter_change what)
-{
-	LIBBPF_OPTS(bpf_test_run_opts, opts, .ctx_in = &what, .ctx_size_in = sizeof(what));
-	int r = bpf_prog_test_run_opts(bpf_program__fd(programs->skeleton->progs.sampler_filter),
-				       &opts);
-	return r ? r : (int)opts.retval;
 }
 
 /* Not to be taken: its number may become another's, and no exit comes to remove the entry. */
@@ -397,6 +485,7 @@ int programs_drop(struct programs *programs, uint32_t session)
 {
 	if (session >= SESSIONS_MAX)
 		return -EINVAL;
+	stop_waits(programs, session);
 	stop_timing(programs, session);
 	int r = write_everything(programs, programs->taking_all & ~(1ull << session));
 	if (r)

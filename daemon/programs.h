@@ -29,7 +29,8 @@ int programs_open_event(struct programs *programs, uint32_t session, uint64_t pe
 int programs_open_sideband(int cpu, int *event, struct err *err);
 
 /* Threads of all sessions: a new fd to read `struct thread_times` from, till its end, by any
- * process. From now until programs_drop() the ring tells what threads end, too (EVENT_THREAD). */
+ * process. From now until programs_drop() the ring tells what threads end, too (EVENT_THREAD), and
+ * if the session's config has SESSION_OFF, their waits (EVENT_WAIT). */
 int programs_threads(struct programs *programs, uint32_t session, int *iterator, struct err *err);
 
 /* Filter, for a client that may profile any process (struct filter, keep). `flags`: enum

@@ -42,8 +42,10 @@ struct sampling *sampling_new(void)
 	s->sessions = map_array(s->fds[LOAD_SESSIONS], SESSIONS_MAX * sizeof(*s->sessions));
 	s->spaces = map_array(s->fds[LOAD_SPACES], SPACES_MAX * sizeof(*s->spaces));
 	s->mappings = map_array(s->fds[LOAD_MAPPINGS], MAPPINGS_MAX * sizeof(*s->mappings));
+	s->rows = map_array(s->fds[LOAD_COUNTERS], CPUS_MAX * sizeof(*s->rows));
 	s->stacks = calloc(SAMPLING_STACKS, sizeof(struct stack_event *));
 	s->samples = calloc(SAMPLING_SAMPLES, sizeof(*s->samples));
+	s->waits = calloc(SAMPLING_WAITS, sizeof(*s->waits));
 	s->lives = calloc(SAMPLING_LIVES, sizeof(*s->lives));
 	return s;
 }
@@ -52,7 +54,7 @@ void sampling_forget(struct sampling *s)
 {
 	for (size_t i = 0; i < s->n_stacks; i++)
 		free(s->stacks[i]);
-	s->n_stacks = s->n_samples = s->n_lives = 0;
+	s->n_stacks = s->n_samples = s->n_waits = s->n_lives = 0;
 }
 
 void sampling_free(struct sampling *s)
@@ -67,11 +69,13 @@ void sampling_free(struct sampling *s)
 		munmap(s->sessions, SESSIONS_MAX * sizeof(*s->sessions));
 		munmap(s->spaces, SPACES_MAX * sizeof(*s->spaces));
 		munmap(s->mappings, MAPPINGS_MAX * sizeof(*s->mappings));
+		munmap((void *)s->rows, CPUS_MAX * sizeof(*s->rows));
 	}
 	programs_free(s->programs);
 	sampling_forget(s);
 	free((void *)s->stacks);
 	free(s->samples);
+	free(s->waits);
 	free(s->lives);
 	free(s);
 }
@@ -120,6 +124,41 @@ uint64_t sampling_pause(struct sampling *s, uint32_t session)
 	return firings;
 }
 
+size_t sampling_threads(struct sampling *s, uint32_t session, uint64_t off_period_ns,
+			uint32_t flags, struct thread_times *threads, size_t max)
+{
+	struct err err = {0};
+	int fd guard_fd = -1;
+	s->sessions[session].flags = flags;
+	s->sessions[session].off_period_ns = off_period_ns;
+	int r = programs_threads(s->programs, session, &fd, &err);
+	CU_ASSERT_EQUAL(r, 0);
+	if (r)
+		printf("\n  %s\n", err.msg);
+	size_t have = 0, room = max * sizeof(*threads);
+	ssize_t n;
+	while (!r && (n = read(fd, (char *)threads + have, room - have)) > 0)
+		have += (size_t)n;
+	CU_ASSERT_EQUAL(have % sizeof(*threads), 0);
+	return have / sizeof(*threads);
+}
+
+struct sampling_waits sampling_count_waits(const struct sampling *s)
+{
+	struct sampling_waits sum = {0};
+	for (int cpu = 0; cpu < CPUS_MAX; cpu++)
+		for (int i = 0; i < WAITS; i++) {
+			sum.n[i] += s->rows[cpu].waits[i];
+			sum.ns[i] += s->rows[cpu].waits_ns[i];
+		}
+	uint64_t n = 0;
+	for (int i = WAITS_SEEN + 1; i < WAITS; i++)
+		n += sum.n[i];
+	CU_ASSERT(n <= sum.n[WAITS_SEEN] + sysconf(_SC_NPROCESSORS_CONF) &&
+		  sum.n[WAITS_SEEN] <= n + sysconf(_SC_NPROCESSORS_CONF));
+	return sum;
+}
+
 void sampling_stop(struct sampling *s, uint32_t session)
 {
 	for (int cpu = 0; cpu < CPUS_MAX; cpu++) {
@@ -147,6 +186,13 @@ static void on_sample(void *data, const struct sample_event *sample)
 		s->samples[s->n_samples++] = *sample;
 }
 
+static void on_wait(void *data, const struct wait_event *wait)
+{
+	struct sampling *s = data;
+	if (s->n_waits < SAMPLING_WAITS)
+		s->waits[s->n_waits++] = *wait;
+}
+
 static void on_life(void *data, const struct life_event *life)
 {
 	struct sampling *s = data;
@@ -166,6 +212,7 @@ void sampling_drain(struct sampling *s)
 	const struct ring_handlers handlers = {.data = s,
 					       .on_stack = on_stack,
 					       .on_sample = on_sample,
+					       .on_wait = on_wait,
 					       .on_life = on_life,
 					       .on_thread = on_thread};
 	while (ring_drain(s->ring, &handlers, 1000))
@@ -177,6 +224,12 @@ void sampling_wait_samples(struct sampling *s, size_t n)
 {
 	for (sampling_drain(s); s->n_samples < n; sampling_drain(s))
 		usleep(2000);
+}
+
+void sampling_wait_waits(struct sampling *s, size_t n)
+{
+	for (sampling_drain(s); s->n_waits < n; sampling_drain(s))
+		usleep(1000);
 }
 
 void sampling_wait_lives(struct sampling *s, size_t n)

@@ -14,6 +14,7 @@
 enum {
 	SAMPLING_STACKS = 20000,
 	SAMPLING_SAMPLES = 200000,
+	SAMPLING_WAITS = 50000,
 	SAMPLING_LIVES = 4096,
 };
 
@@ -25,12 +26,14 @@ struct sampling {
 	struct session_config *sessions;
 	struct space *spaces;
 	struct mapping *mappings;
+	const struct cpu_counters *rows;
 	int events[SESSIONS_MAX][CPUS_MAX], links[SESSIONS_MAX][CPUS_MAX]; /* + 1; 0: none */
 	uint64_t period_ns[SESSIONS_MAX];
 	struct stack_event **stacks;
 	struct sample_event *samples;
+	struct wait_event *waits;
 	struct life_event *lives;
-	size_t n_stacks, n_samples, n_lives;
+	size_t n_stacks, n_samples, n_waits, n_lives;
 	struct times *times; /* the test's: is told threads that end */
 };
 
@@ -45,8 +48,19 @@ bool sampling_start(struct sampling *s, uint32_t session, uint64_t period_ns, ui
 uint64_t sampling_pause(struct sampling *s, uint32_t session);
 void sampling_stop(struct sampling *s, uint32_t session);
 void sampling_drain(struct sampling *s);
+/* Has the session's threads noted, and their waits told where `flags` have SESSION_OFF: those of
+ * at least `off_period_ns` for certain. Returns threads read. */
+size_t sampling_threads(struct sampling *s, uint32_t session, uint64_t off_period_ns,
+			uint32_t flags, struct thread_times *threads, size_t max);
+/* What became of the waits seen, and of their time; the sums are asserted to agree, but for one
+ * that may be under way on each CPU. */
+struct sampling_waits {
+	uint64_t n[WAITS], ns[WAITS];
+};
+struct sampling_waits sampling_count_waits(const struct sampling *s);
 /* Drains until there are so many samples (lives); waits as long as it takes. */
 void sampling_wait_samples(struct sampling *s, size_t n);
+void sampling_wait_waits(struct sampling *s, size_t n);
 void sampling_wait_lives(struct sampling *s, size_t n);
 void sampling_forget(struct sampling *s);
 const struct stack_event *sampling_stack(const struct sampling *s, uint64_t hash, uint32_t check);

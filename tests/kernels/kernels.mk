@@ -3,4 +3,4 @@
 .PHONY: check-kernels
 check-kernels: $(B)/unit
 	@status=0; for series in 6.1 6.12; do \
-		tests/kernels/check $$series programs walk walk_tables times sideband || status=1; done; exit $$status
+		tests/kernels/check $$series programs walk walk_tables times waits sideband || status=1; done; exit $$status

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Waits (bpf/waits.h) of threads whose time off the CPU is known. */
+#include <time.h>
+#include <unistd.h>
+
+#include "tests/sampling.h"
+#include "tests/unit.h"
+
+enum {
+	SESSION = 5,
+	SPACE = 7,
+	MS = 1000000,
+};
+
+/* waits_sleep sleeps by nanosleep for ever, two frames deep. */
+void waits_sleep(const struct timespec *time);
+extern const char waits_slept[], waits_sleep_returned[];
+__asm__(".text\n"
+	".globl waits_sleep, waits_slept, waits_sleep_returned\n"
+	"waits_sleep:\n"
+	"	xor %ebp, %ebp\n"
+	"	call waits_sleep_inner\n"
+	"waits_sleep_returned:\n"
+	"	hlt\n"
+	"waits_sleep_inner:\n"
+	"	push %rbp\n"
+	"	mov %rsp, %rbp\n"
+	"	mov %rdi, %r12\n"
+	"1:	mov %r12, %rdi\n"
+	"	xor %esi, %esi\n"
+	"	mov $35, %eax\n" /* nanosleep */
+	"	syscall\n"
+	"waits_slept:\n"
+	"	jmp 1b\n");
+
+static struct timespec sleep_time;
+
+static void sleep_on(void)
+{
+	waits_sleep(&sleep_time);
+}
+
+/* `number`: from 1, as sampling_map() has it. */
+static bool is_at(const struct sampling *s, const struct frame *frame, const char *address)
+{
+	uint64_t range = s->spaces[SPACE].range;
+	for (uint32_t i = 0; i < (uint32_t)range; i++) {
+		const struct mapping *m = &s->mappings[(range >> 32) + i];
+		if ((uint64_t)address >= m->start && (uint64_t)address < m->end)
+			return frame->kind == FRAME_FILE && frame->object == m->object &&
+			       frame->address == (uint64_t)address - m->start + m->offset;
+	}
+	return false;
+}
+
+static struct sampling *begin(pid_t child, uint64_t off_period_ns)
+{
+	struct sampling *s = sampling_new();
+	if (!s)
+		return NULL;
+	sampling_map(s, child, SPACE);
+	CU_ASSERT_EQUAL(programs_take(s->programs, SESSION, child, 0, NULL), 0);
+	CU_ASSERT_EQUAL(programs_set_space(s->programs, child, SPACE), 0);
+	struct thread_times thread;
+	CU_ASSERT_EQUAL(sampling_threads(s, SESSION, off_period_ns,
+					 SESSION_USER | SESSION_KERNEL | SESSION_OFF, &thread, 1),
+			1);
+	CU_ASSERT_EQUAL(thread.tid, child);
+	return s;
+}
+
+static void check_stacks(const struct sampling *s, const struct wait_event *wait)
+{
+	const struct sample_event *at = &wait->sample;
+	const struct stack_event *user = sampling_stack(s, at->user_hash, at->user_check);
+	const struct stack_event *kernel = sampling_stack(s, at->kernel_hash, at->kernel_check);
+	CU_ASSERT_PTR_NOT_NULL(kernel);
+	if (kernel) {
+		CU_ASSERT(kernel->kernel);
+		CU_ASSERT(kernel->n_frames >= 2);
+	}
+	CU_ASSERT_PTR_NOT_NULL(user);
+	if (!user)
+		return;
+	CU_ASSERT_EQUAL(user->end, WALK_ROOT);
+	CU_ASSERT_EQUAL(user->n_frames, 2);
+	CU_ASSERT(is_at(s, &user->frames[0], waits_slept));
+	CU_ASSERT(is_at(s, &user->frames[1], waits_sleep_returned));
+}
+
+/* Every sleep is told, with both its stacks, and none is shorter than it was asked to be. */
+static void tells_every_sleep(void)
+{
+	sleep_time = (struct timespec){.tv_nsec = 3 * MS};
+	pid_t child = sampling_child(sleep_on);
+	usleep(20000); /* until it is there */
+	struct sampling *s = begin(child, 0);
+	if (s) {
+		sampling_wait_waits(s, 20);
+		sampling_end(child);
+		sampling_drain(s);
+		struct sampling_waits sum = sampling_count_waits(s);
+		CU_ASSERT_EQUAL(sum.n[WAITS_SENT], s->n_waits);
+		CU_ASSERT_EQUAL(sum.n[WAITS_SKIPPED], 0);
+		CU_ASSERT_EQUAL(sum.n[WAITS_OVERDUE], 0);
+		uint64_t sent_ns = 0;
+		for (size_t i = 0; i < s->n_waits; i++) {
+			const struct wait_event *wait = &s->waits[i];
+			sent_ns += wait->blocked_ns + wait->runnable_ns;
+			CU_ASSERT_EQUAL((pid_t)wait->sample.tgid, child);
+			CU_ASSERT_EQUAL((pid_t)wait->sample.tid, child);
+			CU_ASSERT_EQUAL(wait->sample.space, SPACE);
+			CU_ASSERT_EQUAL(wait->sessions, 1 << SESSION);
+			CU_ASSERT_EQUAL(wait->period_ns, 0);
+			if (wait->state != WAIT_SLEEPING)
+				continue;	     /* preempted */
+			if (i && i < s->n_waits - 1) /* the last one a signal ended */
+				CU_ASSERT(wait->blocked_ns + wait->runnable_ns >= 3 * MS - MS / 10);
+			check_stacks(s, wait);
+		}
+		CU_ASSERT_EQUAL(sum.ns[WAITS_SENT], sent_ns);
+	}
+	sampling_free(s);
+}
+
+SUITE(waits, {"tells every sleep", tells_every_sleep});
