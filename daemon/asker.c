@@ -98,6 +98,16 @@ int asker_load(struct asker *asker, int fds[LOAD_FDS], struct err *err)
 	return 0;
 }
 
+int asker_session(struct asker *asker, uint32_t session, int client, bool *everything,
+		  struct err *err)
+{
+	struct broker_request request = {.op = BROKER_SESSION, .session = session};
+	int code = ask(asker, &request, client, err);
+	if (!code)
+		*everything = reply_of(asker)->value;
+	return code;
+}
+
 /* Moves the events of one reply to the caller's arrays and counts them. */
 static int take_events(struct asker *asker, int events[CPUS_MAX], int links[CPUS_MAX], int *n)
 {
@@ -206,10 +216,13 @@ int asker_threads(struct asker *asker, uint32_t session, int *fd, struct err *er
 	return ask_fd(asker, &request, -1, false, fd, err);
 }
 
-int asker_drop(struct asker *asker, uint32_t session, struct err *err)
+int asker_drop(struct asker *asker, uint32_t session, uint64_t *revoked, struct err *err)
 {
 	struct broker_request request = {.op = BROKER_DROP, .session = session};
-	return ask(asker, &request, -1, err);
+	int code = ask(asker, &request, -1, err);
+	if (!code)
+		*revoked = reply_of(asker)->value;
+	return code;
 }
 
 int asker_maps(struct asker *asker, uint32_t pid, int *maps_fd, struct err *err)
@@ -268,4 +281,10 @@ int asker_end_worker(struct asker *asker, int pid, struct err *err)
 {
 	struct broker_request request = {.op = BROKER_END_WORKER, .pid = pid};
 	return ask(asker, &request, -1, err);
+}
+
+int asker_list(struct asker *asker, int client, int *pids, struct err *err)
+{
+	struct broker_request request = {.op = BROKER_LIST};
+	return ask_fd(asker, &request, client, true, pids, err);
 }

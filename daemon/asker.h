@@ -5,6 +5,7 @@
  * Fds in outputs are new and the caller's. */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 #include "daemon/broker.h"
 
@@ -18,6 +19,10 @@ void asker_free(struct asker *asker);
 int asker_fd(const struct asker *asker);
 
 int asker_load(struct asker *asker, int fds[LOAD_FDS], struct err *err);
+/* The session is of who is at the other end of `client`, borrowed. *everything: it may record every
+ * process; else one that has exec'ed, or was forked while it is held, is to be taken again. */
+int asker_session(struct asker *asker, uint32_t session, int client, bool *everything,
+		  struct err *err);
 /* CPUs wanted as a set of CPUS_MAX bits. Fills events[] and links[] by CPU, -1 where none; the
  * number of events opened is the result (0 or more), negative errno on failure. */
 int asker_events(struct asker *asker, uint32_t session, uint64_t period_ns,
@@ -33,7 +38,8 @@ int asker_take_all(struct asker *asker, uint32_t session, struct err *err);
 /* -ENOENT: the process is not taken (any more). */
 int asker_space(struct asker *asker, uint32_t pid, uint32_t space, struct err *err);
 int asker_threads(struct asker *asker, uint32_t session, int *fd, struct err *err);
-int asker_drop(struct asker *asker, uint32_t session, struct err *err);
+/* *revoked: processes that the client might not record any more. */
+int asker_drop(struct asker *asker, uint32_t session, uint64_t *revoked, struct err *err);
 /* *maps_fd: -1 for a kernel thread. -ENOENT: not taken; -ESRCH: gone. */
 int asker_maps(struct asker *asker, uint32_t pid, int *maps_fd, struct err *err);
 /* start, end: exactly as /proc/PID/maps has them; dev: makedev() of that line. The object's
@@ -48,3 +54,5 @@ int asker_kallsyms(struct asker *asker, uint64_t *stext, int *fd, struct err *er
 int asker_worker(struct asker *asker, int *socket, int *pid, struct err *err);
 /* For one that takes too long or says nonsense. */
 int asker_end_worker(struct asker *asker, int pid, struct err *err);
+/* What `client` may record: *pids is a file of uint32_t, -1: every process. */
+int asker_list(struct asker *asker, int client, int *pids, struct err *err);

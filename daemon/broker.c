@@ -10,13 +10,16 @@
 #include <sys/pidfd.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "common/err.h"
 #include "common/guard.h"
 #include "common/packet.h"
+#include "daemon/authority.h"
 #include "daemon/debug_files.h"
 #include "daemon/launch.h"
 #include "daemon/perf_map.h"
 #include "daemon/programs.h"
+#include "daemon/take.h"
 #include "daemon/target_files.h"
 
 enum {
@@ -25,6 +28,7 @@ enum {
 	HUNG_MAX = 16,
 	/* A killed worker is gone within microseconds, unless a file system holds it. */
 	WORKERS_END_MS = 50,
+	CHECK_MS = 1000,
 };
 
 GUARD_DEFINE(packet, struct packet *, packet_free)
@@ -32,12 +36,15 @@ GUARD_DEFINE(packet, struct packet *, packet_free)
 struct broker {
 	int socket;
 	int program;
+	struct authority *authority;
 	struct programs *programs; /* NULL until BROKER_LOAD */
 	struct launch_worker workers[WORKERS_MAX];
 	int n_workers;
 	/* Processes whose files hang: one that maps hundreds must not stop us for minutes. */
 	uint32_t hung[HUNG_MAX];
-	uint32_t n_hung; /* ever; the oldest are forgotten */
+	uint32_t n_hung;		/* ever; the oldest are forgotten */
+	int64_t checked_ms;		/* when all that is taken was last looked at */
+	uint32_t revoked[SESSIONS_MAX]; /* processes, which the session might not take any more */
 };
 
 /* What an operation answers with. */
@@ -77,6 +84,27 @@ static int on_load(struct broker *broker, const struct broker_request *request, 
 	answer->n_fds = LOAD_FDS;
 	answer->borrowed = true;
 	return 0;
+}
+
+static int on_session(struct broker *broker, const struct broker_request *request, int fd,
+		      struct answer *answer, struct err *err)
+{
+	int code = fd < 0 ? -EPROTO : authority_begin(broker->authority, request->session, fd, err);
+	if (code)
+		return code;
+	broker->revoked[request->session] = 0;
+	answer->reply.value = authority_is_everything(broker->authority, request->session);
+	return 0;
+}
+
+static int on_list(struct broker *broker, const struct broker_request *request, int fd,
+		   struct answer *answer, struct err *err)
+{
+	int pids = -1;
+	int code = fd < 0 ? -EPROTO : authority_list(broker->authority, fd, &pids, err);
+	if (!code && pids >= 0)
+		answer_add(answer, pids);
+	return code;
 }
 
 /* Opens what `request` asks for on one CPU, into the answer. */
@@ -168,25 +196,47 @@ static int open_maps(uint32_t pid, struct answer *answer, struct err *err)
 	return 0;
 }
 
+/* For a client that may record every process. */
+static int take_any(struct broker *broker, const struct broker_request *request, int pidfd,
+		    struct answer *answer, struct err *err)
+{
+	int code = programs_take(broker->programs, request->session, request->pid, request->flags,
+				 err);
+	if (!code)
+		code = open_maps(request->pid, answer, err);
+	/* Alive still: then its number was its own all the time. */
+	return code ? code : target_files_names(pidfd, request->pid);
+}
+
+static int take_own(struct broker *broker, const struct broker_request *request, int pidfd,
+		    struct answer *answer, struct err *err)
+{
+	const struct take what = {.session = request->session,
+				  .pid = request->pid,
+				  .flags = request->flags,
+				  .pidfd = pidfd};
+	int maps;
+	int code = take_judged(broker->programs, broker->authority, &what, &maps, err);
+	if (!code)
+		answer_add(answer, maps);
+	return code;
+}
+
 static int on_take(struct broker *broker, const struct broker_request *request, int fd,
 		   struct answer *answer, struct err *err)
 {
-	if (request->flags & ~(TAKE_CHILDREN | TAKE_ON_EXEC | TAKE_THREADS))
+	if (request->flags & ~(TAKE_CHILDREN | TAKE_ON_EXEC | TAKE_THREADS | TAKE_AGAIN))
 		return -EPROTO;
 	int opened guard_fd = -1;
 	int code = fd < 0 ? target_files_pidfd(request->pid, &opened) : 0;
 	int pidfd = fd < 0 ? opened : fd;
 	if (!code)
 		code = target_files_names(pidfd, request->pid);
-	if (code)
-		return no_process(err, code, request->pid);
-	code = programs_take(broker->programs, request->session, request->pid, request->flags, err);
 	if (!code)
-		code = open_maps(request->pid, answer, err);
-	/* Alive still: then its number was its own all the time. */
-	if (!code)
-		code = no_process(err, target_files_names(pidfd, request->pid), request->pid);
-	return code;
+		code = (authority_is_everything(broker->authority, request->session)
+				? take_any
+				: take_own)(broker, request, pidfd, answer, err);
+	return no_process(err, code, request->pid);
 }
 
 static int on_take_thread(struct broker *broker, const struct broker_request *request, int fd,
@@ -204,7 +254,8 @@ static int on_take_thread(struct broker *broker, const struct broker_request *re
 static int on_take_all(struct broker *broker, const struct broker_request *request, int fd,
 		       struct answer *answer, struct err *err)
 {
-	return programs_take_all(broker->programs, request->session, err);
+	int code = authority_judge_all(broker->authority, request->session, err);
+	return code ? code : programs_take_all(broker->programs, request->session, err);
 }
 
 static int on_space(struct broker *broker, const struct broker_request *request, int fd,
@@ -229,6 +280,8 @@ static int on_drop(struct broker *broker, const struct broker_request *request, 
 		   struct answer *answer, struct err *err)
 {
 	memset(broker->hung, 0, sizeof(broker->hung)); /* numbers are used again */
+	answer->reply.value = broker->revoked[request->session];
+	authority_end(broker->authority, request->session);
 	return programs_drop(broker->programs, request->session);
 }
 
@@ -261,7 +314,7 @@ static int on_mapped_file(struct broker *broker, const struct broker_request *re
 					       .end = request->end,
 					       .dev = request->dev,
 					       .inode = request->inode};
-	int file;
+	int file guard_fd = -1;
 	int code = target_files_mapped(&mapping, &file);
 	if (code == -EPERM)
 		err_set(err, code, ERR_PERMISSION,
@@ -273,7 +326,7 @@ static int on_mapped_file(struct broker *broker, const struct broker_request *re
 	if (code == -EOPNOTSUPP)
 		err_set(err, code, ERR_FAILED, "on a FUSE file system that is not root's");
 	if (!code)
-		answer_add(answer, file);
+		answer_add(answer, steal_fd(file));
 	return code;
 }
 
@@ -367,6 +420,7 @@ static const struct {
 	bool process; /* pid is a taken process's, which lives all the time */
 } operations[] = {
 	[BROKER_LOAD] = {on_load},
+	[BROKER_SESSION] = {on_session, .fd = true},
 	[BROKER_EVENTS] = {on_events, .loaded = true, .session = true},
 	[BROKER_SIDEBAND] = {on_sideband, .loaded = true},
 	[BROKER_TAKE] = {on_take, .loaded = true, .session = true, .fd = true},
@@ -382,7 +436,15 @@ static const struct {
 	[BROKER_KALLSYMS] = {on_kallsyms, .loaded = true},
 	[BROKER_WORKER] = {on_worker},
 	[BROKER_END_WORKER] = {on_end_worker},
+	[BROKER_LIST] = {on_list, .fd = true},
 };
+
+/* Whether some client may see the process, as it is now. */
+static bool may_show(struct broker *broker, uint32_t pid)
+{
+	take_check(broker->programs, broker->authority, pid, broker->revoked);
+	return programs_takes(broker->programs, pid);
+}
 
 /* What is opened by a number is the process's that was judged only if it lives before and after. */
 static int operate_on_process(struct broker *broker, const struct broker_request *request,
@@ -392,9 +454,12 @@ static int operate_on_process(struct broker *broker, const struct broker_request
 	int code = target_files_pidfd(request->pid, &pidfd);
 	if (code)
 		return no_process(err, code, request->pid);
-	if (!programs_takes(broker->programs, request->pid))
+	if (!may_show(broker, request->pid))
 		return -ENOENT;
 	code = operations[request->op].run(broker, request, -1, answer, err);
+	/* Held by now: of another image, of which nobody has judged. */
+	if (!code && !programs_takes(broker->programs, request->pid))
+		return -ENOENT;
 	return code ? code : target_files_names(pidfd, request->pid);
 }
 
@@ -408,7 +473,8 @@ static int operate(struct broker *broker, const struct packet *packet, struct an
 	    !operations[request->op].run)
 		return -EPROTO;
 	if ((operations[request->op].loaded && !broker->programs) ||
-	    (operations[request->op].session && request->session >= SESSIONS_MAX) ||
+	    (operations[request->op].session &&
+	     !authority_has_begun(broker->authority, request->session)) ||
 	    packet->n_fds > (operations[request->op].fd ? 1 : 0))
 		return -EPROTO;
 	if (operations[request->op].process)
@@ -448,15 +514,35 @@ static void end_workers(struct broker *broker)
 	broker->n_workers = 0;
 }
 
-int broker_run(int socket, int program)
+/* While a client is served that may not record all processes, those it does are looked at every
+ * second, also when the engine asks for nothing. */
+static void check_taken(struct broker *broker)
+{
+	struct pollfd asked = {.fd = broker->socket, .events = POLLIN};
+	int64_t left_ms;
+	do {
+		if (!broker->programs || !authority_judges(broker->authority))
+			return;
+		int64_t now_ms = (int64_t)(clock_now_ns() / 1000000);
+		left_ms = broker->checked_ms + CHECK_MS - now_ms;
+		if (left_ms > 0)
+			continue;
+		broker->checked_ms = now_ms;
+		left_ms = CHECK_MS;
+		take_check_all(broker->programs, broker->authority, broker->revoked);
+	} while (poll(&asked, 1, (int)left_ms) == 0);
+}
+
+int broker_run(int socket, int program, struct authority *authority)
 {
 	signal(SIGCHLD, SIG_IGN); /* children leave no zombies: their pidfds say that they ended */
 	struct packet *packet guard(guard_packet) = packet_new();
 	if (!packet)
 		return EXIT_FAILURE;
-	struct broker broker = {.socket = socket, .program = program};
+	struct broker broker = {.socket = socket, .program = program, .authority = authority};
 	int code;
 	do {
+		check_taken(&broker);
 		code = packet_receive(socket, packet);
 		if (code == -EPROTO)
 			packet->bytes = 0; /* too much of something: refused like any other */

@@ -4,27 +4,35 @@
  * passed on. This header is the whole contract between the two: one request packet, one reply
  * packet (struct broker_reply first), in order. The engine's side is asker.h.
  *
- * The filter map is the broker's alone: the engine gets no fd of it. What an engine that was taken
- * over can still do is to ask: the broker takes any living process for it, since root alone is
- * served and the engine sees to that. By that it gets their stacks, maps and mapped programs (to
- * read), and no other file, event or program than those named here. */
+ * The filter map is the broker's alone: the engine gets no fd of it. An engine that was taken over
+ * can ask only for what clients may that are connected (authority.h): their processes' stacks, maps
+ * and mapped programs (to read). It also sees what files any process maps (BROKER_SIDEBAND), and
+ * no other file, event or program than those named here. */
 #pragma once
 
 #include <stdint.h>
 #include "bpf/types.h"
 
+struct authority;
+
 enum broker_op {
 	/* → 1 reply with fds in the order of enum broker_load_fd. Once in a broker's life. */
 	BROKER_LOAD = 1,
+	/* session (+ 1 fd: the client's socket) → the session is its client's from now on, until
+	 * BROKER_DROP. Before all that names a session. reply.value: 1: it may record every
+	 * process. */
+	BROKER_SESSION,
 	/* session, period_ns, cpu set → one event fd and one link fd a CPU, in turn, events
 	 * disabled. CPUs that are off line or not there are missing in the reply's cpus. Repeated
 	 * with `first_cpu` while `more`. */
 	BROKER_EVENTS,
 	/* CPU set → one fd a CPU, as BROKER_EVENTS without links: what is mapped (sideband.h) */
 	BROKER_SIDEBAND,
-	/* session, pid, flags (+ 1 fd: pidfd; none: opened here) → takes the process.
+	/* session, pid, flags (+ 1 fd: pidfd; none: opened here) → judges and takes the process.
 	 * Reply: 1 fd, /proc/PID/maps opened (engine parses), absent for a kernel thread. -ESRCH:
-	 * it is gone, or is a thread. */
+	 * it is gone, or is a thread; -EACCES: the client may not. To be asked for again
+	 * (TAKE_AGAIN) after an exec of a process, and for a child that is held, unless the client
+	 * may record every process. */
 	BROKER_TAKE,
 	/* session, tid of a taken process: this thread too (-t) */
 	BROKER_TAKE_THREAD,
@@ -37,7 +45,8 @@ enum broker_op {
 	BROKER_THREADS,
 	/* session → fd of struct sleeper of every thread taken that is off the CPU, as above */
 	BROKER_SLEEPERS,
-	/* session ends: its bit leaves every entry */
+	/* session ends: its bit leaves every entry. reply.value: so many processes had left before,
+	 * for the client might not record them any more */
 	BROKER_DROP,
 	/* pid of a taken process (or any, with a session that takes all) → fd of /proc/PID/maps,
 	 * absent for a kernel thread */
@@ -60,6 +69,9 @@ enum broker_op {
 	BROKER_PERF_MAP,
 	/* pid: of a worker that takes too long or says nonsense → it is killed */
 	BROKER_END_WORKER,
+	/* (+ 1 fd: a client's socket) → fd of uint32_t, the processes that it may record; none: all
+	 * of them */
+	BROKER_LIST,
 };
 
 enum broker_load_fd {
@@ -125,6 +137,6 @@ enum {
 };
 
 /* Serves the engine on `socket` until it closes, then ends every worker that is left. `program` is
- * probe-symbolizer, opened (-1: not there). Both borrowed. Runs as the process: ignores SIGCHLD.
+ * probe-symbolizer, opened (-1: not there). All borrowed. Runs as the process: ignores SIGCHLD.
  * Returns its exit status. */
-int broker_run(int socket, int program);
+int broker_run(int socket, int program, struct authority *authority);

@@ -190,6 +190,13 @@ static void say_progress(struct client *client, Probe__Progress__Phase phase)
 	say(client, &message);
 }
 
+static uint32_t client_uid(const struct client *client)
+{
+	uint32_t pid, uid;
+	client_peer(client, &pid, &uid);
+	return uid;
+}
+
 static void say_finished(struct client *client)
 {
 	const struct session *session = client->session;
@@ -208,6 +215,12 @@ static void say_finished(struct client *client)
 	    session->request->duration_ns) {
 		snprintf(note, sizeof(note), "PID %u ended after %.1f s", session->first_pid,
 			 (double)finished.duration_ns / 1e9);
+		finished.note = note;
+	}
+	if (session->n_refused) {
+		snprintf(note, sizeof(note), "%u process%s left out, which uid %u may not profile",
+			 session->n_refused, session->n_refused == 1 ? " was" : "es were",
+			 client_uid(client));
 		finished.note = note;
 	}
 	Probe__Message message = PROBE__MESSAGE__INIT;
@@ -282,6 +295,16 @@ static void on_hello(struct client *client, const Probe__Hello *hello)
 	fail(client, &err);
 }
 
+/* A recording that cannot begin. */
+static void refuse(struct client *client, const struct err *err)
+{
+	uint32_t pid, uid;
+	client_peer(client, &pid, &uid);
+	if (err->status == ERR_PERMISSION)
+		audit_line("uid %" PRIu32 " (PID %" PRIu32 ") was refused: %s", uid, pid, err->msg);
+	fail(client, err);
+}
+
 static void on_record(struct client *client, Probe__Message *message_take)
 {
 	struct err err = {0};
@@ -292,18 +315,16 @@ static void on_record(struct client *client, Probe__Message *message_take)
 	client->record = message_take;
 	client->state = RECORDING;
 	client->engine->n_recordings++;
-	int code = engine_may_record(client->engine, client, &err);
+	int code = engine_prepare(client->engine, &err);
 	if (!code)
-		code = engine_prepare(client->engine, &err);
-	if (!code)
-		code = session_new(client->engine->sampler, message_take->record, &client->session,
-				   &err);
+		code = session_new(client->engine->sampler, message_take->record,
+				   wire_fd(client->wire), &client->session, &err);
 	if (!code)
 		code = session_start(client->session, fds, n, &err);
 	for (uint32_t i = 0; i < n; i++)
 		close(fds[i]);
 	if (code)
-		fail(client, &err);
+		refuse(client, &err);
 	else if (client->session->state == SESSION_SAMPLING)
 		say_started(client);
 }
@@ -376,7 +397,7 @@ static void on_message(struct client *client, Probe__Message *message)
 	} else if (client->state == READY && message->kind_case == PROBE__MESSAGE__KIND_STATUS) {
 		answer(client, status_send(client->engine, client->wire));
 	} else if (client->state == READY && message->kind_case == PROBE__MESSAGE__KIND_LIST) {
-		answer(client, status_send_list(client->wire));
+		answer(client, status_send_list(client->engine, client->wire));
 	} else if (client->state > READY && message->kind_case == PROBE__MESSAGE__KIND_STOP) {
 		on_stop(client, message->stop);
 	} else if (client->state > READY && message->kind_case == PROBE__MESSAGE__KIND_EXAMINE) {

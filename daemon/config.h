@@ -1,23 +1,44 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The administrator's file: sections and `key = value`, read once, while the process is root.
+/* The administrator's file, and beside it FILE.d (names that end in .conf) in order, of
+ * which the last word on a key counts: sections and `key = value`, read as root when the daemon
+ *starts.
  *
+ *	[access]
+ *	who = everybody          each user may record what is theirs by the kernel's own rules; or
+ *	                         "group": only members of the group; or "root". Root may always
+ *	group = probe            its members may record every process; "none": there is no such
+ *	                         group. The one of this name need not be there, another has to
  *	[limits]
  *	recordings = 64          at once, of everybody; 64 is the most
- *	recordings_per_uid = 32  at once, of one user */
+ *	recordings_per_uid = 32  at once, of one user
+ */
 #pragma once
 
 #include <stdint.h>
+#include <sys/types.h>
 
 struct err;
 
 #define CONFIG_PATH "/etc/probe/probed.conf"
+#define CONFIG_GROUP "probe"
+
+enum config_who {
+	CONFIG_EVERYBODY,
+	CONFIG_GROUP_ONLY,
+	CONFIG_ROOT_ONLY,
+};
 
 struct config {
 	uint32_t recordings;
 	uint32_t recordings_per_uid;
+	uint32_t who; /* enum config_who */
+	gid_t group;  /* CONFIG_NO_GROUP: none */
+	char group_name[64];
 };
+static const gid_t CONFIG_NO_GROUP = (gid_t)-1;
 
+/* What holds without a file: looks the group up. */
 void config_init(struct config *config);
 /* `path` NULL: CONFIG_PATH, which may be missing. ERR_USAGE with file and line for what is not
- * understood. */
+ * understood, and nothing changed. */
 int config_read(struct config *config, const char *path, struct err *err);

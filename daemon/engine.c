@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <systemd/sd-event.h>
-#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 #include "common/array.h"
@@ -17,9 +16,7 @@
 #include "common/message.h"
 #include "common/wire.h"
 #include "daemon/asker.h"
-#include "daemon/audit.h"
 #include "daemon/client.h"
-#include "daemon/config.h"
 #include "daemon/confine.h"
 #include "daemon/launch.h"
 #include "daemon/listener.h"
@@ -141,22 +138,6 @@ int engine_prepare(struct engine *engine, struct err *err)
 	return code < 0 ? code : 0;
 }
 
-/* Whether its uid at the time of connect() may be served at all. */
-static int judge(int socket, struct err *err)
-{
-	struct ucred peer;
-	socklen_t bytes = sizeof(peer);
-	if (getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &bytes) < 0)
-		return err_set(err, -errno, ERR_FAILED, "cannot see who asks: %s", strerror(errno));
-	if (peer.uid == 0)
-		return 0;
-	audit_line("uid %u (PID %d) was refused", peer.uid, peer.pid);
-	err_set(err, -EPERM, ERR_PERMISSION, "permission denied: uid %u may not use this daemon",
-		peer.uid);
-	err_hint(err, "use sudo");
-	return -EPERM;
-}
-
 /* When all places are taken, who has kept one longest without saying what for loses it: whoever
  * means to ask does so in milliseconds. */
 static int make_room(struct engine *engine, struct err *err)
@@ -189,9 +170,7 @@ static void refuse(int socket_take, const struct err *err)
 int engine_add_client(struct engine *engine, int socket_take)
 {
 	struct err err = {0};
-	int code = judge(socket_take, &err);
-	if (!code)
-		code = make_room(engine, &err);
+	int code = make_room(engine, &err);
 	if (code) {
 		refuse(socket_take, &err);
 		return code;
@@ -203,27 +182,6 @@ int engine_add_client(struct engine *engine, int socket_take)
 				     sizeof(*engine->clients));
 	engine->clients[engine->n_clients++] = client;
 	return arm_tick(engine);
-}
-
-int engine_may_record(const struct engine *engine, const struct client *client, struct err *err)
-{
-	uint32_t all = 0, own = 0, pid, uid, own_uid;
-	client_peer(client, &pid, &own_uid);
-	for (uint32_t i = 0; i < engine->n_clients; i++) {
-		if (!client_records(engine->clients[i]))
-			continue;
-		client_peer(engine->clients[i], &pid, &uid);
-		all++;
-		own += uid == own_uid;
-	}
-	if (all > engine->config->recordings)
-		return err_set(err, -EBUSY, ERR_FAILED, "%u recordings are running already",
-			       engine->config->recordings);
-	if (own > engine->config->recordings_per_uid)
-		return err_set(err, -EBUSY, ERR_FAILED,
-			       "uid %u runs as many recordings as it may already: %u", own_uid,
-			       engine->config->recordings_per_uid);
-	return 0;
 }
 
 static void on_client(void *context, int socket_take)
@@ -255,11 +213,10 @@ static int on_stop(sd_event_source *source, const struct signalfd_siginfo *info,
 					  on_patience_end, engine);
 }
 
-static int init(struct engine *engine, int broker_socket, const struct config *config)
+static int init(struct engine *engine, int broker_socket)
 {
 	signal(SIGPIPE, SIG_IGN);
-	*engine = (struct engine){
-		.config = config, .asker = asker_new(broker_socket), .started_ns = clock_now_ns()};
+	*engine = (struct engine){.asker = asker_new(broker_socket), .started_ns = clock_now_ns()};
 	if (!engine->asker)
 		return -ENOMEM;
 	int code = sd_event_new(&engine->event);
@@ -286,11 +243,11 @@ static void deinit(struct engine *engine)
 	asker_free(engine->asker);
 }
 
-int engine_run(int client_socket, int broker_socket, const struct config *config)
+int engine_run(int client_socket, int broker_socket)
 {
 	struct engine engine;
 	launch_quiet();
-	int code = init(&engine, broker_socket, config);
+	int code = init(&engine, broker_socket);
 	if (code >= 0)
 		code = confine_engine(NULL);
 	if (code >= 0)
@@ -301,11 +258,11 @@ int engine_run(int client_socket, int broker_socket, const struct config *config
 	return code ? 1 : 0;
 }
 
-int engine_serve(int listen_socket, int broker_socket, const struct config *config)
+int engine_serve(int listen_socket, int broker_socket)
 {
 	struct engine engine;
 	setsid(); /* a terminal's signals go to the broker, which passes them on */
-	int code = init(&engine, broker_socket, config);
+	int code = init(&engine, broker_socket);
 	if (code >= 0)
 		code = sd_event_add_signal(engine.event, NULL, SIGTERM, on_stop, &engine);
 	if (code >= 0)

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The engine: the process that holds sessions, aggregates samples, builds profiles and talks to
- * clients. Its own uid, no capabilities; everything privileged is asked from the broker. */
+ * clients. Its own uid, no capabilities; everything privileged is asked from the broker,
+ * which also judges who may record what. */
 #pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
 
 struct asker;
-struct config;
 struct err;
 struct listener;
 struct symbolizer;
@@ -19,7 +19,6 @@ typedef struct sd_event_source sd_event_source;
 /* What clients share. Private to the engine's process; sampler and symbolizer come with the first
  * recording. */
 struct engine {
-	const struct config *config;
 	sd_event *event;
 	struct asker *asker;
 	struct sampler *sampler;
@@ -36,13 +35,11 @@ struct engine {
 
 /* Runs as the process: serves the one client on `client_socket` (both sockets are taken), until it
  * is done or gone, or the broker is. Returns the exit status. */
-int engine_run(int client_socket, int broker_socket, const struct config *config);
+int engine_run(int client_socket, int broker_socket);
 /* The same for all clients who connect to `listen_socket`, until SIGTERM or SIGINT, which are
  * blocked: recordings then end as if their clients had asked for it. */
-int engine_serve(int listen_socket, int broker_socket, const struct config *config);
+int engine_serve(int listen_socket, int broker_socket);
 /* A new client: takes the socket, also when it fails (then the socket is closed). */
 int engine_add_client(struct engine *engine, int socket_take);
-/* Whether this client may begin one more recording (it counts as one already). */
-int engine_may_record(const struct engine *engine, const struct client *client, struct err *err);
 /* Makes sampler and symbolizer when they are not there yet. */
 int engine_prepare(struct engine *engine, struct err *err);

@@ -77,8 +77,7 @@ static void follow_parent(pid_t parent, int signal)
 		raise(signal);
 }
 
-static _Noreturn void engine_child(launch_run *run, int socket, int broker_socket,
-				   const struct config *config, pid_t parent)
+static _Noreturn void engine_child(launch_run *run, int socket, int broker_socket, pid_t parent)
 {
 	struct err err = {0};
 	prctl(PR_SET_NAME, "probed-engine", 0, 0, 0);
@@ -90,11 +89,10 @@ static _Noreturn void engine_child(launch_run *run, int socket, int broker_socke
 	}
 	privileges_limit_engine();
 	follow_parent(parent, SIGUSR2);
-	exit(run(socket, broker_socket, config));
+	exit(run(socket, broker_socket));
 }
 
-int launch_engine(launch_run *run, int socket, const struct config *config,
-		  struct launch_engine *engine, struct err *err)
+int launch_engine(launch_run *run, int socket, struct launch_engine *engine, struct err *err)
 {
 	int pair[2];
 	int code = packet_pair(pair);
@@ -105,7 +103,7 @@ int launch_engine(launch_run *run, int socket, const struct config *config,
 	pid_t pid = fork();
 	if (pid == 0) {
 		close(pair[0]);
-		engine_child(run, socket, pair[1], config, parent);
+		engine_child(run, socket, pair[1], parent);
 	}
 	code = pid < 0 ? -errno : 0;
 	close(pair[1]);

@@ -5,7 +5,6 @@
 
 #include <sys/types.h>
 
-struct config;
 struct err;
 
 /* Uids (and gids) of the embedded trio and of a daemon without accounts of its own: from the range
@@ -24,11 +23,10 @@ struct launch_engine {
 	int pidfd;	   /* -1: none */
 };
 /* Forks the engine, which runs `run` with `socket` (borrowed: the client's, or one to listen on)
- * its end of a new packet pair, and `config` (borrowed). When the broker ends, the engine has half
+ * its end of a new packet pair. When the broker ends, the engine has half
  * a second to tell its clients. */
-typedef int launch_run(int socket, int broker_socket, const struct config *config);
-int launch_engine(launch_run *run, int socket, const struct config *config,
-		  struct launch_engine *engine, struct err *err);
+typedef int launch_run(int socket, int broker_socket);
+int launch_engine(launch_run *run, int socket, struct launch_engine *engine, struct err *err);
 
 struct launch_worker {
 	pid_t pid;

@@ -87,16 +87,23 @@ static int remove_stale(const struct sockaddr_un *address, struct err *err)
 	return 0;
 }
 
-static int bind_for_root(int fd, const struct sockaddr_un *address)
+/* Nobody but root connects before the socket has its group and mode. */
+static int bind_with(int fd, const struct sockaddr_un *address, mode_t mode, gid_t group)
 {
-	/* From its first moment: a chmod() would come too late. */
 	mode_t before = umask(0177);
 	int code = bind(fd, (const struct sockaddr *)address, sizeof(*address)) < 0 ? -errno : 0;
 	umask(before);
+	if (code)
+		return code;
+	if (lchown(address->sun_path, (uid_t)-1, group) < 0 || chmod(address->sun_path, mode) < 0) {
+		code = -errno;
+		unlink(address->sun_path);
+	}
 	return code;
 }
 
-static int make(const char *path, struct listener_socket *out, struct err *err)
+static int make(const char *path, mode_t mode, gid_t group, struct listener_socket *out,
+		struct err *err)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	if (strlen(path) >= sizeof(address.sun_path))
@@ -109,11 +116,11 @@ static int make(const char *path, struct listener_socket *out, struct err *err)
 	int fd guard_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return failed(err, path, "cannot make the socket");
-	code = bind_for_root(fd, &address);
+	code = bind_with(fd, &address, mode, group);
 	if (code == -EADDRINUSE) {
 		code = remove_stale(&address, err);
 		if (!code)
-			code = bind_for_root(fd, &address);
+			code = bind_with(fd, &address, mode, group);
 	}
 	if (code)
 		return err_set(err, code, ERR_FAILED, "cannot make the socket %s: %s", path,
@@ -129,11 +136,12 @@ static int make(const char *path, struct listener_socket *out, struct err *err)
 	return 0;
 }
 
-int listener_open(const char *path, struct listener_socket *out, struct err *err)
+int listener_open(const char *path, mode_t mode, gid_t group, struct listener_socket *out,
+		  struct err *err)
 {
 	int n = sd_listen_fds(1);
 	if (n == 0)
-		return make(path, out, err);
+		return make(path, mode, group, out, err);
 	if (n != 1 || sd_is_socket_unix(SD_LISTEN_FDS_START, SOCK_STREAM, 1, NULL, 0) <= 0)
 		return err_set(err, -EINVAL, ERR_USAGE,
 			       "the service manager passed something else than one listening unix "

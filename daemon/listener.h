@@ -20,10 +20,12 @@ struct listener_socket {
 	struct timespec made; /* inodes are used again */
 };
 
-/* Takes the socket that the service manager passed, else makes one at `path`: for root alone (mode
- * 0600), in a directory that is made when it is missing. A socket that nobody serves any more is
- * replaced; ERR_FAILED when somebody does. `path` is borrowed for good. */
-int listener_open(const char *path, struct listener_socket *out, struct err *err);
+/* Takes the socket that the service manager passed, else makes one at `path`, with `mode` and
+ * `group` (-1: none) from its first moment, in a directory that is made when it is missing. A
+ * socket that nobody serves any more is replaced; ERR_FAILED when somebody does. `path` is borrowed
+ * for good. */
+int listener_open(const char *path, mode_t mode, gid_t group, struct listener_socket *out,
+		  struct err *err);
 /* Removes what listener_open() made, unless another has replaced it. Keeps the fd. */
 void listener_remove(const struct listener_socket *made);
 

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "common/err.h"
+#include "daemon/authority.h"
 #include "daemon/broker.h"
 #include "daemon/config.h"
 #include "daemon/engine.h"
@@ -49,10 +50,10 @@ static int only_root(struct err *err)
 }
 
 /* Forks the engine, gives up what the broker does not keep. The rest of main is broker_run(). */
-static int become_broker(launch_run *run, int socket, const struct config *config,
-			 struct launch_engine *engine, int *program, struct err *err)
+static int become_broker(launch_run *run, int socket, struct launch_engine *engine, int *program,
+			 struct err *err)
 {
-	int code = launch_engine(run, socket, config, engine, err);
+	int code = launch_engine(run, socket, engine, err);
 	if (code)
 		return code;
 	/* Missing, it is named when the engine asks for a worker: a recording without names. */
@@ -92,6 +93,8 @@ static void leave_terminal(void)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
+static struct authority authority;
+
 static int run_embedded(const char *number)
 {
 	struct err err = {0};
@@ -99,14 +102,15 @@ static int run_embedded(const char *number)
 	struct config config;
 	int client = -1, program = -1;
 	config_init(&config);
-	if (inherit_socket(number, &client, &err) || only_root(&err))
+	if (inherit_socket(number, &client, &err) || only_root(&err) ||
+	    authority_init(&authority, &config, client, &err))
 		return complain(&err);
 	leave_terminal();
-	if (become_broker(engine_run, client, &config, &engine, &program, &err))
+	if (become_broker(engine_run, client, &engine, &program, &err))
 		return complain(&err);
 	close(client);
 	launch_quiet();
-	return broker_run(engine.broker_socket, program);
+	return broker_run(engine.broker_socket, program, &authority);
 }
 
 /* What the broker does with SIGTERM and SIGINT: the engine ends its clients' recordings, and then
@@ -144,6 +148,17 @@ static void take_stops(int pidfd, const sigset_t *before)
 	sigprocmask(SIG_SETMASK, &open, NULL);
 }
 
+/* Who may not use the daemon anyway does not get as far as asking. */
+static int listen_on(const char *path, const struct config *config,
+		     struct listener_socket *listening, struct err *err)
+{
+	if (config->who == CONFIG_EVERYBODY)
+		return listener_open(path, 0666, CONFIG_NO_GROUP, listening, err);
+	if (config->who == CONFIG_GROUP_ONLY && config->group != CONFIG_NO_GROUP)
+		return listener_open(path, 0660, config->group, listening, err);
+	return listener_open(path, 0600, CONFIG_NO_GROUP, listening, err);
+}
+
 static int run_daemon(const char *path, const char *config_path)
 {
 	struct err err = {0};
@@ -156,9 +171,11 @@ static int run_daemon(const char *path, const char *config_path)
 	if (only_root(&err) || config_read(&config, config_path, &err))
 		return complain(&err);
 	block_stops(&before);
-	if (listener_open(path, &listening, &err))
+	if (listen_on(path, &config, &listening, &err))
 		return complain(&err);
-	int code = become_broker(engine_serve, listening.fd, &config, &engine, &program, &err);
+	int code = authority_init(&authority, &config, listening.fd, &err);
+	if (!code)
+		code = become_broker(engine_serve, listening.fd, &engine, &program, &err);
 	close(listening.fd);
 	if (code) {
 		listener_remove(&listening);
@@ -166,7 +183,7 @@ static int run_daemon(const char *path, const char *config_path)
 	}
 	take_stops(engine.pidfd, &before);
 	sd_notify(1, "READY=1");
-	code = broker_run(engine.broker_socket, program);
+	code = broker_run(engine.broker_socket, program, &authority);
 	listener_remove(&listening);
 	if (is_stopping)
 		return code;

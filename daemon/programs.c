@@ -447,14 +447,27 @@ int programs_set_space(struct programs *programs, uint32_t tgid, uint32_t space)
 		      (struct filter_change){.op = FILTER_OP_SPACE, .id = tgid, .space = space});
 }
 
-/* Applies `op` to every key; > 0: some had the session's bit. */
-static int drop_pass(struct programs *programs, const struct bpf_map *map, uint32_t *keys,
-		     size_t max, struct filter_change what)
+/* The keys that there are while it looks. */
+static size_t read_keys(const struct bpf_map *map, uint32_t *keys, size_t max)
 {
 	size_t n = 0;
 	while (n < max &&
 	       !bpf_map_get_next_key(bpf_map__fd(map), n ? &keys[n - 1] : NULL, &keys[n]))
 		n++;
+	return n;
+}
+
+size_t programs_pids(struct programs *programs, uint32_t **pids)
+{
+	*pids = calloc(FILTER_MAX, sizeof(**pids));
+	return *pids ? read_keys(programs->skeleton->maps.filter, *pids, FILTER_MAX) : 0;
+}
+
+/* Applies `op` to every key; > 0: some had the session's bit. */
+static int drop_pass(struct programs *programs, const struct bpf_map *map, uint32_t *keys,
+		     size_t max, struct filter_change what)
+{
+	size_t n = read_keys(map, keys, max);
 	int found = 0;
 	for (size_t i = 0; i < n; i++) {
 		what.id = keys[i];
@@ -498,11 +511,21 @@ int programs_drop(struct programs *programs, uint32_t session)
 			 (struct filter_change){.op = FILTER_OP_DROP_THREAD, .session = session});
 }
 
+static bool read_entry(struct programs *programs, uint32_t tgid, struct filter *entry)
+{
+	return !bpf_map_lookup_elem(bpf_map__fd(programs->skeleton->maps.filter), &tgid, entry);
+}
+
+uint64_t programs_judged(struct programs *programs, uint32_t tgid)
+{
+	struct filter entry;
+	return read_entry(programs, tgid, &entry) ? (entry.take | entry.on_exec) & ~entry.keep : 0;
+}
+
 bool programs_takes(struct programs *programs, uint32_t tgid)
 {
 	struct filter entry;
 	if (programs->taking_all)
 		return true;
-	return !bpf_map_lookup_elem(bpf_map__fd(programs->skeleton->maps.filter), &tgid, &entry) &&
-	       ((entry.take | entry.on_exec) & ~entry.held);
+	return read_entry(programs, tgid, &entry) && ((entry.take | entry.on_exec) & ~entry.held);
 }

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include "daemon/broker.h"
 
@@ -45,6 +46,10 @@ int programs_hold(struct programs *programs, uint32_t session, uint32_t tgid, ui
 /* Judged well: taken. -EAGAIN: held still, for it has another image since; -ESRCH: has exited. */
 int programs_release(struct programs *programs, uint32_t session, uint32_t tgid, uint32_t flags,
 		     uint32_t execs);
+/* Those that take it, for clients that may not record every process. */
+uint64_t programs_judged(struct programs *programs, uint32_t tgid);
+/* All processes in the filter; their number. *pids is the caller's; NULL: none, or no memory. */
+size_t programs_pids(struct programs *programs, uint32_t **pids);
 /* The session's bits leave this entry. */
 void programs_drop_process(struct programs *programs, uint32_t session, uint32_t tgid);
 int programs_take_thread(struct programs *programs, uint32_t session, uint32_t tid,

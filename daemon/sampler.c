@@ -175,10 +175,13 @@ static void on_life(void *context, const struct life_event *event)
 	case EVENT_FORK:
 		processes_on_fork(sampler->processes, event);
 		each_session(sampler, event, session_on_fork);
+		if (event->exit_code)
+			each_session(sampler, event, session_on_held);
 		break;
 	case EVENT_EXEC:
 		processes_on_exec(sampler->processes, event);
 		each_session(sampler, event, session_on_exec);
+		each_session(sampler, event, session_on_held);
 		break;
 	case EVENT_EXIT:
 		processes_on_exit(sampler->processes, event);

@@ -65,8 +65,8 @@ static int check_request(const Probe__Record *request, struct err *err)
 	return 0;
 }
 
-int session_new(struct sampler *sampler, const Probe__Record *request, struct session **session,
-		struct err *err)
+int session_new(struct sampler *sampler, const Probe__Record *request, int client,
+		struct session **session, struct err *err)
 {
 	double hz = 0;
 	int code = check_request(request, err);
@@ -80,6 +80,12 @@ int session_new(struct sampler *sampler, const Probe__Record *request, struct se
 		free(new);
 		return err_set(err, -EBUSY, ERR_FAILED, "%d recordings are running already",
 			       SESSIONS_MAX);
+	}
+	code = asker_session(sampler->asker, (uint32_t)slot, client, &new->everything, err);
+	if (code) {
+		sampler_remove_session(sampler, (uint32_t)slot);
+		free(new);
+		return code;
 	}
 	new->sampler = sampler;
 	new->request = request;
@@ -163,6 +169,14 @@ static int take(struct session *session, uint32_t pid, int pidfd, uint32_t flags
 	return 0;
 }
 
+/* One that was not named. Whether it was taken. */
+static bool take_other(struct session *session, uint32_t pid, uint32_t flags)
+{
+	int code = take(session, pid, -1, flags, NULL);
+	session->n_refused += code == -EACCES;
+	return !code;
+}
+
 struct descent {
 	struct session *session;
 	uint32_t found;
@@ -173,7 +187,7 @@ static bool take_descendant(void *context, const struct procfs_stat *stat)
 	struct descent *descent = context;
 	if (stat->state != 'Z' && session_has(descent->session, stat->parent) &&
 	    !session_has(descent->session, stat->pid))
-		descent->found += !take(descent->session, stat->pid, -1, TAKE_CHILDREN, NULL);
+		descent->found += take_other(descent->session, stat->pid, TAKE_CHILDREN);
 	return true;
 }
 
@@ -238,7 +252,7 @@ static bool take_namesake(void *context, const struct procfs_stat *stat)
 {
 	struct session *session = context;
 	if (stat->state != 'Z' && !strncmp(stat->comm, session->request->comm, COMM_BYTES - 1))
-		take(session, stat->pid, -1, take_flags(session->request), NULL);
+		take_other(session, stat->pid, take_flags(session->request));
 	return true;
 }
 
@@ -246,7 +260,12 @@ static bool take_namesake(void *context, const struct procfs_stat *stat)
 static int take_comm(struct session *session, struct err *err)
 {
 	const Probe__Record *request = session->request;
+	session->n_refused = 0; /* of this look */
 	procfs_each(take_namesake, session);
+	if (!session->n_pids && session->n_refused)
+		return err_set(err, -EACCES, ERR_PERMISSION,
+			       "permission denied: every process named \"%.15s\" is another's",
+			       request->comm);
 	if (session->n_pids) {
 		if (!request->no_children)
 			take_descendants(session);
@@ -382,6 +401,20 @@ void session_on_exec(struct session *session, uint32_t pid, const char *comm)
 	}
 }
 
+void session_on_held(struct session *session, uint32_t pid, const char *comm)
+{
+	struct sampler *sampler = session->sampler;
+	int maps guard_fd = -1;
+	if (session->everything || session->state == SESSION_STOPPED)
+		return;
+	int code = asker_take(sampler->asker, session->slot, pid, -1, TAKE_AGAIN, &maps, NULL);
+	if (!code && maps >= 0)
+		processes_add(sampler->processes, pid, maps);
+	session->n_refused += code == -EACCES;
+	if (code && code != -EAGAIN)
+		session_on_exit(session, pid, comm);
+}
+
 void session_on_exit(struct session *session, uint32_t pid, const char *comm)
 {
 	for (uint32_t i = 0; i < session->n_pids; i++)
@@ -470,7 +503,9 @@ void session_stop(struct session *session, Probe__Finished__Reason reason)
 		sum_counts(session);
 	}
 	unwind_late_hold(session->sampler->late, 0);
-	asker_drop(session->sampler->asker, session->slot, NULL);
+	uint64_t revoked = 0;
+	asker_drop(session->sampler->asker, session->slot, &revoked, NULL);
+	session->n_refused += (uint32_t)revoked;
 	/* What the programs still said of its processes is not for the next session in this slot.
 	 */
 	sampler_drain(session->sampler);

@@ -57,11 +57,15 @@ struct session {
 	uint64_t lost_waits, lost_waits_ns; /* waits likewise */
 	uint64_t stolen, all_time;	    /* the machine's clock ticks meanwhile */
 	uint64_t checked_ns;		    /* when the targets were last looked after */
+	bool everything;		    /* the client may record every process */
+	uint32_t n_refused; /* that would be targets, but the client may not record them */
 };
 
-/* A new session, not started. `request` is checked here: ERR_USAGE words for what cannot be. */
-int session_new(struct sampler *sampler, const Probe__Record *request, struct session **session,
-		struct err *err);
+/* A new session, not started, for who is at the other end of `client` (borrowed, only here).
+ * `request` is checked here: ERR_USAGE words for what cannot be; ERR_PERMISSION, ERR_FAILED for a
+ * client that is not served. */
+int session_new(struct sampler *sampler, const Probe__Record *request, int client,
+		struct session **session, struct err *err);
 /* Ends sampling if it runs, and frees. */
 void session_free(struct session *session);
 /* Takes the targets and starts the events. pidfds (borrowed) as in protocol.proto. 0, or 0 with
@@ -83,4 +87,6 @@ void session_on_wait(struct session *session, const struct wait_event *wait,
 void session_on_fork(struct session *session, uint32_t pid, const char *comm);
 void session_on_exec(struct session *session, uint32_t pid, const char *comm);
 void session_on_exit(struct session *session, uint32_t pid, const char *comm);
+/* After an exec, and of a child that is held: has it judged anew. */
+void session_on_held(struct session *session, uint32_t pid, const char *comm);
 bool session_has(const struct session *session, uint32_t pid);

@@ -10,12 +10,15 @@
 #include <unistd.h>
 #include "common/array.h"
 #include "common/clock.h"
+#include "common/err.h"
 #include "common/escape.h"
 #include "common/guard.h"
 #include "common/limits.h"
 #include "common/memory.h"
 #include "common/message.h"
 #include "common/protocol.pb-c.h"
+#include "common/wire.h"
+#include "daemon/asker.h"
 #include "daemon/client.h"
 #include "daemon/counters.h"
 #include "daemon/engine.h"
@@ -128,6 +131,9 @@ int status_send(const struct engine *engine, struct wire *wire)
 /* A part of the list under way. */
 struct listing {
 	struct wire *wire;
+	bool everything;
+	uint32_t *allowed; /* unless everything: in order */
+	size_t n_allowed;
 	Probe__List__Process processes[LIST_PART], *pointers[LIST_PART];
 	char comm[LIST_PART][sizeof(((struct procfs_stat *)0)->comm) * 4];
 	size_t n;
@@ -149,11 +155,39 @@ static void flush(struct listing *listing, bool last)
 	listing->n = 0;
 }
 
+static int compare(const void *a, const void *b)
+{
+	uint32_t one = *(const uint32_t *)a, two = *(const uint32_t *)b;
+	return (one > two) - (one < two);
+}
+
+static bool is_allowed(const struct listing *listing, uint32_t pid)
+{
+	return listing->everything ||
+	       (listing->n_allowed &&
+		bsearch(&pid, listing->allowed, listing->n_allowed, sizeof(pid), compare));
+}
+
+static void read_allowed(struct listing *listing, int file)
+{
+	uint32_t part[LIST_PART];
+	ssize_t n;
+	while ((n = read(file, part, sizeof(part))) > 0) {
+		size_t pids = (size_t)n / sizeof(*part);
+		listing->allowed =
+			memory_resize(listing->allowed, listing->n_allowed + pids, sizeof(*part));
+		memcpy(listing->allowed + listing->n_allowed, part, pids * sizeof(*part));
+		listing->n_allowed += pids;
+	}
+	if (listing->n_allowed)
+		qsort(listing->allowed, listing->n_allowed, sizeof(*part), compare);
+}
+
 static bool add_process(void *context, const struct procfs_stat *stat)
 {
 	struct listing *listing = context;
 	Probe__List__Process *process = &listing->processes[listing->n];
-	if (stat->state == 'Z')
+	if (stat->state == 'Z' || !is_allowed(listing, stat->pid))
 		return true;
 	probe__list__process__init(process);
 	escape_text(listing->comm[listing->n], sizeof(listing->comm[0]), stat->comm,
@@ -172,11 +206,23 @@ static bool add_process(void *context, const struct procfs_stat *stat)
 	return !listing->code;
 }
 
-int status_send_list(struct wire *wire)
+int status_send_list(const struct engine *engine, struct wire *wire)
 {
 	struct listing *listing guard_mem = memory_new(1, sizeof(*listing));
+	struct err err = {0};
+	int file guard_fd = -1;
+	int code = asker_list(engine->asker, wire_fd(wire), &file, &err);
+	if (code) {
+		err_set(&err, code, ERR_FAILED, "cannot list processes: %s", strerror(-code));
+		message_send_failed(wire, &err);
+		return code;
+	}
 	listing->wire = wire;
+	listing->everything = file < 0;
+	if (file >= 0)
+		read_allowed(listing, file);
 	procfs_each(add_process, listing);
 	flush(listing, true);
+	free(listing->allowed);
 	return listing->code;
 }

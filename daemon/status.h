@@ -8,4 +8,4 @@ struct wire;
 
 /* Queue the answer; as message_send(). */
 int status_send(const struct engine *engine, struct wire *wire);
-int status_send_list(struct wire *wire);
+int status_send_list(const struct engine *engine, struct wire *wire);

@@ -4,11 +4,11 @@
 #include "daemon/asker.h"
 #include "daemon/broker.h"
 #include "daemon/launch.h"
-#include "daemon/privileges.h"
 #include "daemon/target_files.h"
 #include "common/err.h"
 #include "common/guard.h"
 #include "common/packet.h"
+#include "tests/serving.h"
 #include "tests/unit.h"
 
 #include <errno.h>
@@ -35,71 +35,6 @@ __attribute__((constructor)) static void be_worker(int argc, char **argv)
 	_exit(0);
 }
 
-struct served {
-	pid_t pid;
-	int socket; /* to the broker, unless taken */
-};
-
-static struct served broker_start(void)
-{
-	int pair[2] = {-1, -1};
-	CU_ASSERT_EQUAL(packet_pair(pair), 0);
-	struct served served = {.socket = pair[0]};
-	served.pid = fork();
-	if (served.pid == 0) {
-		close(pair[0]);
-		int program = open("/proc/self/exe", O_PATH | O_CLOEXEC);
-		if (privileges_keep(NULL))
-			_exit(99);
-		_exit(broker_run(pair[1], program));
-	}
-	close(pair[1]);
-	return served;
-}
-
-/* Closes and waits; the status that broker_run() returned. */
-static int broker_end(struct served *served)
-{
-	int status = -1;
-	if (served->socket >= 0)
-		close(served->socket);
-	served->socket = -1;
-	if (served->pid > 0)
-		waitpid(served->pid, &status, 0);
-	served->pid = 0;
-	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-}
-
-static void broker_deinit(struct served *served)
-{
-	broker_end(served);
-}
-#define guard_broker guard(broker_deinit)
-
-static void guard_asker_free(struct asker **asker)
-{
-	asker_free(*asker);
-}
-#define guard_asker guard(guard_asker_free)
-
-static pid_t start_sleeper(void)
-{
-	pid_t pid = fork();
-	if (pid == 0) {
-		close_range(3, ~0u, 0); /* or the broker's socket would not end with ours */
-		for (;;)
-			pause();
-	}
-	return pid;
-}
-
-static void end_sleeper(pid_t *pid)
-{
-	kill(*pid, SIGKILL);
-	waitpid(*pid, NULL, 0);
-}
-#define guard_sleeper guard(end_sleeper)
-
 /* Whether a process of another parent ends; so long a wait is for a loaded machine. */
 static bool ends(int pidfd)
 {
@@ -118,8 +53,23 @@ static bool find_code(int maps, struct target_line *code)
 	return false;
 }
 
-static void opens_maps_and_files(struct asker *asker, pid_t target)
+static void begin(struct asker *asker, uint32_t session, int client)
 {
+	bool everything = false;
+	CU_ASSERT_EQUAL(asker_session(asker, session, client, &everything, NULL), 0);
+	CU_ASSERT(everything);
+}
+
+static void end(struct asker *asker, uint32_t session)
+{
+	uint64_t revoked = 7;
+	CU_ASSERT_EQUAL(asker_drop(asker, session, &revoked, NULL), 0);
+	CU_ASSERT_EQUAL(revoked, 0);
+}
+
+static void opens_maps_and_files(struct asker *asker, int client, pid_t target)
+{
+	begin(asker, 3, client);
 	int maps = -1, file guard_fd = -1;
 	CU_ASSERT_EQUAL(asker_take(asker, 3, target, -1, TAKE_CHILDREN, &maps, NULL), 0);
 	struct target_line code = {0};
@@ -145,13 +95,14 @@ static void opens_maps_and_files(struct asker *asker, pid_t target)
 	CU_ASSERT_EQUAL(asker_space(asker, getpid(), 7, NULL), -ENOENT);
 	CU_ASSERT_EQUAL(asker_take_thread(asker, 3, target, NULL), 0);
 	CU_ASSERT_EQUAL(asker_take_thread(asker, 3, getpid(), NULL), -ENOENT);
-	CU_ASSERT_EQUAL(asker_drop(asker, 3, NULL), 0);
+	end(asker, 3);
 	CU_ASSERT_EQUAL(asker_maps(asker, target, &none, NULL), -ENOENT);
 }
 
-static void names_who_is_not_there(struct asker *asker, pid_t target)
+static void names_who_is_not_there(struct asker *asker, int client, pid_t target)
 {
 	struct err err = {0};
+	begin(asker, 0, client);
 	int maps = 0;
 	CU_ASSERT_EQUAL(asker_take(asker, 0, 0x7ffffff0, -1, 0, &maps, &err), -ESRCH);
 	CU_ASSERT_EQUAL(err.status, ERR_NO_PROCESS);
@@ -166,16 +117,18 @@ static void names_who_is_not_there(struct asker *asker, pid_t target)
 	int right guard_fd = pidfd_open(target, 0);
 	CU_ASSERT_EQUAL(asker_take(asker, 0, target, right, 0, &maps, NULL), 0);
 	close(maps);
-	CU_ASSERT_EQUAL(asker_drop(asker, 0, NULL), 0);
+	end(asker, 0);
 	/* with everything taken, any process's maps */
+	begin(asker, 1, client);
 	CU_ASSERT_EQUAL(asker_take_all(asker, 1, NULL), 0);
 	CU_ASSERT_EQUAL(asker_maps(asker, getpid(), &maps, NULL), 0);
 	close(maps);
-	CU_ASSERT_EQUAL(asker_drop(asker, 1, NULL), 0);
+	end(asker, 1);
 }
 
-static void opens_events(struct asker *asker)
+static void opens_events(struct asker *asker, int client)
 {
+	begin(asker, 5, client);
 	int events[CPUS_MAX], links[CPUS_MAX];
 	uint64_t cpus[CPUS_MAX / 64];
 	memset(cpus, 0xff, sizeof(cpus));
@@ -199,8 +152,8 @@ static void opens_events(struct asker *asker)
 
 static void does_every_operation(void)
 {
-	struct served served guard_broker = broker_start();
-	pid_t target guard_sleeper = start_sleeper();
+	struct serving served guard_serving = serving_start(-1);
+	pid_t target guard_sleeper = serving_sleeper(0);
 	struct asker *asker guard_asker = asker_new(steal_fd(served.socket));
 	struct err err = {0};
 	int fds[LOAD_FDS];
@@ -209,9 +162,12 @@ static void does_every_operation(void)
 	for (int i = 0; i < LOAD_FDS; i++)
 		CU_ASSERT_EQUAL(close(fds[i]), 0);
 	CU_ASSERT_EQUAL(asker_load(asker, fds, NULL), -EPROTO); /* once */
-	opens_maps_and_files(asker, target);
-	names_who_is_not_there(asker, target);
-	opens_events(asker);
+	opens_maps_and_files(asker, served.client, target);
+	names_who_is_not_there(asker, served.client, target);
+	opens_events(asker, served.client);
+	int pids = 0;
+	CU_ASSERT_EQUAL(asker_list(asker, served.client, &pids, NULL), 0);
+	CU_ASSERT_EQUAL(pids, -1);
 	uint64_t stext = 0;
 	int kallsyms guard_fd = -1;
 	CU_ASSERT_EQUAL(asker_kallsyms(asker, &stext, &kallsyms, NULL), 0);
@@ -220,32 +176,37 @@ static void does_every_operation(void)
 	CU_ASSERT(stext > 1ull << 63);
 	asker_free(asker);
 	asker = NULL;
-	CU_ASSERT_EQUAL(broker_end(&served), 0);
+	CU_ASSERT_EQUAL(serving_end(&served), 0);
 }
 
 /* The code of the reply to `bytes` of `request` with `n_fds` fds. */
-static int reply_to(int socket, const void *request, size_t bytes, int n_fds)
+static int reply_with(int socket, const void *request, size_t bytes, int n_fds, int fd)
 {
 	struct packet *packet guard(guard_packet) = packet_new();
 	int fds[LIMIT_PACKET_FDS];
 	for (int i = 0; i < LIMIT_PACKET_FDS; i++)
-		fds[i] = socket;
+		fds[i] = fd;
 	CU_ASSERT_EQUAL(packet_send(socket, request, bytes, fds, n_fds), 0);
 	if (packet_receive(socket, packet) || packet->bytes != sizeof(struct broker_reply))
 		return 1;
 	return ((struct broker_reply *)packet->data)->code;
 }
 
+static int reply_to(int socket, const void *request, size_t bytes, int n_fds)
+{
+	return reply_with(socket, request, bytes, n_fds, socket);
+}
+
 static void refuses_nonsense(void)
 {
-	struct served served guard_broker = broker_start();
+	struct serving served guard_serving = serving_start(-1);
 	static uint8_t large[LIMIT_PACKET_BYTES];
 	struct broker_request r = {.op = BROKER_WORKER};
 	CU_ASSERT_EQUAL(reply_to(served.socket, &r, sizeof(r) - 1, 0), -EPROTO);
 	CU_ASSERT_EQUAL(reply_to(served.socket, large, 1, 0), -EPROTO);
 	CU_ASSERT_EQUAL(reply_to(served.socket, large, sizeof(large), 0), -EPROTO);
 	CU_ASSERT_EQUAL(reply_to(served.socket, &r, sizeof(r), 1), -EPROTO);
-	static const uint32_t ops[] = {0, BROKER_END_WORKER + 1, 0x7fffffff, 0x80000000, -1u};
+	static const uint32_t ops[] = {0, BROKER_LIST + 1, 0x7fffffff, 0x80000000, -1u};
 	for (size_t i = 0; i < sizeof(ops) / sizeof(ops[0]); i++) {
 		r.op = ops[i];
 		CU_ASSERT_EQUAL(reply_to(served.socket, &r, sizeof(r), 0), -EPROTO);
@@ -256,12 +217,19 @@ static void refuses_nonsense(void)
 	r.op = BROKER_LOAD;
 	CU_ASSERT_EQUAL(reply_to(served.socket, &r, sizeof(r), 128), -EPROTO);
 	CU_ASSERT_EQUAL(reply_to(served.socket, &r, sizeof(r), 0), 0);
+	r = (struct broker_request){.op = BROKER_SESSION};
+	CU_ASSERT_EQUAL(reply_to(served.socket, &r, sizeof(r), 1), -EPROTO); /* no client's */
+	CU_ASSERT_EQUAL(reply_with(served.socket, &r, sizeof(r), 1, served.client), 0);
+	CU_ASSERT_EQUAL(reply_with(served.socket, &r, sizeof(r), 1, served.client), -EPROTO);
 	const struct broker_request bad[] = {
 		{.op = BROKER_EVENTS, .session = SESSIONS_MAX, .period_ns = 1000000, .cpus = {1}},
 		{.op = BROKER_EVENTS, .period_ns = 0, .cpus = {1}},
 		{.op = BROKER_EVENTS, .period_ns = PERIOD_MIN_NS - 1, .cpus = {1}},
 		{.op = BROKER_TAKE, .session = SESSIONS_MAX, .pid = getpid()},
-		{.op = BROKER_TAKE, .pid = getpid(), .flags = 8},
+		{.op = BROKER_TAKE, .pid = getpid(), .flags = 16},
+		{.op = BROKER_TAKE, .session = 1, .pid = getpid()}, /* not begun */
+		{.op = BROKER_SESSION, .session = 1},		    /* nobody's */
+		{.op = BROKER_LIST},
 		{.op = BROKER_TAKE_THREAD, .session = -1u, .tid = getpid()},
 		{.op = BROKER_TAKE_ALL, .session = 64},
 		{.op = BROKER_SPACE, .pid = getpid(), .space = SPACES_MAX},
@@ -276,14 +244,14 @@ static void refuses_nonsense(void)
 	CU_ASSERT_EQUAL(reply_to(served.socket, &r, sizeof(r), 0), -ESRCH);
 	r = (struct broker_request){.op = BROKER_EVENTS, .period_ns = 1000000, .first_cpu = -1u};
 	CU_ASSERT_EQUAL(reply_to(served.socket, &r, sizeof(r), 0), 0); /* none */
-	CU_ASSERT_EQUAL(broker_end(&served), 0);
+	CU_ASSERT_EQUAL(serving_end(&served), 0);
 }
 
 /* Any numbers, of which some are right: every request has its reply. */
 static void survives_any_request(void)
 {
-	struct served served guard_broker = broker_start();
-	pid_t target guard_sleeper = start_sleeper();
+	struct serving served guard_serving = serving_start(-1);
+	pid_t target guard_sleeper = serving_sleeper(0);
 	struct broker_request r = {.op = BROKER_LOAD};
 	CU_ASSERT_EQUAL(reply_to(served.socket, &r, sizeof(r), 0), 0);
 	uint64_t random = 1; /* the same numbers every time */
@@ -294,7 +262,7 @@ static void survives_any_request(void)
 			words[k] = (uint32_t)(random >> (random >> 63 ? 32 : 58));
 		}
 		memcpy(&r, words, sizeof(r));
-		r.op = (uint32_t)(random >> 40) % (BROKER_END_WORKER + 2);
+		r.op = (uint32_t)(random >> 40) % (BROKER_LIST + 2);
 		if (r.op == BROKER_WORKER && i % 16)
 			r.op = BROKER_TAKE;
 		if (i % 2)
@@ -303,9 +271,9 @@ static void survives_any_request(void)
 			r.session %= SESSIONS_MAX;
 		if (i % 5 == 0)
 			r.flags = 0;
-		CU_ASSERT(reply_to(served.socket, &r, sizeof(r), i % 7 == 0) <= 0);
+		CU_ASSERT(reply_with(served.socket, &r, sizeof(r), i % 7 == 0, served.client) <= 0);
 	}
-	CU_ASSERT_EQUAL(broker_end(&served), 0);
+	CU_ASSERT_EQUAL(serving_end(&served), 0);
 }
 
 /* A worker: answers, and is what a worker must be. */
@@ -346,7 +314,7 @@ static void check_worker(int socket, int pid)
 
 static void starts_and_ends_workers(void)
 {
-	struct served served guard_broker = broker_start();
+	struct serving served guard_serving = serving_start(-1);
 	struct asker *asker guard_asker = asker_new(steal_fd(served.socket));
 	int sockets[WORKERS_MAX], pids[WORKERS_MAX], pidfds[WORKERS_MAX];
 	for (int i = 0; i < WORKERS_MAX; i++) {
@@ -368,7 +336,7 @@ static void starts_and_ends_workers(void)
 	/* the others, when the engine ends */
 	asker_free(asker);
 	asker = NULL;
-	CU_ASSERT_EQUAL(broker_end(&served), 0);
+	CU_ASSERT_EQUAL(serving_end(&served), 0);
 	for (int i = 0; i < WORKERS_MAX; i++) {
 		CU_ASSERT(ends(pidfds[i]));
 		close(pidfds[i]);
@@ -379,7 +347,7 @@ static void starts_and_ends_workers(void)
 
 static void workers_die_with_the_broker(void)
 {
-	struct served served guard_broker = broker_start();
+	struct serving served guard_serving = serving_start(-1);
 	struct asker *asker guard_asker = asker_new(steal_fd(served.socket));
 	int socket guard_fd = -1, pid = -1;
 	CU_ASSERT_EQUAL(asker_worker(asker, &socket, &pid, NULL), 0);
@@ -401,7 +369,7 @@ static _Noreturn void hang_on(int client_socket)
 		pause();
 }
 
-static int hang(int client_socket, int broker_socket, const struct config *config)
+static int hang(int client_socket, int broker_socket)
 {
 	hang_on(client_socket);
 }
@@ -414,7 +382,7 @@ static void a_hung_engine_dies_with_the_broker(void)
 	pid_t parent = fork();
 	if (parent == 0) {
 		struct launch_engine launched;
-		if (!launch_engine(hang, client[1], NULL, &launched, NULL))
+		if (!launch_engine(hang, client[1], &launched, NULL))
 			pause();
 		_exit(1);
 	}

@@ -53,12 +53,12 @@ static int client_of(const char *path)
 	return -errno;
 }
 
-static void is_for_root_alone(void)
+static void is_for_whom_it_is_made(void)
 {
 	struct place place guard_place = place_new();
 	struct listener_socket made = {.fd = -1};
 	mode_t before = umask(0);
-	CU_ASSERT_EQUAL(listener_open(place.path, &made, NULL), 0);
+	CU_ASSERT_EQUAL(listener_open(place.path, 0600, (gid_t)-1, &made, NULL), 0);
 	CU_ASSERT_EQUAL(umask(before), 0);
 	struct stat stat;
 	CU_ASSERT_EQUAL(lstat(place.path, &stat), 0);
@@ -67,6 +67,11 @@ static void is_for_root_alone(void)
 	listener_remove(&made);
 	CU_ASSERT_EQUAL(lstat(place.path, &stat), -1);
 	close(made.fd);
+	CU_ASSERT_EQUAL(listener_open(place.path, 0660, 61100, &made, NULL), 0);
+	CU_ASSERT_EQUAL(lstat(place.path, &stat), 0);
+	CU_ASSERT_EQUAL(stat.st_mode, S_IFSOCK | 0660);
+	CU_ASSERT(stat.st_uid == 0 && stat.st_gid == 61100);
+	close(made.fd);
 }
 
 static void is_there_once(void)
@@ -74,13 +79,13 @@ static void is_there_once(void)
 	struct place place guard_place = place_new();
 	struct listener_socket made = {.fd = -1}, second = {.fd = -1};
 	struct err err = {0};
-	CU_ASSERT_EQUAL(listener_open(place.path, &made, NULL), 0);
-	CU_ASSERT_EQUAL(listener_open(place.path, &second, &err), -EADDRINUSE);
+	CU_ASSERT_EQUAL(listener_open(place.path, 0600, (gid_t)-1, &made, NULL), 0);
+	CU_ASSERT_EQUAL(listener_open(place.path, 0600, (gid_t)-1, &second, &err), -EADDRINUSE);
 	CU_ASSERT_PTR_NOT_NULL(strstr(err.msg, "is running already"));
 	CU_ASSERT_EQUAL(second.fd, -1);
 	/* nobody serves what a killed daemon left */
 	close(made.fd);
-	CU_ASSERT_EQUAL(listener_open(place.path, &second, NULL), 0);
+	CU_ASSERT_EQUAL(listener_open(place.path, 0600, (gid_t)-1, &second, NULL), 0);
 	/* the first one's end does not take the second one's away, made at another time */
 	const struct timespec another[2] = {{1, 0}, {1, 0}};
 	CU_ASSERT_EQUAL(utimensat(AT_FDCWD, place.path, another, 0), 0);
@@ -91,14 +96,14 @@ static void is_there_once(void)
 	/* a file of somebody's is left alone */
 	unlink(place.path);
 	close(open(place.path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
-	CU_ASSERT_EQUAL(listener_open(place.path, &second, NULL), -EEXIST);
+	CU_ASSERT_EQUAL(listener_open(place.path, 0600, (gid_t)-1, &second, NULL), -EEXIST);
 	CU_ASSERT_EQUAL(access(place.path, F_OK), 0);
-	CU_ASSERT_EQUAL(listener_open("/nowhere/at/all", &second, NULL), -ENOENT);
+	CU_ASSERT_EQUAL(listener_open("/nowhere/at/all", 0600, (gid_t)-1, &second, NULL), -ENOENT);
 	char path[200];
 	memset(path, 'x', sizeof(path));
 	path[0] = '/';
 	path[sizeof(path) - 1] = '\0';
-	CU_ASSERT_EQUAL(listener_open(path, &second, NULL), -ENAMETOOLONG);
+	CU_ASSERT_EQUAL(listener_open(path, 0600, (gid_t)-1, &second, NULL), -ENAMETOOLONG);
 }
 
 /* In a child, whose fd 3 is its own: 0 when listener_open() took it. */
@@ -111,7 +116,7 @@ static int inherit(int socket)
 	setenv("LISTEN_PID", pid, 1);
 	setenv("LISTEN_FDS", "1", 1);
 	struct listener_socket taken = {.fd = -1};
-	int code = listener_open("/nowhere", &taken, NULL);
+	int code = listener_open("/nowhere", 0600, (gid_t)-1, &taken, NULL);
 	if (code)
 		return code == -EINVAL ? 2 : 3;
 	listener_remove(&taken);
@@ -132,7 +137,7 @@ static void takes_the_service_managers(void)
 {
 	struct place place guard_place = place_new();
 	struct listener_socket made = {.fd = -1};
-	CU_ASSERT_EQUAL(listener_open(place.path, &made, NULL), 0);
+	CU_ASSERT_EQUAL(listener_open(place.path, 0600, (gid_t)-1, &made, NULL), 0);
 	CU_ASSERT_EQUAL(in_child(inherit, made.fd), 0);
 	CU_ASSERT_EQUAL(access(place.path, F_OK), 0);
 	CU_ASSERT_EQUAL(in_child(inherit, STDERR_FILENO), 2);
@@ -159,7 +164,7 @@ static void hands_clients_over(void)
 	struct listener_socket made = {.fd = -1};
 	struct accepted accepted = {.last = -1};
 	sd_event *event = NULL;
-	CU_ASSERT_EQUAL(listener_open(place.path, &made, NULL), 0);
+	CU_ASSERT_EQUAL(listener_open(place.path, 0600, (gid_t)-1, &made, NULL), 0);
 	CU_ASSERT(sd_event_new(&event) >= 0);
 	struct listener *listener = listener_new(event, made.fd, on_client, &accepted);
 	enum {
@@ -195,7 +200,7 @@ static void turns_away_without_files(void)
 	sd_event *event = NULL;
 	struct rlimit before;
 	getrlimit(RLIMIT_NOFILE, &before);
-	CU_ASSERT_EQUAL(listener_open(place.path, &made, NULL), 0);
+	CU_ASSERT_EQUAL(listener_open(place.path, 0600, (gid_t)-1, &made, NULL), 0);
 	CU_ASSERT(sd_event_new(&event) >= 0);
 	struct listener *listener = listener_new(event, made.fd, on_client, &accepted);
 	int clients[3];
@@ -223,7 +228,7 @@ static void turns_away_without_files(void)
 	sd_event_unref(event);
 }
 
-SUITE(listener, {"is for root alone", is_for_root_alone}, {"is there once", is_there_once},
-      {"takes the service manager's", takes_the_service_managers},
+SUITE(listener, {"is for whom it is made", is_for_whom_it_is_made},
+      {"is there once", is_there_once}, {"takes the service manager's", takes_the_service_managers},
       {"hands clients over", hands_clients_over},
       {"turns away without files", turns_away_without_files});

@@ -22,7 +22,7 @@ def server(tmp_path):
 def test_socket_and_stop(tmp_path):
     with Daemon(tmp_path) as running:
         mode = os.stat(running.path).st_mode
-        assert stat.S_ISSOCK(mode) and stat.S_IMODE(mode) == 0o600
+        assert stat.S_ISSOCK(mode) and stat.S_IMODE(mode) == 0o666
         pids = [running.pid, running.engine()]
         code, err = running.stop()
         assert (code, err) == (0, "")

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Whose each session is, and what its client may record: the broker's, which believes the engine
+ * nothing. A session begins with the client's own socket, from which the broker reads who that is
+ * (peer.h). Root, and the members of the configured group, may record every process; all others
+ * what the kernel would show them (verdict.h).
+ *
+ * What stands in the way of an engine that was taken over: it has no call that makes sockets, and
+ * of those that a client hands it, only connections that were accepted where the daemon listens
+ * are taken (by the address; other ends of other sockets show someone else's credentials). So it
+ * can do for a client what that client may, while it is connected, and nothing else. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include "bpf/types.h"
+#include "daemon/config.h"
+#include "daemon/peer.h"
+
+struct err;
+
+struct authority {
+	struct config config;
+	bool listening;		 /* for clients, at `name`; else there is one, on `cookie` */
+	struct sockaddr_un name; /* zero-padded */
+	socklen_t n_name;
+	uint64_t cookie;
+	struct authority_session {
+		bool begun;
+		bool everything; /* may record every process */
+		struct peer peer;
+	} sessions[SESSIONS_MAX];
+};
+
+/* `socket`, borrowed: what the engine listens on, or its only client's. */
+int authority_init(struct authority *authority, const struct config *config, int socket,
+		   struct err *err);
+void authority_deinit(struct authority *authority);
+
+/* A session for who is at the other end of `socket`. -EPROTO: it has begun already, or this is no
+ * client's socket; ERR_PERMISSION, ERR_FAILED with words: not served. */
+int authority_begin(struct authority *authority, uint32_t session, int socket, struct err *err);
+void authority_end(struct authority *authority, uint32_t session);
+bool authority_has_begun(const struct authority *authority, uint32_t session);
+/* Whether its client may record every process. */
+bool authority_is_everything(const struct authority *authority, uint32_t session);
+
+/* Whether there is a session whose client may not. */
+bool authority_judges(const struct authority *authority);
+
+/* 0, or words for who may not record every process. */
+int authority_judge_all(const struct authority *authority, uint32_t session, struct err *err);
+/* As verdict_open_maps(), with words. */
+int authority_judge(const struct authority *authority, uint32_t session, uint32_t pid, int *maps,
+		    struct err *err);
+/* Whether a process, which was judged well, needs it again: it changed its uid, or hides. */
+bool authority_is_changed(const struct authority *authority, uint32_t session, uint32_t pid);
+/* All processes that who is on `socket` may record: a file of uint32_t; none (-1): every one. */
+int authority_list(const struct authority *authority, int socket, int *pids, struct err *err);

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/peer.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/poll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/err.h"
+#include "common/guard.h"
+
+#ifndef SO_PEERPIDFD
+#define SO_PEERPIDFD 77 /* Linux 6.5 */
+#endif
+
+/* The kernel's limit (NGROUPS_MAX). */
+enum {
+	GROUPS_MAX = 65536
+};
+
+static int read_groups(int socket, struct peer *peer)
+{
+	socklen_t bytes = 0;
+	if (getsockopt(socket, SOL_SOCKET, SO_PEERGROUPS, NULL, &bytes) == 0 || bytes == 0)
+		return 0; /* none */
+	if (errno != ERANGE)
+		return -errno;
+	if (bytes > GROUPS_MAX * sizeof(gid_t))
+		return -E2BIG;
+	gid_t *groups guard_mem = malloc(bytes);
+	if (!groups)
+		return -ENOMEM;
+	/* They are of the connect(): no more can have come since. */
+	if (getsockopt(socket, SOL_SOCKET, SO_PEERGROUPS, groups, &bytes) < 0)
+		return -errno;
+	peer->groups = steal_ptr(groups);
+	peer->n_groups = (uint32_t)(bytes / sizeof(gid_t));
+	return 0;
+}
+
+static bool is_alive(int pidfd)
+{
+	struct pollfd ended = {.fd = pidfd, .events = POLLIN};
+	return pidfd >= 0 && poll(&ended, 1, 0) == 0;
+}
+
+/* Before 6.5 the process is named by a number that may be another's by now: of the same uid at
+ * least, or what it may do says nothing of the client. */
+static int open_pidfd(int socket, pid_t pid)
+{
+	int pidfd = -1;
+	socklen_t bytes = sizeof(pidfd);
+	if (getsockopt(socket, SOL_SOCKET, SO_PEERPIDFD, &pidfd, &bytes) == 0)
+		return pidfd;
+	return errno == ENOPROTOOPT && pid > 0 ? pidfd_open(pid, 0) : -1;
+}
+
+/* False also where it cannot be seen (CAP_SYS_PTRACE is needed). */
+static bool shares_namespace(const struct peer *peer)
+{
+	char path[64];
+	struct stat ours, theirs, process;
+	snprintf(path, sizeof(path), "/proc/%d/ns/user", peer->pid);
+	if (stat("/proc/self/ns/user", &ours) || stat(path, &theirs))
+		return false;
+	snprintf(path, sizeof(path), "/proc/%d", peer->pid);
+	return !stat(path, &process) && ours.st_dev == theirs.st_dev &&
+	       ours.st_ino == theirs.st_ino && is_alive(peer->pidfd);
+}
+
+int peer_read(int socket, struct peer *peer, struct err *err)
+{
+	struct ucred credentials;
+	socklen_t bytes = sizeof(credentials);
+	if (getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &credentials, &bytes) < 0)
+		return err_set(err, -errno, ERR_FAILED, "cannot see who asks: %s", strerror(errno));
+	struct peer read = {.uid = credentials.uid, .gid = credentials.gid, .pid = credentials.pid};
+	int code = read_groups(socket, &read);
+	if (code)
+		return err_set(err, code, ERR_FAILED, "cannot see the groups of who asks: %s",
+			       strerror(-code));
+	read.pidfd = open_pidfd(socket, read.pid);
+	read.foreign = !shares_namespace(&read);
+	*peer = read;
+	return 0;
+}
+
+void peer_deinit(struct peer *peer)
+{
+	free(peer->groups);
+	if (peer->pidfd >= 0)
+		close(peer->pidfd);
+	*peer = (struct peer){.pidfd = -1};
+}
+
+bool peer_is_member(const struct peer *peer, gid_t gid)
+{
+	for (uint32_t i = 0; i < peer->n_groups; i++)
+		if (peer->groups[i] == gid)
+			return true;
+	return peer->gid == gid;
+}

@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* An engine that was taken over, which lies to the broker about its client or asks for what that
+ * may not have. Runs as root, with clients and targets of other uids. */
+#include "daemon/authority.h"
+#include "common/err.h"
+#include "common/guard.h"
+#include "daemon/asker.h"
+#include "daemon/broker.h"
+#include "daemon/listener.h"
+#include "tests/serving.h"
+#include "tests/unit.h"
+
+#include <errno.h>
+#include <linux/sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum {
+	CLIENT_UID = 61201,
+	OTHER_UID = 61202,
+};
+
+/* Where a daemon listens, a client of its that is connected, and the broker. */
+struct place {
+	char directory[32], path[48];
+	struct listener_socket listening;
+	struct serving serving;
+	struct asker *asker;
+	int connected, accepted; /* the client's end, ours */
+};
+
+static int connect_as(uid_t uid, const char *path)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	CU_ASSERT_EQUAL(setegid(uid), 0);
+	CU_ASSERT_EQUAL(seteuid(uid), 0);
+	CU_ASSERT_EQUAL(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	CU_ASSERT_EQUAL(seteuid(0), 0);
+	CU_ASSERT_EQUAL(setegid(0), 0);
+	prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
+	return fd;
+}
+
+static void place_init(struct place *place)
+{
+	int fds[LOAD_FDS];
+	*place = (struct place){.directory = "/tmp/probe-test-XXXXXX"};
+	CU_ASSERT_PTR_NOT_NULL(mkdtemp(place->directory));
+	CU_ASSERT_EQUAL(chmod(place->directory, 0755), 0);
+	snprintf(place->path, sizeof(place->path), "%s/sock", place->directory);
+	CU_ASSERT_EQUAL(listener_open(place->path, 0666, (gid_t)-1, &place->listening, NULL), 0);
+	place->connected = connect_as(CLIENT_UID, place->path);
+	place->accepted = accept4(place->listening.fd, NULL, NULL, SOCK_CLOEXEC);
+	CU_ASSERT(place->accepted >= 0);
+	place->serving = serving_start(place->listening.fd);
+	place->asker = asker_new(place->serving.socket);
+	place->serving.socket = -1;
+	CU_ASSERT_EQUAL(asker_load(place->asker, fds, NULL), 0);
+	for (int i = 0; i < LOAD_FDS; i++)
+		close(fds[i]);
+}
+
+static void place_deinit(struct place *place)
+{
+	asker_free(place->asker);
+	CU_ASSERT_EQUAL(serving_end(&place->serving), 0);
+	close(place->connected);
+	close(place->accepted);
+	close(place->listening.fd);
+	listener_remove(&place->listening);
+	CU_ASSERT_EQUAL(rmdir(place->directory), 0);
+}
+#define guard_place guard(place_deinit)
+
+static void begin(struct place *place, uint32_t session)
+{
+	bool everything = true;
+	CU_ASSERT_EQUAL(asker_session(place->asker, session, place->accepted, &everything, NULL),
+			0);
+	CU_ASSERT(!everything);
+}
+
+/* What taking it says; its maps are closed. */
+static int take(struct place *place, uint32_t session, pid_t pid, uint32_t flags, struct err *err)
+{
+	int maps = -1;
+	int code = asker_take(place->asker, session, (uint32_t)pid, -1, flags, &maps, err);
+	CU_ASSERT_EQUAL(code, maps >= 0 ? 0 : code);
+	if (maps >= 0)
+		close(maps);
+	return code;
+}
+
+static bool shows_maps(struct place *place, pid_t pid)
+{
+	int maps = -1;
+	int code = asker_maps(place->asker, (uint32_t)pid, &maps, NULL);
+	if (maps >= 0)
+		close(maps);
+	CU_ASSERT(code == 0 || code == -ENOENT);
+	return !code;
+}
+
+static uint64_t drop(struct place *place, uint32_t session)
+{
+	uint64_t revoked = 77;
+	CU_ASSERT_EQUAL(asker_drop(place->asker, session, &revoked, NULL), 0);
+	return revoked;
+}
+
+static void believes_no_other_socket(void)
+{
+	struct place place guard_place = {0};
+	place_init(&place);
+	char path[64];
+	snprintf(path, sizeof(path), "%s/other", place.directory);
+	struct listener_socket other = {.fd = -1};
+	CU_ASSERT_EQUAL(listener_open(path, 0666, (gid_t)-1, &other, NULL), 0);
+	int connected guard_fd = connect_as(0, path);
+	int accepted guard_fd = accept4(other.fd, NULL, NULL, SOCK_CLOEXEC);
+	int own guard_fd = connect_as(0, place.path);
+	int pair[2];
+	CU_ASSERT_EQUAL(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+	/* Those that show root's credentials: who made the socket, who listens, who connected to
+	 * another. */
+	const int fds[] = {
+		place.listening.fd, own, place.connected, accepted, connected, pair[0], -1};
+	for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++) {
+		bool everything = false;
+		CU_ASSERT_EQUAL(asker_session(place.asker, 0, fds[i], &everything, NULL), -EPROTO);
+	}
+	int pids = -1;
+	CU_ASSERT_EQUAL(asker_list(place.asker, pair[0], &pids, NULL), -EPROTO);
+	begin(&place, 0);
+	begin(&place, 1);
+	bool everything;
+	CU_ASSERT_EQUAL(asker_session(place.asker, 1, place.accepted, &everything, NULL), -EPROTO);
+	listener_remove(&other);
+	close(other.fd);
+	close(pair[0]);
+	close(pair[1]);
+}
+
+static void takes_what_the_client_may(void)
+{
+	struct place place guard_place = {0};
+	place_init(&place);
+	pid_t own guard_sleeper = serving_sleeper(CLIENT_UID);
+	pid_t other guard_sleeper = serving_sleeper(OTHER_UID);
+	pid_t roots guard_sleeper = serving_sleeper(0);
+	struct err err = {0};
+	char words[160];
+	CU_ASSERT_EQUAL(take(&place, 0, own, 0, NULL), -EPROTO); /* for nobody */
+	begin(&place, 0);
+	CU_ASSERT_EQUAL(take(&place, 0, own, TAKE_AGAIN, NULL), -ESRCH);
+	CU_ASSERT_EQUAL(take(&place, 0, own, TAKE_CHILDREN, &err), 0);
+	CU_ASSERT_STRING_EQUAL(err.msg, "");
+	CU_ASSERT_EQUAL(take(&place, 0, own, TAKE_AGAIN, NULL), 0);
+	CU_ASSERT_EQUAL(take(&place, 0, roots, 0, &err), -EACCES);
+	snprintf(words, sizeof(words),
+		 "permission denied: uid %d may not profile PID %d (owned by root)", CLIENT_UID,
+		 roots);
+	CU_ASSERT_STRING_EQUAL(err.msg, words);
+	CU_ASSERT_EQUAL(err.status, ERR_PERMISSION);
+	CU_ASSERT(err.hint[0]);
+	CU_ASSERT_EQUAL(take(&place, 0, other, 0, NULL), -EACCES);
+	CU_ASSERT_EQUAL(take(&place, 0, 2, 0, NULL), -EACCES); /* kthreadd */
+	CU_ASSERT_EQUAL(asker_take_all(place.asker, 0, NULL), -EACCES);
+	CU_ASSERT_EQUAL(asker_take_thread(place.asker, 0, (uint32_t)roots, NULL), -ENOENT);
+	CU_ASSERT(shows_maps(&place, own));
+	CU_ASSERT(!shows_maps(&place, other));
+	CU_ASSERT(!shows_maps(&place, roots));
+	CU_ASSERT_EQUAL(drop(&place, 0), 0);
+	CU_ASSERT(!shows_maps(&place, own));
+	CU_ASSERT_EQUAL(take(&place, 0, own, 0, NULL), -EPROTO);
+}
+
+/* A process that hides (as ssh-agent does) when a byte comes, and answers with one. */
+static pid_t start_hider(int socket)
+{
+	pid_t pid = fork();
+	if (pid)
+		return pid;
+	char byte = 0;
+	dup2(socket, STDIN_FILENO);
+	close_range(3, ~0u, 0);
+	if (setresgid(CLIENT_UID, CLIENT_UID, CLIENT_UID) ||
+	    setresuid(CLIENT_UID, CLIENT_UID, CLIENT_UID) || prctl(PR_SET_DUMPABLE, 1, 0, 0, 0))
+		_exit(1);
+	while (write(STDIN_FILENO, &byte, 1) == 1 && read(STDIN_FILENO, &byte, 1) == 1)
+		prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+	_exit(0);
+}
+
+/* Who was judged well, and is another's now. */
+static void looks_again(void)
+{
+	struct place place guard_place = {0};
+	place_init(&place);
+	int pair[2];
+	char byte = 0;
+	CU_ASSERT_EQUAL(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+	int ours guard_fd = pair[0];
+	pid_t hider guard_sleeper = start_hider(pair[1]);
+	close(pair[1]);
+	CU_ASSERT_EQUAL(read(ours, &byte, 1), 1);
+	begin(&place, 0);
+	CU_ASSERT_EQUAL(take(&place, 0, hider, 0, NULL), 0);
+	CU_ASSERT(shows_maps(&place, hider));
+	CU_ASSERT_EQUAL(write(ours, &byte, 1), 1);
+	CU_ASSERT_EQUAL(read(ours, &byte, 1), 1);
+	CU_ASSERT(!shows_maps(&place, hider));
+	CU_ASSERT_EQUAL(take(&place, 0, hider, 0, NULL), -EACCES);
+	CU_ASSERT_EQUAL(drop(&place, 0), 1);
+}
+
+/* A child of this number, if nobody else has it. */
+static pid_t fork_as(pid_t number)
+{
+	struct clone_args args = {
+		.exit_signal = SIGCHLD, .set_tid = (uintptr_t)&number, .set_tid_size = 1};
+	pid_t pid = (pid_t)syscall(SYS_clone3, &args, sizeof(args));
+	if (pid == 0) {
+		close_range(3, ~0u, 0);
+		for (;;)
+			pause();
+	}
+	return pid;
+}
+
+static void forgets_a_number(void)
+{
+	struct place place guard_place = {0};
+	place_init(&place);
+	pid_t first = serving_sleeper(CLIENT_UID);
+	begin(&place, 0);
+	CU_ASSERT_EQUAL(take(&place, 0, first, TAKE_CHILDREN, NULL), 0);
+	CU_ASSERT(shows_maps(&place, first));
+	serving_end_sleeper(&first);
+	pid_t second guard_sleeper = fork_as(first);
+	CU_ASSERT_EQUAL(second, first);
+	CU_ASSERT(!shows_maps(&place, second));
+	CU_ASSERT_EQUAL(take(&place, 0, second, TAKE_AGAIN, NULL), -ESRCH);
+	CU_ASSERT_EQUAL(take(&place, 0, second, 0, NULL), -EACCES);
+	CU_ASSERT_EQUAL(drop(&place, 0), 0);
+}
+
+static void lists_what_the_client_may(void)
+{
+	struct place place guard_place = {0};
+	place_init(&place);
+	pid_t own guard_sleeper = serving_sleeper(CLIENT_UID);
+	pid_t other guard_sleeper = serving_sleeper(OTHER_UID);
+	int file guard_fd = -1;
+	CU_ASSERT_EQUAL(asker_list(place.asker, place.accepted, &file, NULL), 0);
+	uint32_t pid;
+	bool has_own = false;
+	while (read(file, &pid, sizeof(pid)) == sizeof(pid)) {
+		has_own |= pid == (uint32_t)own;
+		CU_ASSERT(pid != (uint32_t)other && pid != (uint32_t)getpid());
+	}
+	CU_ASSERT(has_own);
+}
+
+SUITE(authority, {"believes no other socket", believes_no_other_socket},
+      {"takes what the client may", takes_what_the_client_may}, {"looks again", looks_again},
+      {"forgets a number", forgets_a_number},
+      {"lists what the client may", lists_what_the_client_may});
