@@ -8,6 +8,7 @@
 #include "cli/report_head.h"
 #include "cli/report_tree.h"
 #include "cli/report_view.h"
+#include "cli/report_wakers.h"
 #include "cli/terminal.h"
 #include "common/err.h"
 #include "common/guard.h"
@@ -30,6 +31,7 @@ enum {
 	MODULES,
 	PROCESSES,
 	THREADS,
+	WAKERS,
 	TREE,
 	CALLERS,
 	CALLEES,
@@ -53,6 +55,7 @@ static const struct option table[] = {
 	{"modules", MODULES, NULL, "by module"},
 	{"processes", PROCESSES, NULL, "by process"},
 	{"threads", THREADS, NULL, "by thread"},
+	{"wakers", WAKERS, NULL, "who ended the waits (recorded with --wakers)"},
 	{"json", JSON, NULL, "for programs"},
 	{"color", COLOUR, "auto|always|never", "colours (auto: on a terminal, without NO_COLOR)"},
 	{"no-pager", NO_PAGER, NULL, "do not page on a terminal"},
@@ -107,6 +110,9 @@ static int take_option(struct request *request, const struct options *options, i
 		return 0;
 	case THREADS:
 		request->kind = REPORT_THREADS;
+		return 0;
+	case WAKERS:
+		request->kind = REPORT_WAKERS;
 		return 0;
 	case TREE:
 	case CALLERS:
@@ -165,6 +171,8 @@ static int parse(struct request *request, int argc, char **argv, struct err *err
 		request->min_percent = request->json		      ? 0
 				       : request->kind == REPORT_TREE ? DEFAULT_MIN_PERCENT_TREE
 								      : DEFAULT_MIN_PERCENT;
+	if (request->kind == REPORT_WAKERS && !request->wish.sample)
+		request->wish.sample = "blocked";
 	return got;
 }
 
@@ -187,6 +195,8 @@ static int view_profile(const struct request *request, const struct profile *pro
 	struct frames *frames guard(guard_frames) = frames_new(profile, request->parts);
 	struct selection selection guard(selection_deinit) = {0};
 	int result = selection_init(&selection, profile, names, &request->wish, err);
+	if (!result && request->kind == REPORT_WAKERS)
+		result = report_wakers_check(profile, err);
 	if (result < 0)
 		return result;
 	struct report_view view = {

@@ -7,6 +7,7 @@
 #include "cli/report_head.h"
 #include "cli/report_owners.h"
 #include "cli/report_tree.h"
+#include "cli/report_wakers.h"
 
 #include <string.h>
 
@@ -35,6 +36,8 @@ void report_view_print(FILE *out, const struct report_view *view)
 		report_flat_print(out, view);
 	else if (view->kind == REPORT_TREE)
 		report_tree_print(out, view, view->tree);
+	else if (view->kind == REPORT_WAKERS)
+		report_wakers_print(out, view);
 	else
 		report_owners_print(out, view, owners_by(view->kind));
 }
@@ -54,6 +57,8 @@ void report_view_json(FILE *out, const struct report_view *view, const char *fil
 		report_flat_json(&json, view);
 	else if (view->kind == REPORT_TREE)
 		report_tree_json(&json, view, view->tree);
+	else if (view->kind == REPORT_WAKERS)
+		report_wakers_json(&json, view);
 	else
 		report_owners_json(&json, view, owners_by(view->kind));
 	jsontext_close(&json);

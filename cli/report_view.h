@@ -18,6 +18,7 @@ enum report_kind {
 	REPORT_PROCESSES,
 	REPORT_THREADS,
 	REPORT_TREE,
+	REPORT_WAKERS,
 };
 
 struct report_view {

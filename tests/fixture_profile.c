@@ -189,11 +189,11 @@ struct profile *fixture_profile_waits(void)
 		int64_t tid;
 		struct fixture_wait wait;
 	} rows[] = {
-		{"_start;main;take;lock",
+		{"_start;main;take;libc.so.6!lock",
 		 4242,
 		 {"sleeping", "nginx (4243)", "futex_wake;unlock;give;main", 7, 6000000000,
 		  100000000}},
-		{"_start;main;take;lock",
+		{"_start;main;take;libc.so.6!lock",
 		 4242,
 		 {"sleeping", "nginx (4243)", "futex_wake;unlock;rare", 1, 1000000000, 0}},
 		{"_start;main;nap", 4242, {"sleeping", "[interrupt]", NULL, 100, 20000000000, 0}},

@@ -8,12 +8,14 @@
 #include "cli/report_times.h"
 #include "cli/report_tree.h"
 #include "cli/report_view.h"
+#include "cli/report_wakers.h"
 #include "common/err.h"
 #include "common/info.pb-c.h"
 #include "common/profile.h"
 #include "tests/fixture_profile.h"
 #include "tests/unit.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -217,6 +219,59 @@ static void accounts_for_all_time(void)
 	profile_free(profile);
 }
 
+static char *wakers_text(const struct profile *profile, bool json)
+{
+	struct frames *frames guard(guard_frames) =
+		frames_new(profile, FRAMES_FUNCTION | FRAMES_MODULE);
+	struct selection selection guard(selection_deinit) = {0};
+	struct selection_wish wish = {.sample = "blocked", .ignore = "^nap$"};
+	CU_ASSERT_EQUAL(selection_init(&selection, profile, frames, &wish, NULL), 0);
+	struct report_view view = {
+		.profile = profile, .frames = frames, .selection = &selection, .min_percent = 1};
+	char *text = NULL;
+	size_t bytes;
+	FILE *out = open_memstream(&text, &bytes);
+	if (json) {
+		struct jsontext stream = jsontext_init(out);
+		jsontext_open(&stream, NULL, '{');
+		report_wakers_json(&stream, &view);
+		jsontext_close(&stream);
+	} else {
+		report_wakers_print(out, &view);
+	}
+	fclose(out);
+	return text;
+}
+
+static void prints_wakers(void)
+{
+	struct profile *profile = fixture_profile_waits();
+	CU_ASSERT_EQUAL(report_wakers_check(profile, NULL), 0);
+	char *text = wakers_text(profile, false);
+	same_text(text, "  TIME  TIME%  WAITS  WAITED IN, ENDED BY\n"
+			"30.00s  41.7%      1  wait\n"
+			"30.00s  41.7%      1    (not ended meanwhile, or not known)\n"
+			"15.00s  20.8%      5  load\n"
+			"15.00s  20.8%      5    [interrupt]\n"
+			" 7.00s   9.7%      8  take (lock)\n"
+			" 7.00s   9.7%      8    nginx (4243)\n"
+			" 6.00s   8.3%      7      futex_wake < unlock < give < main\n"
+			" 1.00s   1.4%      1      futex_wake < unlock < rare\n");
+	free(text);
+	text = wakers_text(profile, true);
+	CU_ASSERT_PTR_NOT_NULL(
+		strstr(text, "\"waits_count\":7,\"function\":\"take\",\"via\":\"lock\",\"waker\":"
+			     "\"nginx (4243)\",\"waker_stack\":\"futex_wake;unlock;give;main\"}"));
+	free(text);
+	profile_free(profile);
+
+	profile = fixture_profile_nginx();
+	struct err err = {0};
+	CU_ASSERT_EQUAL(report_wakers_check(profile, &err), -ENODATA);
+	CU_ASSERT_STRING_EQUAL(err.msg, "the profile does not tell who ended waits");
+	profile_free(profile);
+}
+
 static char *tree_text(enum report_tree_way way, const char *function)
 {
 	struct profile *profile = fixture_profile_nginx();
@@ -325,5 +380,6 @@ SUITE(report, {"amounts", amounts}, {"prints the flat table", prints_the_flat_ta
       {"cuts to the terminal", cuts_to_the_terminal}, {"prints modules", prints_modules},
       {"prints threads", prints_threads},
       {"prints threads with their times", prints_threads_with_their_times},
-      {"accounts for all time", accounts_for_all_time}, {"prints trees", prints_trees},
-      {"refuses what is not there", refuses_what_is_not_there}, {"reads the head", reads_head});
+      {"accounts for all time", accounts_for_all_time}, {"prints wakers", prints_wakers},
+      {"prints trees", prints_trees}, {"refuses what is not there", refuses_what_is_not_there},
+      {"reads the head", reads_head});
