@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Copies of stacks that cannot be walked yet: registers and up to 16 KiB of stack, for the engine
+/* Copies of stacks that cannot be walked yet: registers and up to 20 KiB of stack, for the engine
  * to walk when it has the tables (daemon/unwind_late.h). They stay in memory. */
 #pragma once
 
 #include "bpf/walk.h"
 
 enum {
-	COPY_TOKENS = 256,	 /* copies that a CPU may send at once … */
-	COPY_TOKEN_NS = 5000000, /* … and one more each time this is over: 200 a second */
+	COPY_TOKENS = 512,	 /* copies that a CPU may send at once … */
+	COPY_TOKEN_NS = 1000000, /* … and one more each time this is over: 1,000 a second */
+	COPY_PAGE = 4096,
 };
 
 struct {
@@ -30,18 +31,20 @@ static __always_inline bool copy_take_token(struct scratch *s, __u64 now_ns)
 	return true;
 }
 
-/* As much as there is: near its end a stack is shorter than what is asked for. */
+/* Page by page: near its end a stack is shorter than what could be copied. */
 static __always_inline __u32 copy_stack(struct copy_event *c, __u64 sp)
 {
-	const void *from = (const void *)sp;
-	if (!bpf_probe_read_user(c->stack, COPY_BYTES_MAX, from))
-		return COPY_BYTES_MAX;
-	if (!bpf_probe_read_user(c->stack, COPY_BYTES_MAX / 4, from))
-		return COPY_BYTES_MAX / 4;
-	__u32 page = 4096 - (sp & 4095);
-	if (!bpf_probe_read_user(c->stack, page & 4095, from))
-		return page & 4095;
-	return 0;
+	__u32 done = COPY_PAGE - (sp & (COPY_PAGE - 1));
+	if (bpf_probe_read_user(c->stack, done, (const void *)sp))
+		return 0;
+#pragma unroll
+	for (int i = 1; i < COPY_BYTES_MAX / COPY_PAGE; i++) {
+		if (done > COPY_BYTES_MAX - COPY_PAGE ||
+		    bpf_probe_read_user(c->stack + done, COPY_PAGE, (const void *)(sp + done)))
+			break;
+		done += COPY_PAGE;
+	}
+	return done;
 }
 
 /* Sends the copy that belongs to a sample or a wait, if there is room to spare. */

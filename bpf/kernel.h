@@ -62,6 +62,7 @@ struct task_struct {
 	struct sched_info sched_info;
 	unsigned int flags;
 	struct mm_struct *mm;
+	unsigned in_execve : 1;
 	int exit_state; /* not 0: a zombie */
 	int exit_code;
 	int pid;

@@ -165,7 +165,7 @@ struct copy_event {
 };
 TYPES_ASSERT_SIZE(struct copy_event, 168);
 enum {
-	COPY_BYTES_MAX = 16 << 10
+	COPY_BYTES_MAX = 20 << 10 /* whole pages but for the first */
 };
 
 /* fork (a new process, not a new thread), exec and exit (of the last thread) of a taken process. */

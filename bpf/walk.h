@@ -121,7 +121,16 @@ static long walk_frame(__u32 i, void *data)
 static __always_inline bool walk_missed(const struct walk *walk, __u32 end)
 {
 	return end == WALK_NO_MAPPING || end == WALK_NO_TABLE ||
-	       (end != WALK_ROOT && !walk->hit.end);
+	       (end != WALK_ROOT && end != WALK_NO_REGISTERS && !walk->hit.end);
+}
+
+/* In execve, when the old image is gone and the new one is being made: the registers are still of
+ * the old one, its stack is not. */
+static __always_inline bool walk_has_no_image(struct task_struct *task, const struct scratch *s,
+					      __u32 end)
+{
+	return end == WALK_BAD_PAGE && s->n_frames <= 1 && bpf_core_field_exists(task->in_execve) &&
+	       BPF_CORE_READ_BITFIELD(task, in_execve);
 }
 
 /* Walks into the scratch memory; `interrupted` as registers_read() has it. Returns why the walk
@@ -147,5 +156,5 @@ static __always_inline __u32 walk_user(struct scratch *s, const struct pt_regs *
 	}
 	struct walk_loop loop = {.s = s, .end = WALK_BUDGET};
 	bpf_loop(USER_FRAMES_MAX + 1, walk_frame, &loop, 0);
-	return loop.end;
+	return walk_has_no_image(task, s, loop.end) ? WALK_NO_REGISTERS : loop.end;
 }

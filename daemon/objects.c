@@ -27,6 +27,10 @@ struct inode_key {
 	uint64_t dev, inode;
 };
 
+enum {
+	TRIES_MAX = 16
+};
+
 struct objects *objects_new(void)
 {
 	struct objects *objects = memory_new(1, sizeof(*objects));
@@ -152,6 +156,29 @@ uint32_t objects_add_jit(struct objects *objects, struct asker *asker, uint32_t 
 	return objects->n - 1;
 }
 
+static void open_file(struct asker *asker, uint32_t pid, const struct maps_line *line,
+		      struct object *object)
+{
+	struct stat st;
+	object->tries++;
+	object->code = asker_mapped_file(asker, pid, line->start, line->end, object->dev,
+					 object->inode, &object->fd, NULL);
+	if (!object->code && fstat(object->fd, &st))
+		object->code = -errno;
+	else if (!object->code)
+		describe(object, &st);
+}
+
+/* Of a file that could not be opened: the process was gone, another one may be there. */
+static void open_again(struct objects *objects, struct asker *asker, uint32_t pid,
+		       const struct maps_line *line, uint32_t number)
+{
+	struct object *object = &objects->at[number];
+	open_file(asker, pid, line, object);
+	if (object->fd >= 0)
+		objects_want_table(objects, number);
+}
+
 uint32_t objects_find(struct objects *objects, struct asker *asker, uint32_t pid,
 		      const struct maps_line *line)
 {
@@ -162,20 +189,17 @@ uint32_t objects_find(struct objects *objects, struct asker *asker, uint32_t pid
 	struct inode_key key = {line->dev, line->inode};
 	uint64_t hash = index_hash(&key, sizeof(key));
 	uint32_t known = index_find(&objects->by_inode, hash, same_inode, objects, &key);
-	if (known && unchanged(&objects->at[known])) {
-		if (objects->at[known].table_evicted)
+	struct object *old = &objects->at[known];
+	if (known && unchanged(old)) {
+		if (old->fd < 0 && old->tries < TRIES_MAX)
+			open_again(objects, asker, pid, line, known);
+		else if (old->table_evicted)
 			objects_want_table(objects, known);
 		return known;
 	}
 
 	struct object object = {.dev = key.dev, .inode = key.inode, .fd = -1};
-	object.code = asker_mapped_file(asker, pid, line->start, line->end, key.dev, key.inode,
-					&object.fd, NULL);
-	struct stat st;
-	if (!object.code && fstat(object.fd, &st))
-		object.code = -errno;
-	else if (!object.code)
-		describe(&object, &st);
+	open_file(asker, pid, line, &object);
 	if (known && object.code)
 		return known;
 	object.path = array_copy(line->path, __builtin_strlen(line->path));

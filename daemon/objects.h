@@ -18,6 +18,7 @@ struct object {
 	char *path;	    /* as the first mapping said; text of the target */
 	int fd;		    /* -1: could not be opened (code says why), or the vdso */
 	int code;	    /* 0 or why there is no fd */
+	uint32_t tries;	    /* to open it */
 	uint32_t table;	    /* unwind rows: number, 0: none */
 	uint32_t rows;	    /* in it */
 	int table_code;	    /* 0 or why there is none */
@@ -36,8 +37,9 @@ struct objects *objects_new(void);
 void objects_free(struct objects *objects);
 
 /* Number (from 1) of the object behind a line of pid's maps, opened by the broker when it is new. A
- * file that cannot be opened is an object all the same, known by its device and inode. 0: the line
- * has no object (anonymous memory). */
+ * file that cannot be opened is an object all the same, known by its device and inode, and tried
+ * again when it is met again, a few times: a process that ends takes the way to its files with it.
+ * 0: the line has no object (anonymous memory). */
 uint32_t objects_find(struct objects *objects, struct asker *asker, uint32_t pid,
 		      const struct maps_line *line);
 /* Number of a new object: code that this process made. It has no unwind table. Its perf map is

@@ -27,7 +27,7 @@ static void on_stack(void *context, const struct stack_event *event)
 	stacks_add(&sampler->stacks, event);
 }
 
-/* Whole, or longer: a copy holds 16 KiB of the stack, not all of a deep one. */
+/* Whole, or longer: a copy holds 20 KiB of the stack, not all of a deep one. */
 static bool late_is_better(const struct stack_event *late, const struct stack *other)
 {
 	return late->end == WALK_ROOT || late->end == WALK_DEPTH || late->n_frames > other->n;

@@ -27,7 +27,7 @@ static long unwind_read(void *to, size_t bytes, uint64_t address)
 #include "bpf/unwind_step.h"
 
 enum {
-	WAITING_MAX = 512, /* 8 MiB; the oldest make room */
+	WAITING_MAX = 512, /* 10 MiB; the oldest make room */
 	WAIT_NS = 500000000,
 };
 
@@ -136,7 +136,7 @@ void unwind_late_walk(const struct copy_event *copy, const struct address_space 
 		end = walk_frame(&walker, &s, stack);
 	stack->event = (struct event){
 		EVENT_STACK, (uint32_t)(sizeof(*stack) + stack->n_frames * sizeof(struct frame))};
-	if (end == WALK_BAD_PAGE && copy->bytes == COPY_BYTES_MAX)
+	if (end == WALK_BAD_PAGE && copy->bytes > COPY_BYTES_MAX - 4096)
 		end = WALK_DEPTH; /* deeper than what was copied */
 	stack->end = (uint8_t)end;
 	size_t bytes = stack->n_frames * sizeof(struct frame);
