@@ -143,7 +143,10 @@ const Elf64_Shdr *elf_section_of_type(const struct elf *elf, uint32_t type)
 
 bool elf_is_code_segment(const Elf64_Phdr *segment)
 {
-	return segment->p_type == PT_LOAD && segment->p_flags & PF_X;
+	uint64_t end;
+	return segment->p_type == PT_LOAD && segment->p_flags & PF_X &&
+	       !__builtin_add_overflow(segment->p_vaddr, segment->p_memsz, &end) &&
+	       !__builtin_add_overflow(segment->p_offset, segment->p_filesz, &end);
 }
 
 /* The whole pages that hold a segment's bytes; false where its numbers make no sense. */

@@ -71,6 +71,7 @@ void elf_bytes_deinit(struct elf_bytes *bytes);
 /* File offset of executed code → its ELF address. A mapping covers whole pages, so an offset may
  * lie a little before or behind the segment's own bytes. false: in no executable PT_LOAD. */
 bool elf_offset_to_address(const struct elf *elf, uint64_t offset, uint64_t *address);
+/* One whose numbers wrap around is none. */
 bool elf_is_code_segment(const Elf64_Phdr *segment);
 
 /* NT_GNU_BUILD_ID into `id`; returns its bytes, 0: none. */

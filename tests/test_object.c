@@ -262,10 +262,27 @@ static void changed_files(void)
 	}
 }
 
+/* Whose numbers wrap around: the engine takes no such segment from a worker. */
+static void segments_that_make_no_sense(void)
+{
+	size_t bytes;
+	struct worker_opened opened;
+	for (int i = 0; i < 2; i++) {
+		uint8_t *image = image_new(NULL, 0, &bytes);
+		Elf64_Phdr *segment = (void *)(image + sizeof(Elf64_Ehdr));
+		*(i ? &segment->p_memsz : &segment->p_filesz) = UINT64_MAX;
+		guard_object struct object *object = NULL;
+		CU_ASSERT_EQUAL(object_open_memory(image, bytes, &object, NULL), 0);
+		object_describe(object, &opened);
+		CU_ASSERT_EQUAL(opened.n_segments, 0);
+	}
+}
+
 SUITE(object, {"names by file offset", names_by_file_offset},
       {"names this function", names_this_function}, {"says what is missing", says_what_is_missing},
       {"packed symbols", packed_symbols},
       {"broken tables cost only names", broken_tables_cost_only_names},
       {"stripped functions have bounds", stripped_functions_have_bounds},
       {"debug files give names and lines", debug_files_give_names_and_lines},
-      {"changed files", changed_files});
+      {"changed files", changed_files},
+      {"segments that make no sense", segments_that_make_no_sense});
