@@ -4,19 +4,22 @@
  *
  *	hostile made [SIZE]      those of made_*.c, at a SIZEth of their size (20; 1: whole)
  *	hostile write DIR        the same, for a process to map
- *	hostile files FILE…      any files
+ *	hostile mutants N [FIRST] [JOBS]  N real programs with a few bytes changed, from number
+ *FIRST on hostile files FILE…      any files
  */
 #include <assert.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "common/guard.h"
 #include "tests/hostile/made.h"
+#include "tests/hostile/mutant.h"
 #include "tests/hostile/run.h"
 
 enum {
@@ -25,14 +28,17 @@ enum {
 #define CPU_MAX_NS (5ull * 1000000000)
 #define MEMORY_MAX (3ull << 30)
 
-static unsigned failures, files, deaths;
+/* Shared by all jobs. */
+static struct {
+	atomic_uint failures, files, deaths;
+} * counts;
 
 /* Judges; words for people where it failed, or where it is of interest. */
 static void judge(const char *name, const char *how, const struct run_result *result, bool named)
 {
 	const char *wrong = NULL;
-	files++;
-	deaths += result->died;
+	counts->files++;
+	counts->deaths += result->died;
 	if (result->died && WIFSIGNALED(result->status) && WTERMSIG(result->status) != SIGALRM)
 		wrong = "the worker crashed";
 	else if (result->strange)
@@ -43,7 +49,7 @@ static void judge(const char *name, const char *how, const struct run_result *re
 		wrong = "it took over 3 GiB";
 	else if (named && strcmp(result->name, FILE_SYMBOL) != 0)
 		wrong = "the name in .symtab is lost";
-	failures += wrong != NULL;
+	counts->failures += wrong != NULL;
 	if (wrong || result->cpu_ns > CPU_MAX_NS / 10 || result->died || getenv("HOSTILE_ALL"))
 		printf("%-26s %-6s %5.2f s, %4llu MiB, %u of %u named%s%s%s%s\n", name, how,
 		       (double)result->cpu_ns * 1e-9, (unsigned long long)result->peak_bytes >> 20,
@@ -158,6 +164,14 @@ static void write_made(const char *directory, const struct made *made)
 	free(bytes.at);
 }
 
+static void write_all_made(const char *directory)
+{
+	for (const struct made *made = made_dwarf; made->name; made++)
+		write_made(directory, made);
+	for (const struct made *made = made_elf; made->name; made++)
+		write_made(directory, made);
+}
+
 static void run_files(struct run *run, char **paths)
 {
 	for (; *paths; paths++) {
@@ -174,23 +188,74 @@ static void run_files(struct run *run, char **paths)
 	}
 }
 
+static uint64_t number(char **argv, int i, uint64_t otherwise)
+{
+	for (int k = 0; k < i; k++)
+		if (!argv[k])
+			return otherwise;
+	return argv[i] ? strtoull(argv[i], NULL, 10) : otherwise;
+}
+
+static void run_given(const char *command, char **argv)
+{
+	struct run *run = run_new();
+	if (!strcmp(command, "made"))
+		run_all_made(run, (uint32_t)number(argv, 2, QUICK));
+	else
+		run_files(run, argv + 2);
+	run_free(run);
+}
+
+/* Every `step`th one. */
+static void run_mutants(uint64_t first, uint64_t n, uint64_t step)
+{
+	struct run *run = run_new();
+	struct mutants *mutants = mutant_sources();
+	for (uint64_t i = first; i < first + n; i += step) {
+		struct run_result result;
+		char name[300];
+		const char *path;
+		struct bytes bytes = mutant_make(mutants, i, &path);
+		int fd guard_fd = file_open(&bytes, 0);
+		free(bytes.at);
+		snprintf(name, sizeof(name), "mutant %llu of %s", (unsigned long long)i, path);
+		run_file(run, fd, -1, &result);
+		judge(name, "mapped", &result, false);
+		run_file(run, fd, fd, &result);
+		judge(name, "debug", &result, false);
+	}
+	mutant_sources_free(mutants);
+	run_free(run);
+}
+
+static void run_jobs(uint64_t n, uint64_t first, uint64_t jobs)
+{
+	for (uint64_t i = 0; i < jobs; i++)
+		if (fork() == 0) {
+			run_mutants(first + i, n - i, jobs);
+			exit(0);
+		}
+	int status;
+	while (wait(&status) > 0)
+		counts->failures += status != 0;
+}
+
 int main(int argc, char **argv)
 {
 	const char *command = argc > 1 ? argv[1] : "made";
 	if (!strcmp(command, "write") && argc == 3) {
-		for (const struct made *made = made_dwarf; made->name; made++)
-			write_made(argv[2], made);
-		for (const struct made *made = made_elf; made->name; made++)
-			write_made(argv[2], made);
+		write_all_made(argv[2]);
 		return 0;
 	}
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	struct run *run = run_new();
-	if (!strcmp(command, "made"))
-		run_all_made(run, argc > 2 ? (uint32_t)strtoul(argv[2], NULL, 10) : QUICK);
+	counts = mmap(NULL, sizeof(*counts), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
+		      0);
+	assert(counts != MAP_FAILED);
+	if (!strcmp(command, "mutants") && argc > 2)
+		run_jobs(number(argv, 2, 0), number(argv, 3, 1), number(argv, 4, 1));
 	else
-		run_files(run, argv + 2);
-	run_free(run);
-	printf("hostile: %u files, %u workers died, %u failures\n", files, deaths, failures);
-	return failures ? 1 : 0;
+		run_given(command, argv);
+	printf("hostile %s: %u files, %u workers died, %u failures\n", command, counts->files,
+	       counts->deaths, counts->failures);
+	return counts->failures ? 1 : 0;
 }

@@ -37,6 +37,7 @@ static void on_opened(void *context, int code, const char *words,
 {
 	struct run *run = context;
 	run->result->opened = code;
+	run->result->strange |= code == -EPROTO;
 	snprintf(run->result->words, sizeof(run->result->words), "%s", words);
 	if (opened)
 		run->opened = *opened;
