@@ -99,16 +99,18 @@ static const char *module_of(const struct sampler *sampler, const struct stack *
 	return slash ? slash + 1 : path;
 }
 
-static void add_walk_end(Probe__Info *info, const char *name, const char *module, uint64_t samples)
+static void add_up(Probe__Counter ***list, size_t *n, const char *name, const char *module,
+		   uint64_t value)
 {
-	for (size_t i = 0; i < info->n_walk_ends; i++)
-		if (!strcmp(info->walk_ends[i]->name, name) &&
-		    !strcmp(info->walk_ends[i]->module ? info->walk_ends[i]->module : "",
-			    module ? module : "")) {
-			info->walk_ends[i]->value += samples;
+	for (size_t i = 0; i < *n; i++) {
+		Probe__Counter *counter = (*list)[i];
+		if (!strcmp(counter->name, name) &&
+		    !strcmp(counter->module ? counter->module : "", module ? module : "")) {
+			counter->value += value;
 			return;
 		}
-	add_counter(&info->walk_ends, &info->n_walk_ends, name, module, samples);
+	}
+	add_counter(list, n, name, module, value);
 }
 
 static void add_walk_ends(Probe__Info *info, const struct sampler *sampler,
@@ -117,11 +119,51 @@ static void add_walk_ends(Probe__Info *info, const struct sampler *sampler,
 	for (uint32_t i = 1; i < session->tally.rows.n; i++) {
 		const struct tally_row *row = &session->tally.rows.at[i];
 		const struct stack *stack = &sampler->stacks.stacks.at[row->stacks.user];
-		if (!row->stacks.user || row->state != WAIT_RUNNING)
+		if (!row->stacks.user)
 			continue;
-		add_walk_end(info, counters_end_name(stack->end),
-			     stack->end == WALK_ROOT ? NULL : module_of(sampler, stack),
-			     row->taken);
+		const char *module = stack->end == WALK_ROOT ? NULL : module_of(sampler, stack);
+		if (row->state == WAIT_RUNNING)
+			add_up(&info->walk_ends, &info->n_walk_ends, counters_end_name(stack->end),
+			       module, row->taken);
+		else
+			add_up(&info->wait_walk_ends, &info->n_wait_walk_ends,
+			       counters_end_name(stack->end), module, row->taken);
+	}
+}
+
+static void add_wait(Probe__Info *info, const char *name, uint64_t n, uint64_t ns)
+{
+	add_counter(&info->wait, &info->n_wait, name, NULL, n);
+	add_counter(&info->wait_ns, &info->n_wait_ns, name, NULL, ns);
+}
+
+/* What became of the waits. They are counted for all sessions together; those of which a body never
+ * came are this one's, of those sent. */
+static void add_waits(Probe__Info *info, const struct session *session, struct build_result *result)
+{
+	const struct counters_sum *sum = &session->sum;
+	if (!session_waits(session))
+		return;
+	for (unsigned i = 0; i < WAITS; i++)
+		add_wait(info, counters_wait_name(i), sum->waits[i], sum->waits_ns[i]);
+	add_wait(info, "stack_not_received", session->lost_waits, session->lost_waits_ns);
+	info->has_off_period_ns = true;
+	info->off_period_ns = session->off_period_ns;
+	info->off_hook = copy_text("irq_work");
+	result->lost += session_lost_waits(session);
+}
+
+static const char *mode_of(const struct session *session)
+{
+	switch (session->request->mode) {
+	case PROBE__RECORD__MODE__OFF:
+		return "off";
+	case PROBE__RECORD__MODE__WALL:
+		return "wall";
+	case PROBE__RECORD__MODE__SNAPSHOT:
+		return "snapshot";
+	default:
+		return "cpu";
 	}
 }
 
@@ -146,8 +188,14 @@ static void add_comments(struct profile *profile, const struct session *session,
 			 const struct build_result *result)
 {
 	char text[256];
-	snprintf(text, sizeof(text), "probe " VERSION ": cpu-clock at %g Hz for %.1f s",
-		 session->hz, (double)profile->duration_ns / 1e9);
+	int n = snprintf(text, sizeof(text), "probe " VERSION ": ");
+	if (session_samples(session))
+		n += snprintf(text + n, sizeof(text) - (size_t)n, "cpu-clock at %g Hz%s",
+			      session->hz, session_waits(session) ? " and off-CPU" : "");
+	else
+		n += snprintf(text + n, sizeof(text) - (size_t)n, "off-CPU");
+	snprintf(text + n, sizeof(text) - (size_t)n, " for %.1f s",
+		 (double)profile->duration_ns / 1e9);
 	add_comment(profile, text);
 	snprintf(text, sizeof(text), "%.1f%% of the user stacks whole, %llu samples lost",
 		 100 * result->whole, (unsigned long long)result->lost);
@@ -160,13 +208,14 @@ static void add_target(Probe__Info *info, const struct session *session)
 	info->name = request->all ? copy_text("all processes")
 				  : escape_new(session->name,
 					       strnlen(session->name, sizeof(session->name)));
-	info->has_pid = info->has_whole_machine = info->has_hz = 1;
+	info->has_pid = info->has_whole_machine = 1;
+	info->has_hz = session_samples(session);
 	info->pid = session->first_pid;
 	info->whole_machine = request->all;
 	info->hz = session->hz;
 	info->has_processes = info->has_threads = 1;
-	info->processes = session->n_processes;
-	info->threads = session->tally.threads.n - 1;
+	info->processes = session->members.n_ever;
+	info->threads = session->threads.n - 1;
 	info->labels = memory_new(request->n_labels, sizeof(*info->labels));
 	for (size_t i = 0; i < request->n_labels; i++)
 		info->labels[info->n_labels++] =
@@ -216,14 +265,16 @@ void build_info(struct profile *profile, const struct sampler *sampler,
 	Probe__Info *info = profile->info;
 	struct utsname host;
 	add_target(info, session);
-	info->mode = copy_text("cpu");
-	info->event = copy_text("cpu-clock");
+	info->mode = copy_text(mode_of(session));
+	if (session_samples(session))
+		info->event = copy_text("cpu-clock");
 	info->reason = copy_text(reason_of(session));
 	info->host_kernel = copy_text(uname(&host) ? "" : host.release);
 	info->has_steal_share = 1;
 	info->steal_share =
 		session->all_time ? (double)session->stolen / (double)session->all_time : 0;
 	add_firings(info, session, result);
+	add_waits(info, session, result);
 	add_walk_ends(info, sampler, session);
 	add_table_notes(info, sampler);
 	add_counter_notes(info, &session->sum);

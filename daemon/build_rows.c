@@ -18,8 +18,9 @@ struct rows {
 	const struct sampler *sampler;
 	const struct session *session;
 	const uint32_t *located;
-	uint32_t *labels;   /* by the tally's thread: the label set of its samples */
-	uint32_t truncated; /* location of the root frame of stacks that were cut; 0: none yet */
+	uint32_t *labels;     /* by the tally's thread: the label set of its samples */
+	struct index leaders; /* main threads, by tgid */
+	uint32_t truncated;   /* location of the root frame of stacks that were cut; 0: none yet */
 };
 
 static uint32_t add_text(struct profile *profile, const char *text, size_t n)
@@ -28,16 +29,31 @@ static uint32_t add_text(struct profile *profile, const char *text, size_t n)
 	return profile_add_string(profile, clean, escape_text(clean, sizeof(clean), text, n));
 }
 
-/* A process is called what its main thread is called. */
-static const char *comm_of(const struct session *session, const struct tally_thread *thread)
+static bool leads(const void *context, uint32_t number, const void *tgid)
 {
-	for (uint32_t i = session->n_processes; i-- > 0;)
-		if (session->processes[i].pid == thread->tgid)
-			return session->processes[i].comm;
-	for (uint32_t i = 1; i < session->tally.threads.n; i++)
-		if (session->tally.threads.at[i].tid == thread->tgid)
-			return session->tally.threads.at[i].comm;
-	return thread->comm;
+	const struct threads *threads = context;
+	return threads->at[number].tgid == *(const uint32_t *)tgid;
+}
+
+static void find_leaders(struct rows *rows)
+{
+	const struct threads *threads = &rows->session->threads;
+	for (uint32_t i = 1; i < threads->n; i++)
+		if (threads->at[i].tid == threads->at[i].tgid)
+			index_add(&rows->leaders,
+				  index_hash(&threads->at[i].tgid, sizeof(threads->at[i].tgid)), i);
+}
+
+/* A process is called what its main thread is called. */
+static const char *comm_of(const struct rows *rows, const struct thread *thread)
+{
+	const struct member *member = members_find(&rows->session->members, thread->tgid);
+	if (member)
+		return member->comm;
+	const struct thread *leader = &rows->session->threads.at[index_find(
+		&rows->leaders, index_hash(&thread->tgid, sizeof(thread->tgid)), leads,
+		&rows->session->threads, &thread->tgid)];
+	return leader->tid ? leader->comm : thread->comm;
 }
 
 enum {
@@ -48,8 +64,8 @@ enum {
 static void label_thread(struct rows *rows, uint32_t number, struct profile_label *labels)
 {
 	struct profile *profile = rows->profile;
-	const struct tally_thread *thread = &rows->session->tally.threads.at[number];
-	const char *comm = comm_of(rows->session, thread);
+	const struct thread *thread = &rows->session->threads.at[number];
+	const char *comm = comm_of(rows, thread);
 	labels[0] = (struct profile_label){.key = profile_add_string(profile, "pid", 3),
 					   .number = thread->tgid};
 	labels[1] = (struct profile_label){.key = profile_add_string(profile, "thread_id", 9),
@@ -233,9 +249,10 @@ void build_rows(struct profile *profile, const struct sampler *sampler,
 		.sampler = sampler,
 		.session = session,
 		.located = located,
-		.labels = memory_new(tally->threads.n, sizeof(uint32_t)),
+		.labels = memory_new(session->threads.n, sizeof(uint32_t)),
 	};
 	struct shares shares = {0};
+	find_leaders(&rows);
 	for (uint32_t i = 1; i < tally->rows.n; i++) {
 		const struct tally_row *row = &tally->rows.at[i];
 		int64_t values[PROFILE_COLUMNS];
@@ -244,10 +261,12 @@ void build_rows(struct profile *profile, const struct sampler *sampler,
 		add_shares(&rows, row, named, &shares);
 	}
 	free(rows.labels);
+	index_deinit(&rows.leaders);
 	result->samples = tally->samples;
 	result->stacks = profile->stacks.n ? profile->stacks.n - 1 : 0;
 	result->whole = shares.walked ? (double)shares.whole / (double)shares.walked : 1;
 	result->named = shares.taken ? (double)shares.named / (double)shares.taken : 1;
+	profile->default_type = session_samples(session) ? COLUMN_CPU : COLUMN_BLOCKED;
 	profile->time_ns = session->start_time_ns;
 	profile->duration_ns = (int64_t)(session->stopped_ns - session->started_ns);
 	profile->period = (int64_t)session->period_ns;

@@ -151,9 +151,9 @@ static void say_started(struct client *client)
 	started.name = session->request->all ? (char *)"all processes" : name;
 	started.has_pid = started.has_processes = started.has_threads = started.has_hz = 1;
 	started.pid = session->first_pid;
-	started.processes = session->n_pids;
-	started.threads =
-		session->n_threads > session->n_pids ? session->n_threads : session->n_pids;
+	started.processes = session->members.n_alive;
+	started.threads = session->n_threads > session->members.n_alive ? session->n_threads
+									: session->members.n_alive;
 	started.hz = session->hz;
 	Probe__Message message = PROBE__MESSAGE__INIT;
 	message.kind_case = PROBE__MESSAGE__KIND_STARTED;
@@ -206,6 +206,8 @@ static void say_finished(struct client *client)
 	finished.has_whole = finished.has_named = finished.has_lost = finished.has_duration_ns = 1;
 	finished.reason = session->reason;
 	finished.samples = client->result.samples;
+	finished.has_waits = session_waits(session);
+	finished.waits = session->tally.waits;
 	finished.stacks = client->result.stacks;
 	finished.whole = client->result.whole;
 	finished.named = client->result.named;

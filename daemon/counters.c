@@ -65,6 +65,8 @@ void counters_read(const struct counters *counters, uint32_t session, struct cou
 		const struct cpu_counters *row = &counters->rows[cpu];
 		add_words(sum->counter, row->counter, COUNTERS);
 		add_words(sum->walk_end, row->walk_end, WALK_ENDS);
+		add_words(sum->waits, row->waits, WAITS);
+		add_words(sum->waits_ns, row->waits_ns, WAITS);
 		if (session < SESSIONS_MAX)
 			add_words(&sum->ticks, &counters->ticks[session * CPUS_MAX + cpu],
 				  sizeof(struct ticks) / sizeof(uint64_t));
@@ -109,6 +111,17 @@ const char *counters_name(unsigned counter)
 		[COUNTER_THREADS_FULL] = "threads_full",
 	};
 	return counter < COUNTERS && names[counter] ? names[counter] : "?";
+}
+
+const char *counters_wait_name(unsigned wait)
+{
+	static const char *const names[WAITS] = {
+		[WAITS_SEEN] = "seen",		 [WAITS_SKIPPED] = "skipped",
+		[WAITS_SENT] = "sent",		 [WAITS_HELD] = "held",
+		[WAITS_OVERDUE] = "overdue",	 [WAITS_BUSY] = "nested",
+		[WAITS_RING_FULL] = "ring_full",
+	};
+	return wait < WAITS && names[wait] ? names[wait] : "?";
 }
 
 const char *counters_end_name(unsigned walk_end)

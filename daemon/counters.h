@@ -16,6 +16,7 @@ struct counters_sum {
 	struct ticks ticks;
 	uint64_t counter[COUNTERS];
 	uint64_t walk_end[WALK_ENDS];
+	uint64_t waits[WAITS], waits_ns[WAITS];
 };
 
 /* The fds (LOAD_COUNTERS, LOAD_TICKS) are needed only here. */
@@ -41,4 +42,5 @@ uint64_t counters_firings(const struct ticks *ticks, uint64_t firings,
 
 /* Names as they stand in profiles: lower case, never changed. "?" beyond the enums. */
 const char *counters_name(unsigned counter);
+const char *counters_wait_name(unsigned wait);
 const char *counters_end_name(unsigned walk_end);

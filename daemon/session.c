@@ -55,8 +55,8 @@ static int check_request(const Probe__Record *request, struct err *err)
 			       "name what to record: -p PID, -t TID, --comm NAME, -a or a command");
 	if (request->n_pids + request->n_tids > LIMIT_TARGETS)
 		return err_set(err, -E2BIG, ERR_USAGE, "more than %d targets", LIMIT_TARGETS);
-	if (request->mode != PROBE__RECORD__MODE__CPU)
-		return err_set(err, -EINVAL, ERR_USAGE, "only --mode cpu is built so far");
+	if (request->mode == PROBE__RECORD__MODE__SNAPSHOT)
+		return err_set(err, -EINVAL, ERR_USAGE, "snapshots are not taken by this version");
 	if (request->no_user && request->no_kernel)
 		return err_set(err, -EINVAL, ERR_USAGE, "-U and -K together leave no stacks");
 	for (size_t i = 0; i < request->n_cpus; i++)
@@ -94,8 +94,11 @@ int session_new(struct sampler *sampler, const Probe__Record *request, int clien
 	new->period_ns = (uint64_t)((double)SECOND_NS / hz);
 	new->begun_ns = clock_now_ns();
 	events_init(&new->events);
-	tally_init(&new->tally);
-	times_init(&new->times);
+	members_init(&new->members);
+	threads_init(&new->threads);
+	tally_init(&new->tally, &new->threads);
+	times_init(&new->times, &new->threads);
+	new->tally.with_wakers = request->wakers;
 	*session = new;
 	return 0;
 }
@@ -107,37 +110,25 @@ void session_free(struct session *session)
 	session_stop(session, PROBE__FINISHED__REASON__STOPPED);
 	sampler_remove_session(session->sampler, session->slot);
 	tally_deinit(&session->tally);
-	times_deinit(&session->times);
-	free(session->pids);
-	free(session->processes);
+	threads_deinit(&session->threads);
+	members_deinit(&session->members);
 	free(session);
 }
 
 bool session_has(const struct session *session, uint32_t pid)
 {
-	for (uint32_t i = 0; i < session->n_pids; i++)
-		if (session->pids[i] == pid)
-			return true;
-	return false;
+	return members_has(&session->members, pid);
 }
 
-static void note_process(struct session *session, uint32_t pid, const char *comm)
+bool session_samples(const struct session *session)
 {
-	struct session_process process = {.pid = pid};
-	memcpy(process.comm, comm, strnlen(comm, COMM_BYTES));
-	session->processes = array_room(session->processes, session->n_processes,
-					&session->processes_room, sizeof(*session->processes));
-	session->processes[session->n_processes++] = process;
+	return session->request->mode != PROBE__RECORD__MODE__OFF;
 }
 
-static void add_pid(struct session *session, uint32_t pid, const char *comm)
+bool session_waits(const struct session *session)
 {
-	if (session_has(session, pid))
-		return;
-	note_process(session, pid, comm);
-	session->pids = array_room(session->pids, session->n_pids, &session->pids_room,
-				   sizeof(*session->pids));
-	session->pids[session->n_pids++] = pid;
+	return session->request->mode == PROBE__RECORD__MODE__OFF ||
+	       session->request->mode == PROBE__RECORD__MODE__WALL;
 }
 
 static void note_first(struct session *session, const struct procfs_stat *stat)
@@ -161,7 +152,7 @@ static int take(struct session *session, uint32_t pid, int pidfd, uint32_t flags
 		return -ESRCH;
 	note_first(session, &stat);
 	session->n_threads += flags & TAKE_THREADS ? 1 : stat.threads;
-	add_pid(session, pid, stat.comm);
+	members_add(&session->members, pid, stat.comm);
 	struct process *process = processes_find(sampler->processes, pid);
 	/* Another session may have it already, with a table of mappings as good as a new one. */
 	if ((!process || !process->space) && maps >= 0)
@@ -262,11 +253,11 @@ static int take_comm(struct session *session, struct err *err)
 	const Probe__Record *request = session->request;
 	session->n_refused = 0; /* of this look */
 	procfs_each(take_namesake, session);
-	if (!session->n_pids && session->n_refused)
+	if (!session->members.n_alive && session->n_refused)
 		return err_set(err, -EACCES, ERR_PERMISSION,
 			       "permission denied: every process named \"%.15s\" is another's",
 			       request->comm);
-	if (session->n_pids) {
+	if (session->members.n_alive) {
 		if (!request->no_children)
 			take_descendants(session);
 		return 0;
@@ -298,16 +289,31 @@ static void finish_times(struct session *session)
 			       !times_finish(&session->times, session->stopped_ns, fd);
 }
 
-static int begin(struct session *session, struct err *err)
+static uint32_t flags_of(const struct session *session)
 {
 	const Probe__Record *request = session->request;
+	return (request->no_user ? 0 : SESSION_USER) | (request->no_kernel ? 0 : SESSION_KERNEL) |
+	       (by_pointer(request) ? SESSION_BY_POINTER : 0) |
+	       (session_waits(session) ? SESSION_OFF : 0) |
+	       (session_waits(session) && request->wakers ? SESSION_WAKERS : 0);
+}
+
+static int open_events(struct session *session, struct err *err)
+{
+	const Probe__Record *request = session->request;
+	if (!session_samples(session))
+		return 0;
+	return events_open(&session->events, session->sampler->asker, session->slot,
+			   session->period_ns, request->cpus, request->n_cpus, err);
+}
+
+static int begin(struct session *session, struct err *err)
+{
 	session->sampler->configs[session->slot] =
-		(struct session_config){.flags = (request->no_user ? 0 : SESSION_USER) |
-						 (request->no_kernel ? 0 : SESSION_KERNEL) |
-						 (by_pointer(request) ? SESSION_BY_POINTER : 0),
-					.salt = session->sampler->salt};
-	int code = events_open(&session->events, session->sampler->asker, session->slot,
-			       session->period_ns, request->cpus, request->n_cpus, err);
+		(struct session_config){.flags = flags_of(session),
+					.salt = session->sampler->salt,
+					.off_period_ns = session->request->off_period_ns};
+	int code = open_events(session, err);
 	if (code)
 		return code;
 	counters_read(session->sampler->counters, session->slot, &session->start);
@@ -348,7 +354,7 @@ int session_start(struct session *session, const int *pidfds, uint32_t n_pidfds,
 		code = take_threads(session, pidfds, n_pidfds, err);
 	if (code)
 		return code;
-	if (request->comm && !session->n_pids)
+	if (request->comm && !session->members.n_alive)
 		return 0; /* SESSION_WAITING */
 	return load(session, err);
 }
@@ -366,34 +372,38 @@ void session_on_sample(struct session *session, const struct sample_event *sampl
 	tally_add(&session->tally, sample, stacks);
 }
 
-/* The wait counts from when the thread's exact times are known, to when they are read last. */
+/* The wait counts from the thread's first reading to its last. One that ends after that is told as
+ * it was then. */
 void session_on_wait(struct session *session, const struct wait_event *wait,
 		     const struct tally_stacks *stacks)
 {
-	if (!(session->sampler->configs[session->slot].flags & SESSION_OFF))
+	if (!session->started_ns || !session_waits(session))
 		return;
-	uint64_t end_ns = session->stopped_ns ? session->stopped_ns : UINT64_MAX;
-	note_main_object(session, wait->sample.tgid);
-	if (stacks) {
-		tally_add_wait(&session->tally, wait, *stacks, session->started_ns, end_ns);
+	if (!stacks) {
+		session->lost_waits++;
+		session->lost_waits_ns += wait->blocked_ns + wait->runnable_ns;
 		return;
 	}
-	session->lost_waits++;
-	session->lost_waits_ns += wait->blocked_ns + wait->runnable_ns;
+	const struct thread *thread = &session->threads.at[threads_find(
+		&session->threads, wait->sample.tid, wait->sample.start_time_ns)];
+	if (thread->end_ns && wait->sample.time_ns > thread->end_ns)
+		return;
+	note_main_object(session, wait->sample.tgid);
+	if (wait->period_ns > session->off_period_ns)
+		session->off_period_ns = wait->period_ns;
+	tally_add_wait(&session->tally, wait, *stacks,
+		       thread->begin_ns ? thread->begin_ns : session->started_ns,
+		       session->stopped_ns && !thread->end_ns ? session->stopped_ns : UINT64_MAX);
 }
 
 void session_on_fork(struct session *session, uint32_t pid, const char *comm)
 {
-	add_pid(session, pid, comm);
+	members_add(&session->members, pid, comm);
 }
 
 void session_on_exec(struct session *session, uint32_t pid, const char *comm)
 {
-	for (uint32_t i = session->n_processes; i-- > 0;)
-		if (session->processes[i].pid == pid) {
-			memcpy(session->processes[i].comm, comm, COMM_BYTES);
-			break;
-		}
+	members_rename(&session->members, pid, comm);
 	if (pid == session->first_pid) {
 		session->main_object = 0;
 		memset(session->name, 0, sizeof(session->name));
@@ -417,22 +427,19 @@ void session_on_held(struct session *session, uint32_t pid, const char *comm)
 
 void session_on_exit(struct session *session, uint32_t pid, const char *comm)
 {
-	for (uint32_t i = 0; i < session->n_pids; i++)
-		if (session->pids[i] == pid) {
-			session->pids[i] = session->pids[--session->n_pids];
-			return;
-		}
+	members_leave(&session->members, pid);
 }
 
 /* Once a second. Events of exit can be lost when the ring is full: those that are gone leave. */
 static void look_after(struct session *session, uint64_t now)
 {
+	struct members *members = &session->members;
 	if (now - session->checked_ns < SECOND_NS)
 		return;
 	session->checked_ns = now;
-	for (uint32_t i = session->n_pids; i-- > 0;)
-		if (kill((pid_t)session->pids[i], 0) && errno == ESRCH)
-			session->pids[i] = session->pids[--session->n_pids];
+	for (uint32_t i = 1; i < members->n; i++)
+		if (members->at[i].alive && kill((pid_t)members->at[i].pid, 0) && errno == ESRCH)
+			members_leave(members, members->at[i].pid);
 	events_follow(&session->events);
 }
 
@@ -442,14 +449,14 @@ int session_tick(struct session *session, struct err *err)
 	uint64_t now = clock_now_ns();
 	if (session->state == SESSION_WAITING) {
 		int code = take_comm(session, err);
-		return code || !session->n_pids ? code : load(session, err);
+		return code || !session->members.n_alive ? code : load(session, err);
 	}
 	if (session->state == SESSION_LOADING)
 		return load(session, err);
 	if (session->state != SESSION_SAMPLING)
 		return 0;
 	look_after(session, now);
-	if (!request->all && !session->n_pids)
+	if (!request->all && !session->members.n_alive)
 		session_stop(session, PROBE__FINISHED__REASON__TARGET_ENDED);
 	else if (request->duration_ns && now - session->started_ns >= request->duration_ns)
 		session_stop(session, PROBE__FINISHED__REASON__DURATION);
@@ -484,7 +491,7 @@ static bool is_taken(void *context, uint32_t pid)
  * pids will be others'. */
 static void forget_processes(struct session *session)
 {
-	session->n_pids = 0;
+	members_leave_all(&session->members);
 	processes_prune(session->sampler->processes, is_taken, session->sampler);
 }
 
@@ -512,10 +519,23 @@ void session_stop(struct session *session, Probe__Finished__Reason reason)
 	forget_processes(session);
 }
 
+static uint64_t lost_waits(const struct session *session, const struct counters_sum *sum)
+{
+	if (!session_waits(session))
+		return 0;
+	return sum->waits[WAITS_OVERDUE] + sum->waits[WAITS_BUSY] + sum->waits[WAITS_RING_FULL] +
+	       session->lost_waits;
+}
+
+uint64_t session_lost_waits(const struct session *session)
+{
+	return lost_waits(session, &session->sum);
+}
+
 uint64_t session_lost(const struct session *session)
 {
 	struct counters_sum sum = session->sum;
 	if (session->state == SESSION_SAMPLING)
 		counters_since(session->sampler->counters, session->slot, &session->start, &sum);
-	return sum.ticks.held + sum.ticks.lost + session->lost_unknown;
+	return sum.ticks.held + sum.ticks.lost + session->lost_unknown + lost_waits(session, &sum);
 }

@@ -10,7 +10,9 @@
 #include "common/protocol.pb-c.h"
 #include "daemon/counters.h"
 #include "daemon/events.h"
+#include "daemon/members.h"
 #include "daemon/tally.h"
+#include "daemon/threads.h"
 #include "daemon/times.h"
 
 struct sampler;
@@ -35,26 +37,21 @@ struct session {
 	uint64_t started_ns, stopped_ns;
 	int64_t start_time_ns; /* of day */
 	Probe__Finished__Reason reason;
-	uint32_t *pids; /* targets alive */
-	uint32_t n_pids, pids_room;
-	uint32_t n_processes; /* ever taken */
-	uint32_t n_threads;   /* at the start */
+	struct members members;
+	uint32_t n_threads; /* at the start */
 	uint32_t first_pid;
 	char name[64];	      /* comm of the first target, raw */
 	uint32_t main_object; /* what its first executable mapping holds; 0: not known */
-	struct session_process {
-		uint32_t pid;
-		char comm[COMM_BYTES + 1];
-	} * processes; /* ever taken, with the name they had last; in order of taking */
-	uint32_t processes_room;
+	struct threads threads;
 	struct tally tally;
-	struct times times; /* of threads */
+	struct times times;
 	bool times_known;
 	/* The events' counts in periods, and what the programs counted: both summed when it stops.
 	 */
 	struct counters_sum start, sum;
 	uint64_t lost_unknown;		    /* samples whose stack body never came */
 	uint64_t lost_waits, lost_waits_ns; /* waits likewise */
+	uint64_t off_period_ns;		    /* the highest that waits were taken by */
 	uint64_t stolen, all_time;	    /* the machine's clock ticks meanwhile */
 	uint64_t checked_ns;		    /* when the targets were last looked after */
 	bool everything;		    /* the client may record every process */
@@ -76,7 +73,9 @@ int session_start(struct session *session, const int *pidfds, uint32_t n_pidfds,
 int session_tick(struct session *session, struct err *err);
 /* Events off, the last samples taken, counts summed. Idempotent. */
 void session_stop(struct session *session, Probe__Finished__Reason reason);
+/* Samples and waits; of these, waits (once it has stopped). */
 uint64_t session_lost(const struct session *session);
+uint64_t session_lost_waits(const struct session *session);
 
 /* From the ring, by sampler.c. */
 void session_on_sample(struct session *session, const struct sample_event *sample,
@@ -89,4 +88,8 @@ void session_on_exec(struct session *session, uint32_t pid, const char *comm);
 void session_on_exit(struct session *session, uint32_t pid, const char *comm);
 /* After an exec, and of a child that is held: has it judged anew. */
 void session_on_held(struct session *session, uint32_t pid, const char *comm);
+/* A target, and alive. */
 bool session_has(const struct session *session, uint32_t pid);
+/* What is recorded. */
+bool session_samples(const struct session *session);
+bool session_waits(const struct session *session);

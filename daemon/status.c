@@ -69,7 +69,7 @@ static void add_session(Probe__Status *status, const struct client *client,
 	told->duration_ns = session->request->duration_ns;
 	told->samples = session->tally.samples;
 	told->lost = session_lost(session);
-	told->processes = session->n_pids;
+	told->processes = session->members.n_alive;
 	client_peer(client, &told->client_pid, &told->client_uid);
 	status->session = list_room(status->session, status->n_session);
 	status->session[status->n_session++] = told;

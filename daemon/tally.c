@@ -5,69 +5,47 @@
 #include <string.h>
 #include "common/array.h"
 
-void tally_init(struct tally *tally)
+void tally_init(struct tally *tally, struct threads *threads)
 {
-	*tally = (struct tally){0};
-	array_add(&tally->threads);
+	*tally = (struct tally){.threads = threads};
 	array_add(&tally->wakers);
 	array_add(&tally->rows);
 }
 
 void tally_deinit(struct tally *tally)
 {
-	free(tally->threads.at);
 	free(tally->wakers.at);
 	free(tally->rows.at);
-	index_deinit(&tally->by_thread);
 	index_deinit(&tally->by_waker);
 	index_deinit(&tally->by_row);
 	*tally = (struct tally){0};
 }
 
-struct thread_key {
-	uint64_t start_time_ns, tid;
-};
-
-static bool same_thread(const void *context, uint32_t number, const void *key)
-{
-	const struct tally *tally = context;
-	const struct thread_key *wanted = key;
-	const struct tally_thread *thread = &tally->threads.at[number];
-	return thread->tid == wanted->tid && thread->start_time_ns == wanted->start_time_ns;
-}
-
 static uint32_t thread_of(struct tally *tally, const struct sample_event *sample)
 {
-	struct thread_key key = {sample->start_time_ns, sample->tid};
-	uint64_t hash = index_hash(&key, sizeof(key));
-	uint32_t number = index_find(&tally->by_thread, hash, same_thread, tally, &key);
-	if (!number) {
-		*array_add(&tally->threads) = (struct tally_thread){
-			.tgid = sample->tgid,
-			.tid = sample->tid,
-			.start_time_ns = sample->start_time_ns,
-		};
-		number = tally->threads.n - 1;
-		index_add(&tally->by_thread, hash, number);
-	}
-	memcpy(tally->threads.at[number].comm, sample->comm, COMM_BYTES);
-	return number;
+	return threads_note(tally->threads, sample->tgid, sample->tid, sample->start_time_ns,
+			    sample->comm);
 }
+
+struct waker_key {
+	uint64_t start_time_ns, tid;
+};
 
 static bool same_waker(const void *context, uint32_t number, const void *key)
 {
 	const struct tally *tally = context;
-	const struct thread_key *wanted = key;
+	const struct waker_key *wanted = key;
 	const struct tally_waker *waker = &tally->wakers.at[number];
 	return waker->tid == wanted->tid && waker->start_time_ns == wanted->start_time_ns;
 }
 
 static uint32_t waker_of(struct tally *tally, const struct wait_event *wait)
 {
-	/* Who was only waiting for a CPU was not woken. */
-	if (!tally->with_wakers || wait->state == WAIT_RUNNABLE || wait->state == WAIT_THROTTLED)
+	/* Who was only waiting for a CPU was not woken, and who waits still has yet to be. */
+	if (!tally->with_wakers || wait->state == WAIT_RUNNABLE || wait->state == WAIT_THROTTLED ||
+	    wait->sample.event.kind != EVENT_WAIT)
 		return 0;
-	struct thread_key key = {wait->waker_tid ? wait->waker_start_time_ns : 0, wait->waker_tid};
+	struct waker_key key = {wait->waker_tid ? wait->waker_start_time_ns : 0, wait->waker_tid};
 	uint64_t hash = index_hash(&key, sizeof(key));
 	uint32_t number = index_find(&tally->by_waker, hash, same_waker, tally, &key);
 	if (!number) {
@@ -107,7 +85,7 @@ void tally_add(struct tally *tally, const struct sample_event *sample, struct ta
 {
 	const struct tally_row key = {.thread = thread_of(tally, sample), .stacks = stacks};
 	row_of(tally, &key)->taken++;
-	tally->threads.at[key.thread].samples++;
+	tally->threads->at[key.thread].samples++;
 	tally->samples++;
 }
 
@@ -141,5 +119,6 @@ void tally_add_wait(struct tally *tally, const struct wait_event *wait, struct t
 	row->waits += weight;
 	row->blocked_ns += weight * (double)overlap(begin, woken, begin_ns, end_ns);
 	row->runnable_ns += weight * (double)overlap(woken, end, begin_ns, end_ns);
+	tally->threads->at[key.thread].waits++;
 	tally->waits++;
 }

@@ -1,20 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What one recording has counted: threads, samples by (thread, kernel stack, user stack), and waits
- * by these, what the thread waited for and who ended it. */
+/* What one recording has counted: samples by (thread, kernel stack, user stack), and waits by
+ * these, what the thread waited for and who ended it. */
 #pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
 #include "bpf/types.h"
 #include "common/index.h"
-
-/* A thread for ever: tids are given out again within seconds under churn. */
-struct tally_thread {
-	uint32_t tgid, tid;
-	uint64_t start_time_ns;
-	uint64_t samples;
-	char comm[COMM_BYTES + 1]; /* as last seen; raw text of the target */
-};
+#include "daemon/threads.h"
 
 /* Who ended waits: any thread of the host, or an interrupt. */
 struct tally_waker {
@@ -30,7 +23,7 @@ struct tally_stacks {
 /* Samples, or waits in one state. Of waits the numbers are estimates: each that was taken stands
  * for those that were not (struct wait_event). */
 struct tally_row {
-	uint32_t thread;
+	uint32_t thread; /* in the owner's threads */
 	struct tally_stacks stacks;
 	uint32_t state; /* enum wait_state; WAIT_RUNNING: samples */
 	uint32_t waker; /* 0: not known */
@@ -39,10 +32,7 @@ struct tally_row {
 };
 
 struct tally {
-	struct {
-		struct tally_thread *at; /* from 1 */
-		uint32_t n, room;
-	} threads;
+	struct threads *threads; /* borrowed */
 	struct {
 		struct tally_waker *at; /* from 1 */
 		uint32_t n, room;
@@ -51,15 +41,15 @@ struct tally {
 		struct tally_row *at; /* from 1 */
 		uint32_t n, room;
 	} rows;
-	struct index by_thread, by_waker, by_row;
+	struct index by_waker, by_row;
 	bool with_wakers; /* set by the owner: rows are told apart by who ended the wait */
 	uint64_t samples, waits;
 };
 
-void tally_init(struct tally *tally);
+void tally_init(struct tally *tally, struct threads *threads);
 void tally_deinit(struct tally *tally);
 void tally_add(struct tally *tally, const struct sample_event *sample, struct tally_stacks stacks);
 /* What lies between the two of a wait: it was blocked first, then runnable. A wait that has nothing
- * there is not added. */
+ * there is not added. Of one that has not ended, event.kind is 0, and time_ns now. */
 void tally_add_wait(struct tally *tally, const struct wait_event *wait, struct tally_stacks stacks,
 		    uint64_t begin_ns, uint64_t end_ns);

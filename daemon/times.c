@@ -3,78 +3,59 @@
 
 #include <errno.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
-#include "common/array.h"
 #include "common/guard.h"
 
-struct times_key {
-	uint64_t start_time_ns;
-	uint64_t tid;
-};
-
-void times_init(struct times *times)
+void times_init(struct times *times, struct threads *threads)
 {
-	*times = (struct times){0};
-	array_add(&times->threads); /* number 0 is none */
+	struct timespec tick = {0};
+	/* The coarse clock is moved on at each tick. */
+	if (clock_getres(CLOCK_MONOTONIC_COARSE, &tick))
+		tick.tv_nsec = 10000000;
+	*times = (struct times){.threads = threads, .tick_ns = (uint64_t)tick.tv_nsec};
 }
 
-void times_deinit(struct times *times)
+/* With the wait for a CPU that is under way: the kernel accounts for it when it ends. */
+static struct threads_account account_of(const struct thread_times *from)
 {
-	free(times->threads.at);
-	index_deinit(&times->index);
-	*times = (struct times){0};
+	bool waits = from->state == WAIT_RUNNABLE || from->state == WAIT_THROTTLED;
+	uint64_t under_way = waits && from->off_since_ns && from->time_ns > from->off_since_ns
+				     ? from->time_ns - from->off_since_ns
+				     : 0;
+	return (struct threads_account){
+		.oncpu_ns = from->oncpu_ns,
+		.runnable_ns = from->runnable_ns + under_way,
+		.off_ns = from->off_ns,
+	};
 }
 
-static bool same_thread(const void *context, uint32_t number, const void *key)
+/* Which has no time yet: born since the beginning, or, taken later, counted from its first reading
+ * on. */
+static void begin(const struct times *times, struct thread *thread, const struct thread_times *from)
 {
-	const struct times *times = context;
-	const struct times_key *wanted = key;
-	const struct times_thread *thread = &times->threads.at[number];
-	return thread->tid == wanted->tid && thread->start_time_ns == wanted->start_time_ns;
+	bool born = from->start_time_ns >= times->begin_ns;
+	thread->begin_ns = born ? from->start_time_ns : from->time_ns;
+	thread->first = born ? (struct threads_account){0} : account_of(from);
+	thread->last = thread->first;
 }
 
-static uint32_t number_of(const struct times *times, const struct times_key *key)
+static uint32_t note(struct times *times, const struct thread_times *from)
 {
-	return index_find(&times->index, index_hash(key, sizeof(*key)), same_thread, times, key);
-}
-
-const struct times_thread *times_find(const struct times *times, uint32_t tid,
-				      uint64_t start_time_ns)
-{
-	struct times_key key = {start_time_ns, tid};
-	uint32_t number = number_of(times, &key);
-	return number ? &times->threads.at[number] : NULL;
-}
-
-/* The thread, made where it is new: born since the beginning, or, taken later, counted from its
- * first reading on. */
-static struct times_thread *note(struct times *times, const struct thread_times *from)
-{
-	struct times_key key = {from->start_time_ns, from->tid};
-	uint32_t number = number_of(times, &key);
-	if (!number) {
-		bool born = from->start_time_ns >= times->begin_ns;
-		*array_add(&times->threads) = (struct times_thread){
-			.tgid = from->tgid,
-			.tid = from->tid,
-			.start_time_ns = from->start_time_ns,
-			.begin_ns = born ? from->start_time_ns : from->time_ns,
-			.oncpu_before_ns = born ? 0 : from->oncpu_ns,
-			.runnable_before_ns = born ? 0 : from->runnable_ns,
-		};
-		number = times->threads.n - 1;
-		index_add(&times->index, index_hash(&key, sizeof(key)), number);
-	}
-	struct times_thread *thread = &times->threads.at[number];
-	memcpy(thread->comm, from->comm, COMM_BYTES);
+	uint32_t number = threads_note(times->threads, from->tgid, from->tid, from->start_time_ns,
+				       from->comm);
+	struct thread *thread = &times->threads->at[number];
+	if (!thread->begin_ns)
+		begin(times, thread, from);
+	times->off_known |= from->off_ns || from->off_since_ns;
+	const struct threads_account now = account_of(from);
 	/* A leader's number and birth go to the thread of its process that calls exec. */
-	if (!thread->end_ns && from->oncpu_ns >= thread->oncpu_before_ns &&
-	    from->runnable_ns >= thread->runnable_before_ns) {
-		thread->oncpu_ns = from->oncpu_ns - thread->oncpu_before_ns;
-		thread->runnable_ns = from->runnable_ns - thread->runnable_before_ns;
+	if (!thread->end_ns && now.oncpu_ns >= thread->first.oncpu_ns) {
+		thread->last = now;
+		thread->on_cpu = !from->off_since_ns;
 	}
-	return thread;
+	return number;
 }
 
 /* The kernel gives whole elements only, of which a read may cut the last. */
@@ -108,27 +89,46 @@ int times_begin(struct times *times, uint32_t session, uint64_t now_ns, int fd)
 {
 	times->sessions = 1ull << session;
 	times->begin_ns = now_ns;
-	int code = read_all(times, fd, on_alive);
-	for (uint32_t i = 1; i < times->threads.n; i++)
-		times->threads.at[i].begin_ns = now_ns;
-	return code;
+	return read_all(times, fd, on_alive);
+}
+
+/* The last reading of a thread. */
+static uint32_t end(struct times *times, const struct thread_times *from)
+{
+	uint32_t number = note(times, from);
+	struct thread *thread = &times->threads->at[number];
+	if (thread->end_ns)
+		return 0;
+	thread->end_ns = from->time_ns;
+	return number;
 }
 
 void times_on_end(struct times *times, const struct thread_times *from)
 {
-	if (!(from->sessions & times->sessions) ||
-	    (times->end_ns && from->start_time_ns >= times->end_ns))
-		return;
-	struct times_thread *thread = note(times, from);
-	if (!thread->end_ns)
-		thread->end_ns = from->time_ns;
+	if ((from->sessions & times->sessions) &&
+	    !(times->end_ns && from->start_time_ns >= times->end_ns))
+		end(times, from);
+}
+
+uint32_t times_on_sleeper(struct times *times, const struct thread_times *from)
+{
+	return from->sessions & times->sessions ? end(times, from) : 0;
 }
 
 static void on_survivor(struct times *times, const struct thread_times *from)
 {
-	struct times_thread *thread = note(times, from);
-	if (!thread->end_ns)
-		thread->end_ns = times->end_ns;
+	struct thread_times last = *from;
+	uint64_t since = last.off_since_ns;
+	bool slept = since && since < last.time_ns;
+	if (slept && since > times->end_ns) {
+		last.off_ns -= last.time_ns - since;
+		last.time_ns = since;
+		last.off_since_ns = 0;
+		last.state = WAIT_RUNNING;
+	}
+	uint32_t number = end(times, &last);
+	times->threads->at[number].open_since_ns = number ? last.off_since_ns : 0;
+	times->threads->at[number].open_state = last.state;
 }
 
 int times_finish(struct times *times, uint64_t now_ns, int fd)
@@ -140,29 +140,57 @@ int times_finish(struct times *times, uint64_t now_ns, int fd)
 uint32_t times_unfinished(const struct times *times)
 {
 	uint32_t n = 0;
-	for (uint32_t i = 1; i < times->threads.n; i++)
-		n += !times->threads.at[i].end_ns;
+	for (uint32_t i = 1; i < times->threads->n; i++)
+		n += times->threads->at[i].begin_ns && !times->threads->at[i].end_ns;
 	return n;
 }
 
-uint64_t times_wall_ns(const struct times *times, const struct times_thread *thread)
+static uint64_t less(uint64_t a, uint64_t b)
 {
-	uint64_t end = thread->end_ns;
-	if (!end || end > times->end_ns)
-		end = times->end_ns;
-	uint64_t wall = end > thread->begin_ns ? end - thread->begin_ns : 0;
-	/* A tick that was accounted late. */
-	uint64_t busy = thread->oncpu_ns + thread->runnable_ns;
-	return wall > busy ? wall : busy;
+	return a > b ? a - b : 0;
 }
 
-void times_sum(const struct times *times, struct times_sum *sum)
+static uint64_t least(uint64_t a, uint64_t b)
 {
-	*sum = (struct times_sum){0};
-	for (uint32_t i = 1; i < times->threads.n; i++) {
-		const struct times_thread *thread = &times->threads.at[i];
-		sum->oncpu_ns += thread->oncpu_ns;
-		sum->runnable_ns += thread->runnable_ns;
-		sum->wall_ns += times_wall_ns(times, thread);
+	return a < b ? a : b;
+}
+
+struct times_sum times_of(const struct times *times, const struct thread *thread)
+{
+	const struct threads_account *first = &thread->first, *last = &thread->last;
+	struct times_sum t = {.oncpu_ns = less(last->oncpu_ns, first->oncpu_ns),
+			      .runnable_ns = less(last->runnable_ns, first->runnable_ns)};
+	uint64_t off = less(last->off_ns, first->off_ns);
+	if (!thread->begin_ns)
+		return t;
+	uint64_t end = thread->end_ns ? thread->end_ns : times->end_ns;
+	t.wall_ns = less(end, thread->begin_ns);
+	if (times->off_known) {
+		t.stolen_ns = less(t.wall_ns, off + t.oncpu_ns);
+		/* The tick of one that runs is yet to be accounted. */
+		uint64_t late = thread->on_cpu ? least(t.stolen_ns, times->tick_ns) : 0;
+		t.stolen_ns -= late;
+		t.oncpu_ns += late;
+		t.runnable_ns = least(t.runnable_ns, off);
 	}
+	/* A tick that was accounted late, of one that ran at the beginning. */
+	uint64_t busy = t.oncpu_ns + t.stolen_ns + t.runnable_ns;
+	if (t.wall_ns < busy)
+		t.wall_ns = busy;
+	t.blocked_ns = t.wall_ns - busy;
+	return t;
+}
+
+struct times_sum times_sum(const struct times *times)
+{
+	struct times_sum sum = {0};
+	for (uint32_t i = 1; i < times->threads->n; i++) {
+		const struct times_sum t = times_of(times, &times->threads->at[i]);
+		sum.oncpu_ns += t.oncpu_ns;
+		sum.stolen_ns += t.stolen_ns;
+		sum.runnable_ns += t.runnable_ns;
+		sum.blocked_ns += t.blocked_ns;
+		sum.wall_ns += t.wall_ns;
+	}
+	return sum;
 }

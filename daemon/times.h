@@ -1,52 +1,48 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Exact times of a recording's threads: what the kernel has accounted to each at its end, or at the
- * recording's, less what it had at the beginning. */
+/* Exact times of a recording's threads: what has been accounted to each at its end, or at the
+ * recording's, less what had been at the beginning; both as read at that thread, so that they mean
+ * the same interval whenever that was.
+ *
+ * On-CPU and runnable are the kernel's own account, off the CPU is what the programs saw between
+ * switches. What of wall is neither was stolen: by the hypervisor, or by interrupts. Blocked is the
+ * rest, so that the four add up to wall. */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 #include "bpf/types.h"
-#include "common/index.h"
-
-struct times_thread {
-	uint32_t tgid, tid;
-	uint64_t start_time_ns;
-	uint64_t begin_ns, end_ns; /* within the recording; end 0: lives */
-	uint64_t oncpu_ns, runnable_ns;
-	uint64_t oncpu_before_ns, runnable_before_ns;
-	char comm[COMM_BYTES + 1];
-};
+#include "daemon/threads.h"
 
 struct times {
-	struct {
-		struct times_thread *at; /* from 1 */
-		uint32_t n, room;
-	} threads;
-	struct index index;
-	uint64_t sessions; /* the bit of this one */
+	struct threads *threads; /* borrowed */
+	uint64_t sessions;	 /* the bit of this one */
 	uint64_t begin_ns, end_ns;
+	uint64_t tick_ns; /* the account of a running thread may be so late */
+	bool off_known;	  /* the programs tell of switches */
 };
 
-/* Sums of all threads; blocked is what is left of wall. */
+/* wall = oncpu + stolen + runnable + blocked */
 struct times_sum {
-	uint64_t oncpu_ns, runnable_ns, wall_ns;
+	uint64_t oncpu_ns, stolen_ns, runnable_ns, blocked_ns, wall_ns;
 };
 
-void times_init(struct times *times);
-void times_deinit(struct times *times);
+void times_init(struct times *times, struct threads *threads);
 /* Reads from an fd of BROKER_THREADS (borrowed) what the threads of `session` have had until now.
  * 0, or negative errno: times are not known. */
 int times_begin(struct times *times, uint32_t session, uint64_t now_ns, int fd);
 /* A thread of any session has ended. */
 void times_on_end(struct times *times, const struct thread_times *thread);
-/* As times_begin(), for the end. Then the ring is drained once more, for those that ended before.
- */
+/* The last reading of one, known as it slept (sleepers.h): the number of the thread, 0: it is not
+ * of this session, or has ended. */
+uint32_t times_on_sleeper(struct times *times, const struct thread_times *thread);
+/* As times_begin(), for the end of all others. Who has gone to sleep since `now_ns` ends there, so
+ * that no wait of his is left open; of who slept before, open_since_ns tells. Then the ring is
+ * drained once more, for those that ended before. */
 int times_finish(struct times *times, uint64_t now_ns, int fd);
 /* Threads that ended untold: what they had since the beginning is not in the sums. */
 uint32_t times_unfinished(const struct times *times);
 
-/* Within the recording. */
-uint64_t times_wall_ns(const struct times *times, const struct times_thread *thread);
-void times_sum(const struct times *times, struct times_sum *sum);
-/* NULL: not known. */
-const struct times_thread *times_find(const struct times *times, uint32_t tid,
-				      uint64_t start_time_ns);
+/* Of one thread, within the recording; zero where nothing is known. */
+struct times_sum times_of(const struct times *times, const struct thread *thread);
+/* Of all. */
+struct times_sum times_sum(const struct times *times);

@@ -14,6 +14,7 @@
 struct world {
 	struct sampler sampler;
 	struct session session;
+	Probe__Record request;
 	struct profile *profile;
 	uint32_t located[8];
 	bool named[8];
@@ -31,8 +32,12 @@ static uint32_t world_init(struct world *w)
 	*w = (struct world){.profile = profile_new_ours()};
 	locations_init(&w->sampler.locations);
 	stacks_init(&w->sampler.stacks, &w->sampler.locations, NULL);
-	tally_init(&w->session.tally);
-	times_init(&w->session.times);
+	members_init(&w->session.members);
+	threads_init(&w->session.threads);
+	tally_init(&w->session.tally, &w->session.threads);
+	w->session.request = &w->request;
+	w->request = (Probe__Record)PROBE__RECORD__INIT;
+	w->request.mode = PROBE__RECORD__MODE__WALL;
 	w->session.period_ns = 10000000;
 	struct {
 		struct stack_event event;
@@ -55,8 +60,9 @@ static uint32_t world_init(struct world *w)
 
 static void world_deinit(struct world *w)
 {
-	times_deinit(&w->session.times);
 	tally_deinit(&w->session.tally);
+	threads_deinit(&w->session.threads);
+	members_deinit(&w->session.members);
 	stacks_deinit(&w->sampler.stacks);
 	locations_deinit(&w->sampler.locations);
 	profile_free(w->profile);
@@ -79,7 +85,11 @@ static void labels_waits(void)
 	struct world w;
 	uint32_t stack = world_init(&w);
 	w.session.tally.with_wakers = true;
-	struct wait_event wait = {.sample = {.time_ns = 1000, .tgid = 7, .tid = 8, .comm = "t\n"},
+	struct wait_event wait = {.sample = {.event.kind = EVENT_WAIT,
+					     .time_ns = 1000,
+					     .tgid = 7,
+					     .tid = 8,
+					     .comm = "t\n"},
 				  .blocked_ns = 200,
 				  .runnable_ns = 50,
 				  .period_ns = 500,

@@ -9,8 +9,9 @@
 /* Ten threads of one process: 1 to 3 with samples, 3 to 10 with times. */
 static void fill(struct session *session)
 {
-	tally_init(&session->tally);
-	times_init(&session->times);
+	threads_init(&session->threads);
+	tally_init(&session->tally, &session->threads);
+	times_init(&session->times, &session->threads);
 	session->times_known = true;
 	session->times.sessions = 1;
 	session->times.end_ns = 1000;
@@ -49,7 +50,7 @@ static void joins_samples_and_times(void)
 		CU_ASSERT_EQUAL(thread->pid, 1);
 		CU_ASSERT_EQUAL(thread->start_time_ns, 7);
 		CU_ASSERT_EQUAL(thread->samples, order[i] <= 3 ? order[i] : 0);
-		CU_ASSERT_STRING_EQUAL(thread->name, order[i] <= 3 ? "sampled" : "timed");
+		CU_ASSERT_STRING_EQUAL(thread->name, order[i] < 3 ? "sampled" : "timed");
 		CU_ASSERT_EQUAL(thread->oncpu_ns, order[i] >= 3 ? 10 * order[i] : 0);
 		CU_ASSERT_EQUAL(thread->wall_ns,
 				thread->oncpu_ns + thread->runnable_ns + thread->blocked_ns);
@@ -57,7 +58,7 @@ static void joins_samples_and_times(void)
 	}
 	probe__info__free_unpacked(info, NULL);
 	tally_deinit(&session.tally);
-	times_deinit(&session.times);
+	threads_deinit(&session.threads);
 }
 
 static void says_nothing_of_unknown_times(void)
@@ -73,7 +74,7 @@ static void says_nothing_of_unknown_times(void)
 		CU_ASSERT(!info->thread[i]->has_oncpu_ns && !info->thread[i]->has_wall_ns);
 	probe__info__free_unpacked(info, NULL);
 	tally_deinit(&session.tally);
-	times_deinit(&session.times);
+	threads_deinit(&session.threads);
 }
 
 SUITE(build_threads, {"joins samples and times", joins_samples_and_times},

@@ -8,8 +8,10 @@
 /* A tid that is given out again is another thread; equal (thread, stacks) add up. */
 static void adds_up(void)
 {
+	struct threads threads;
 	struct tally tally;
-	tally_init(&tally);
+	threads_init(&threads);
+	tally_init(&tally, &threads);
 	struct sample_event sample = {.tgid = 10, .tid = 11, .start_time_ns = 1, .comm = "a"};
 	for (int i = 0; i < 5; i++)
 		tally_add(&tally, &sample, (struct tally_stacks){.user = 3});
@@ -18,18 +20,21 @@ static void adds_up(void)
 	memcpy(sample.comm, "0123456789abcdef", 16);
 	tally_add(&tally, &sample, (struct tally_stacks){.user = 3});
 	CU_ASSERT_EQUAL(tally.samples, 7);
-	CU_ASSERT_EQUAL(tally.threads.n, 3);
+	CU_ASSERT_EQUAL(threads.n, 3);
 	CU_ASSERT_EQUAL(tally.rows.n, 4);
 	CU_ASSERT_EQUAL(tally.rows.at[1].taken, 5);
-	CU_ASSERT_EQUAL(tally.threads.at[1].samples, 6);
-	CU_ASSERT_STRING_EQUAL(tally.threads.at[2].comm, "0123456789abcdef");
+	CU_ASSERT_EQUAL(threads.at[1].samples, 6);
+	CU_ASSERT_STRING_EQUAL(threads.at[2].comm, "0123456789abcdef");
 	tally_deinit(&tally);
+	threads_deinit(&threads);
 }
 
 static void sums_stay_exact(void)
 {
+	struct threads threads;
 	struct tally tally;
-	tally_init(&tally);
+	threads_init(&threads);
+	tally_init(&tally, &threads);
 	for (uint32_t i = 0; i < 100000; i++) {
 		struct sample_event sample = {.tid = 1 + i % 13, .start_time_ns = i % 7};
 		tally_add(&tally, &sample, (struct tally_stacks){.kernel = i % 11, .user = i % 17});
@@ -37,13 +42,14 @@ static void sums_stay_exact(void)
 	uint64_t by_row = 0, by_thread = 0;
 	for (uint32_t i = 1; i < tally.rows.n; i++)
 		by_row += tally.rows.at[i].taken;
-	for (uint32_t i = 1; i < tally.threads.n; i++)
-		by_thread += tally.threads.at[i].samples;
+	for (uint32_t i = 1; i < threads.n; i++)
+		by_thread += threads.at[i].samples;
 	CU_ASSERT_EQUAL(by_row, 100000);
 	CU_ASSERT_EQUAL(by_thread, 100000);
-	CU_ASSERT_EQUAL(tally.threads.n - 1, 13 * 7);
+	CU_ASSERT_EQUAL(threads.n - 1, 13 * 7);
 	CU_ASSERT_EQUAL(tally.rows.n - 1, 13 * 7 * 11 * 17);
 	tally_deinit(&tally);
+	threads_deinit(&threads);
 }
 
 static struct wait_event wait_of(uint64_t end, uint64_t blocked, uint64_t runnable)
@@ -75,8 +81,10 @@ static void cuts_waits_to_the_recording(void)
 		{9000, 8000, 500, 1000, 0}, /* all of it */
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct threads threads;
 		struct tally tally;
-		tally_init(&tally);
+		threads_init(&threads);
+		tally_init(&tally, &threads);
 		struct wait_event wait = wait_of(cases[i].end, cases[i].blocked, cases[i].runnable);
 		tally_add_wait(&tally, &wait, (struct tally_stacks){.user = 3}, 1000, 2000);
 		bool any = cases[i].in_blocked + cases[i].in_runnable;
@@ -89,6 +97,7 @@ static void cuts_waits_to_the_recording(void)
 		}
 		CU_ASSERT_EQUAL(tally.samples, 0);
 		tally_deinit(&tally);
+		threads_deinit(&threads);
 	}
 }
 
@@ -96,8 +105,10 @@ static void cuts_waits_to_the_recording(void)
  * 10 ms: both are estimated without bias, the shorter with more noise. */
 static void weighs_waits_by_their_period(void)
 {
+	struct threads threads;
 	struct tally tally;
-	tally_init(&tally);
+	threads_init(&threads);
+	tally_init(&tally, &threads);
 	const uint64_t period = 10000000, lengths[2] = {20000, 2000000};
 	uint64_t seed = 88172645463325252ull, now = 0, total[2] = {0};
 	for (int i = 0; i < 2000000; i++) {
@@ -127,12 +138,15 @@ static void weighs_waits_by_their_period(void)
 				       row->blocked_ns * 1e-9);
 	}
 	tally_deinit(&tally);
+	threads_deinit(&threads);
 }
 
 static void tells_states_and_wakers_apart(void)
 {
+	struct threads threads;
 	struct tally tally;
-	tally_init(&tally);
+	threads_init(&threads);
+	tally_init(&tally, &threads);
 	tally.with_wakers = true;
 	struct wait_event wait = wait_of(100, 50, 0);
 	const struct tally_stacks stacks = {.user = 3, .waker = 9};
@@ -157,13 +171,16 @@ static void tells_states_and_wakers_apart(void)
 	CU_ASSERT_EQUAL(tally.samples, 1);
 	CU_ASSERT_EQUAL(tally.waits, 6);
 	tally_deinit(&tally);
+	threads_deinit(&threads);
 
 	/* Another session asked for wakers, this one did not. */
-	tally_init(&tally);
+	threads_init(&threads);
+	tally_init(&tally, &threads);
 	tally_add_wait(&tally, &wait, stacks, 0, 1000);
 	CU_ASSERT_EQUAL(tally.rows.at[1].stacks.waker, 0);
 	CU_ASSERT_EQUAL(tally.rows.at[1].waker, 0);
 	tally_deinit(&tally);
+	threads_deinit(&threads);
 }
 
 SUITE(tally, {"adds up by thread and stacks", adds_up}, {"sums stay exact", sums_stay_exact},

@@ -33,8 +33,10 @@ static int pipe_of(const struct thread_times *threads, size_t n)
 
 static void takes_the_beginning_off(void)
 {
+	struct threads threads;
 	struct times times;
-	times_init(&times);
+	threads_init(&threads);
+	times_init(&times, &threads);
 	/* 10 lives on, 11 ends, 12 is another session's, 13 is born and lives, 14 is born and ends,
 	 * 15 ends untold. */
 	const struct thread_times first[] = {
@@ -56,31 +58,117 @@ static void takes_the_beginning_off(void)
 	CU_ASSERT_EQUAL(times_finish(&times, 2000, end_fd), 0);
 	times_on_end(&times, &(struct thread_times){1900, 1800, 5, 5, 1 << 3, 10, 14, "e"});
 	times_on_end(&times, &(struct thread_times){2900, 2800, 5, 5, 1 << 3, 10, 16, "g"});
-	CU_ASSERT_EQUAL(times.threads.n - 1, 5);
+	CU_ASSERT_EQUAL(threads.n - 1, 5);
 	CU_ASSERT_EQUAL(times_unfinished(&times), 1);
 
-	const struct times_thread *thread = times_find(&times, 10, 1);
-	CU_ASSERT_PTR_NOT_NULL(thread);
-	if (thread) {
-		CU_ASSERT_EQUAL(thread->oncpu_ns, 200);
-		CU_ASSERT_EQUAL(thread->runnable_ns, 50);
-		CU_ASSERT_EQUAL(times_wall_ns(&times, thread), 1000);
-		CU_ASSERT_STRING_EQUAL(thread->comm, "a2");
-	}
-	CU_ASSERT_PTR_NULL(times_find(&times, 12, 3));
-	CU_ASSERT_PTR_NULL(times_find(&times, 16, 2800));
-	struct times_sum sum;
-	times_sum(&times, &sum);
+	uint32_t number = threads_find(&threads, 10, 1);
+	CU_ASSERT_NOT_EQUAL(number, 0);
+	struct times_sum of = times_of(&times, &threads.at[number]);
+	CU_ASSERT_EQUAL(of.oncpu_ns, 200);
+	CU_ASSERT_EQUAL(of.runnable_ns, 50);
+	CU_ASSERT_EQUAL(of.wall_ns, 1000);
+	CU_ASSERT_EQUAL(of.blocked_ns, 750);
+	CU_ASSERT_STRING_EQUAL(threads.at[number].comm, "a2");
+	CU_ASSERT_EQUAL(threads_find(&threads, 12, 3), 0);
+	CU_ASSERT_EQUAL(threads_find(&threads, 16, 2800), 0);
+	struct times_sum sum = times_sum(&times);
 	CU_ASSERT_EQUAL(sum.oncpu_ns, 200 + 10 + 40 + 5);
 	CU_ASSERT_EQUAL(sum.runnable_ns, 50 + 20 + 20 + 5);
 	CU_ASSERT_EQUAL(sum.wall_ns, 1000 + 400 + 500 + 100 + 1000);
-	times_deinit(&times);
+	CU_ASSERT_EQUAL(sum.stolen_ns, 0);
+	threads_deinit(&threads);
+}
+
+/* A reading with what the programs saw between switches. */
+static struct thread_times reading(uint32_t tid, uint64_t time_ns, uint64_t oncpu_ns,
+				   uint64_t runnable_ns, uint64_t off_ns)
+{
+	return (struct thread_times){.time_ns = time_ns,
+				     .start_time_ns = 1,
+				     .oncpu_ns = oncpu_ns,
+				     .runnable_ns = runnable_ns,
+				     .sessions = 1,
+				     .tgid = 10,
+				     .tid = tid,
+				     .off_ns = off_ns};
+}
+
+/* In units of ticks, which are far longer than what a recording lasts here. */
+static void tells_stolen_from_blocked(void)
+{
+	struct threads threads;
+	struct times times;
+	threads_init(&threads);
+	times_init(&times, &threads);
+	CU_ASSERT(times.tick_ns >= 1000000 && times.tick_ns <= 10000000);
+	times.tick_ns = 10;
+	const uint64_t b = 10000, e = 20000;
+	struct thread_times first[] = {
+		reading(1, b, 500, 70, 3000), /* works, waits, is robbed */
+		reading(2, b, 500, 70, 3000), /* sleeps throughout */
+		reading(3, b, 500, 70, 0),    /* runs throughout; its account is late */
+		reading(4, b, 500, 70, 3000), /* waits for a CPU at either end */
+		reading(5, b, 500, 70, 3000), /* sleeps from between the two looks at the end on */
+		reading(6, b, 500, 70, 3000), /* its account was late at the beginning */
+		reading(7, b, 500, 70, 3000), /* ends as it sleeps */
+	};
+	first[1].off_since_ns = 8000;
+	first[1].state = WAIT_SLEEPING;
+	first[3].off_since_ns = b - 300;
+	first[3].state = WAIT_RUNNABLE;
+	int fd guard_fd = pipe_of(first, 7);
+	CU_ASSERT_EQUAL(times_begin(&times, 0, b - 100, fd), 0);
+	struct thread_times dead = reading(7, b + 4000, 600, 70, 3000 + 3900);
+	times_on_end(&times, &dead);
+	struct thread_times sleeper = reading(2, e, 500, 70, 13000);
+	sleeper.off_since_ns = 8000;
+	sleeper.state = WAIT_SLEEPING;
+	CU_ASSERT_NOT_EQUAL(times_on_sleeper(&times, &sleeper), 0);
+	CU_ASSERT_EQUAL(times_on_sleeper(&times, &sleeper), 0); /* it has its last reading */
+	CU_ASSERT_EQUAL(times_on_sleeper(&times, &dead), 0);
+	sleeper.tid = 8;
+	sleeper.sessions = 2;
+	CU_ASSERT_EQUAL(times_on_sleeper(&times, &sleeper), 0); /* of another session */
+	struct thread_times last[] = {
+		reading(1, e, 4500, 1070, 3000 + 4000),
+		reading(2, e + 50, 510, 70, 13000), /* awake by now */
+		reading(3, e, 10492, 70, 0),
+		reading(4, e, 3500, 2370, 3000 + 6000),
+		reading(5, e + 200, 5500, 70, 3000 + 5150),
+		reading(6, e, 5505, 70, 3000 + 5000),
+	};
+	last[3].off_since_ns = e - 400;
+	last[3].state = WAIT_RUNNABLE;
+	last[4].off_since_ns = e + 100;
+	last[4].state = WAIT_DISK;
+	int end_fd guard_fd = pipe_of(last, 6);
+	CU_ASSERT_EQUAL(times_finish(&times, e, end_fd), 0);
+	static const struct times_sum expected[] = {
+		{4010, 1990, 1000, 3000, 10000}, /* of what is stolen, a tick may be late */
+		{0, 0, 0, 10000, 10000},
+		{10000 - 0, 0, 0, 0, 10000},
+		{3000, 1000, 2700 - 300, 3600, 10000},
+		{5000 + 10, 40, 0, 5050, 10100},
+		{5005, 0, 0, 4995, 10000},
+		{100, 0, 0, 3900, 4000},
+	};
+	for (uint32_t tid = 1; tid <= 7; tid++) {
+		struct times_sum t = times_of(&times, &threads.at[threads_find(&threads, tid, 1)]);
+		CU_ASSERT_EQUAL(memcmp(&t, &expected[tid - 1], sizeof(t)), 0);
+		CU_ASSERT_EQUAL(t.wall_ns, t.oncpu_ns + t.stolen_ns + t.runnable_ns + t.blocked_ns);
+	}
+	/* The wait that no sleeper told of is left open. */
+	CU_ASSERT_EQUAL(threads.at[threads_find(&threads, 4, 1)].open_since_ns, e - 400);
+	CU_ASSERT_EQUAL(threads.at[threads_find(&threads, 5, 1)].open_since_ns, 0);
+	threads_deinit(&threads);
 }
 
 static void refuses_a_cut_element(void)
 {
+	struct threads threads;
 	struct times times;
-	times_init(&times);
+	threads_init(&threads);
+	times_init(&times, &threads);
 	int fds[2];
 	CU_ASSERT_EQUAL(pipe(fds), 0);
 	CU_ASSERT_EQUAL(write(fds[1], "cut", 3), 3);
@@ -88,7 +176,7 @@ static void refuses_a_cut_element(void)
 	CU_ASSERT_EQUAL(times_begin(&times, 0, 1, fds[0]), -EPROTO);
 	close(fds[0]);
 	CU_ASSERT_EQUAL(times_begin(&times, 0, 1, -1), -EBADF);
-	times_deinit(&times);
+	threads_deinit(&threads);
 }
 
 static int to_child[2], from_child[2];
@@ -172,8 +260,10 @@ static void record(void)
 	clockid_t clock;
 	CU_ASSERT_EQUAL(clock_getcpuclockid(child, &clock), 0);
 	CU_ASSERT_EQUAL(programs_take(s->programs, 5, child, 0, NULL), 0);
+	struct threads threads;
 	struct times times;
-	times_init(&times);
+	threads_init(&threads);
+	times_init(&times, &threads);
 	s->times = &times;
 
 	hear(from_child[0]);
@@ -181,7 +271,7 @@ static void record(void)
 	int fd guard_fd = iterator_of(s, 5);
 	uint64_t before = clock_ns(clock);
 	CU_ASSERT_EQUAL(times_begin(&times, 5, clock_ns(CLOCK_MONOTONIC), fd), 0);
-	CU_ASSERT_EQUAL(times.threads.n - 1, 1);
+	CU_ASSERT_EQUAL(threads.n - 1, 1);
 	say(to_child[1], 'g');
 	hear(from_child[0]);
 	wait_asleep(child, clock);
@@ -189,23 +279,22 @@ static void record(void)
 	CU_ASSERT_EQUAL(times_finish(&times, clock_ns(CLOCK_MONOTONIC), end_fd), 0);
 	uint64_t oncpu = clock_ns(clock) - before;
 	/* The thread has been joined, but its last switch may be to come. */
-	while (times.threads.n - 1 < (with_thread ? 2 : 1)) {
+	while (threads.n - 1 < (with_thread ? 2 : 1)) {
 		usleep(1000);
 		sampling_drain(s);
 	}
 	CU_ASSERT_EQUAL(times_unfinished(&times), 0);
-	struct times_sum sum;
-	times_sum(&times, &sum);
+	struct times_sum sum = times_sum(&times);
 	CU_ASSERT(sum.oncpu_ns >= oncpu);
 	CU_ASSERT(sum.oncpu_ns == oncpu || with_thread);
 	CU_ASSERT(sum.oncpu_ns >= (with_thread ? 30000000 : 10000000));
 	CU_ASSERT(sum.wall_ns >= sum.oncpu_ns + sum.runnable_ns);
-	for (uint32_t i = 1; i < times.threads.n; i++) {
-		CU_ASSERT_EQUAL(times.threads.at[i].tgid, child);
-		CU_ASSERT(times.threads.at[i].oncpu_ns >= 10000000);
+	for (uint32_t i = 1; i < threads.n; i++) {
+		CU_ASSERT_EQUAL(threads.at[i].tgid, child);
+		CU_ASSERT(times_of(&times, &threads.at[i]).oncpu_ns >= 10000000);
 	}
 	CU_ASSERT_EQUAL(programs_drop(s->programs, 5), 0);
-	times_deinit(&times);
+	threads_deinit(&threads);
 	s->times = NULL;
 	sampling_end(child);
 	for (int i = 0; i < 2; i++) {
@@ -228,6 +317,7 @@ static void counts_a_thread_that_ends(void)
 }
 
 SUITE(times, {"takes the beginning off", takes_the_beginning_off},
+      {"tells stolen from blocked", tells_stolen_from_blocked},
       {"refuses a cut element", refuses_a_cut_element},
       {"agrees with the CPU clock", agrees_with_the_cpu_clock},
       {"counts a thread that ends", counts_a_thread_that_ends});

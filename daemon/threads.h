@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The threads of a recording: who they are, how often they were met (tally.h) and what time they
+ * had (times.h). */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "bpf/types.h"
+#include "common/index.h"
+
+/* What has been accounted to a thread until some moment. */
+struct threads_account {
+	uint64_t oncpu_ns, runnable_ns, off_ns;
+};
+
+/* A thread for ever: tids are given out again within seconds under churn. */
+struct thread {
+	uint32_t tgid, tid;
+	uint64_t start_time_ns;
+	char comm[COMM_BYTES + 1]; /* as last seen; raw text of the target */
+	uint64_t samples, waits;   /* taken */
+	/* Its first and its last reading. */
+	uint64_t begin_ns,
+		end_ns; /* CLOCK_MONOTONIC; begin 0: no times are known; end 0: it lives */
+	struct threads_account first, last;
+	bool on_cpu; /* at the last */
+	/* A wait under way at the last reading that no row of the tally holds; 0: none. */
+	uint64_t open_since_ns;
+	uint32_t open_state; /* enum wait_state */
+};
+
+struct threads {
+	struct thread *at; /* from 1 */
+	uint32_t n, room;
+	struct index index;
+};
+
+void threads_init(struct threads *threads);
+void threads_deinit(struct threads *threads);
+/* Its number, made where it is new; takes the name (COMM_BYTES of it). */
+uint32_t threads_note(struct threads *threads, uint32_t tgid, uint32_t tid, uint64_t start_time_ns,
+		      const char *comm);
+/* 0: not known. */
+uint32_t threads_find(const struct threads *threads, uint32_t tid, uint64_t start_time_ns);
