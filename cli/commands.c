@@ -13,6 +13,7 @@
 #include "cli/options.h"
 #include "cli/record.h"
 #include "cli/report.h"
+#include "cli/stat.h"
 #include "cli/status.h"
 #include "cli/top.h"
 #include "common/err.h"
@@ -33,6 +34,7 @@ const struct command commands[] = {
 	{"export", "a profile in another format", export_command},
 	{"merge", "several profiles as one", export_merge_command},
 	{"top", "a live table of where processes spend their time now", top_command},
+	{"stat", "what processes use each second: CPU, memory, I/O", stat_command},
 	{"list", "the processes that you may record", list_command},
 	{"status", "what the daemon is doing, and what it costs", status_command},
 	{"doctor", "what works on this machine, and what to do about the rest", doctor_command},

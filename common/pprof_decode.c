@@ -30,6 +30,8 @@ struct reader {
 	size_t n_strings, strings_room, n_mappings, n_functions, n_locations;
 	struct pprof_ids mappings, functions, locations;
 	uint32_t default_type; /* a string */
+	uint8_t *info;	       /* all pieces of the message: one after the other is the whole */
+	size_t info_bytes, info_room;
 	/* Scratch, kept from message to message. */
 	struct numbers ids, values;
 	uint32_t *frames;
@@ -47,6 +49,7 @@ static void reader_deinit(struct reader *reader)
 	pprof_ids_deinit(&reader->functions);
 	pprof_ids_deinit(&reader->locations);
 	free(reader->strings);
+	free(reader->info);
 	free(reader->ids.at);
 	free(reader->values.at);
 	free(reader->frames);
@@ -350,15 +353,26 @@ static void add_sample(struct reader *reader, struct cursor bytes)
 	profile_add_row(reader->profile, stack, labels, (const int64_t *)reader->values.at);
 }
 
-static void set_info(struct reader *reader, struct cursor bytes)
+/* A message that comes in pieces is their concatenation (protobuf's rule): we add to what the
+ * engine wrote. */
+static void add_info(struct reader *reader, struct cursor bytes)
 {
-	struct profile *profile = reader->profile;
-	if (profile->info)
-		probe__info__free_unpacked(profile->info, NULL);
-	profile->info = NULL;
-	if (cursor_left(&bytes) <= LIMIT_INFO_BYTES)
-		profile->info = probe__info__unpack(NULL, cursor_left(&bytes), bytes.at);
-	if (!profile->info)
+	size_t n = cursor_left(&bytes);
+	if (n > LIMIT_INFO_BYTES - reader->info_bytes) {
+		wrong(reader, "its info message is too large");
+		return;
+	}
+	reader->info = memory_grow(reader->info, &reader->info_room, reader->info_bytes + n + 1, 1);
+	memcpy(reader->info + reader->info_bytes, bytes.at, n);
+	reader->info_bytes += n;
+}
+
+static void set_info(struct reader *reader)
+{
+	if (!reader->info || reader->what)
+		return;
+	reader->profile->info = probe__info__unpack(NULL, reader->info_bytes, reader->info);
+	if (!reader->profile->info)
 		wrong(reader, "its info message is damaged");
 }
 
@@ -432,7 +446,7 @@ static void on_head(struct reader *reader, const struct pprof_field *field)
 		profile->doc_url = string(reader, field);
 		break;
 	case PPROF_INFO:
-		set_info(reader, message(reader, field));
+		add_info(reader, message(reader, field));
 		break;
 	}
 }
@@ -485,6 +499,7 @@ static void decode(struct reader *reader, const void *data, size_t bytes)
 		wrong(reader, "it has no sample types");
 	each_field(reader, data, bytes, on_location);
 	each_field(reader, data, bytes, on_sample);
+	set_info(reader);
 	if (!reader->what)
 		set_default_type(reader);
 }

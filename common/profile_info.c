@@ -185,6 +185,15 @@ static void merge_numbers(Probe__Info *into, const Probe__Info *from, double int
 			weights;
 }
 
+static void append_resources(Probe__Resources ***into, size_t *n, Probe__Resources **more,
+			     size_t n_more)
+{
+	*into = memory_resize(*into, *n + n_more, sizeof(**into));
+	for (size_t i = 0; i < n_more; i++)
+		(*into)[(*n)++] = more[i];
+	free(more);
+}
+
 static void note_part(Probe__Info *info)
 {
 	char **note = memory_new(1, sizeof(*note));
@@ -219,6 +228,7 @@ void profile_info_merge(Probe__Info **into_at, const Probe__Info *from_shared,
 	TAKE(merge_counters, walk_ends);
 	TAKE(unite_texts, labels);
 	TAKE(unite_texts, notes);
+	TAKE(append_resources, resources);
 #undef TAKE
 	probe__info__free_unpacked(from, NULL);
 }

@@ -462,7 +462,7 @@ class Profile:
                     labels[text(label, 1)] = text(label, 2) if label.get(2) else label.get(3, 0)
             frames = [frame for i in ids for frame in locations[i]]
             self.samples.append(Sample(frames, dict(zip(self.types, values)), labels))
-        self.info = Info(top[1000][0]) if 1000 in top else None
+        self.info = Info(b"".join(top[1000])) if 1000 in top else None
 
     def total(self, kind="samples", where=lambda s: True):
         return sum(s.values.get(kind, 0) for s in self.samples if where(s))
@@ -488,6 +488,30 @@ class Profile:
         return {f.function for s in self.samples for f in s.frames}
 
 
+def packed(data):
+    """The numbers of a packed field of varints."""
+    values, value, shift = [], 0, 0
+    for byte in data:
+        value |= (byte & 0x7F) << shift
+        shift += 7
+        if byte < 0x80:
+            values.append(value)
+            value = shift = 0
+    return values
+
+
+def resources(data):
+    """A Resources message: {"time_ns": […], name: […]}."""
+    found = {}
+    for number, value in fields(data):
+        if number == 1:
+            found["time_ns"] = packed(value)
+        else:
+            parts = dict(fields(value))
+            found[parts[1].decode()] = packed(parts.get(4, b""))
+    return found
+
+
 class Info:
     """Field 1000 of a profile of ours: common/info.proto."""
     TEXTS = {2: "name", 4: "mode", 6: "reason", 17: "host_kernel", 20: "event"}
@@ -502,7 +526,7 @@ class Info:
             setattr(self, name, None)
         for name in self.COUNTERS.values():
             setattr(self, name, {})
-        self.labels, self.notes, self.thread = [], [], []
+        self.labels, self.notes, self.thread, self.resources = [], [], [], []
         for number, value in fields(data):
             if number in self.TEXTS:
                 setattr(self, self.TEXTS[number], value.decode())
@@ -521,6 +545,8 @@ class Info:
                 self.labels.append(value.decode())
             elif number == 21:
                 self.notes.append(value.decode())
+            elif number == 30:
+                self.resources.append(resources(value))
 
     def assert_reconciled(self):
         """Every firing is a sample or has a named reason not to be one."""

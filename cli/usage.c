@@ -1,0 +1,415 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/usage.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/array.h"
+#include "common/guard.h"
+#include "common/memory.h"
+
+#define SECOND_NS 1000000000ull
+
+enum {
+	PROCESSES_MOST = 4096, /* more are not followed: each costs 50 us a reading */
+	THREADS_MOST = 1024,   /* of all processes, whose switches are read: 15 us each */
+	FILE_BYTES = 4096,     /* stat, status and io are shorter */
+};
+
+const struct usage_about usage_about[USAGE_KINDS] = {
+	[USAGE_CPU] = {"cpu", "nanoseconds", true},
+	[USAGE_RSS] = {"rss", "bytes", false},
+	[USAGE_THREADS] = {"threads", "count", false},
+	[USAGE_PROCESSES] = {"processes", "count", false},
+	[USAGE_VOLUNTARY] = {"voluntary_switches", "count", true},
+	[USAGE_INVOLUNTARY] = {"involuntary_switches", "count", true},
+	[USAGE_MINOR_FAULTS] = {"minor_faults", "count", true},
+	[USAGE_MAJOR_FAULTS] = {"major_faults", "count", true},
+	[USAGE_READ] = {"read", "bytes", true},
+	[USAGE_WRITTEN] = {"written", "bytes", true},
+	[USAGE_FDS] = {"fds", "count", false},
+};
+
+/* What a process passes on to its parent when it is waited for. */
+enum passed_on {
+	PASSED_CPU,
+	PASSED_MINOR,
+	PASSED_MAJOR,
+	PASSED_READ,
+	PASSED_WRITTEN,
+	PASSED_KINDS,
+};
+
+struct thread {
+	uint32_t tid;
+	uint64_t voluntary, involuntary;
+	uint64_t seen; /* in this reading */
+};
+
+struct process {
+	uint32_t pid, parent;
+	uint64_t start; /* of /proc/PID/stat: tells it from a later one of its number */
+	/* Of itself and of the children it has waited for, ever, and what came of that since. */
+	uint64_t all[PASSED_KINDS], more[PASSED_KINDS];
+	struct {
+		struct thread *at;
+		uint32_t n, room;
+	} threads;
+	bool ended, gone;
+	int owed; /* readings in which it was looked for in its parent's account */
+};
+
+struct usage {
+	struct {
+		struct process *at;
+		uint32_t n, room;
+	} processes;
+	bool children;
+	uint64_t readings;
+	uint32_t threads; /* that were read in this reading */
+	struct usage_reading *reading;
+};
+
+static void add_process(struct usage *usage, uint32_t pid)
+{
+	for (uint32_t i = 0; i < usage->processes.n; i++)
+		if (usage->processes.at[i].pid == pid)
+			return;
+	if (usage->processes.n == PROCESSES_MOST)
+		return;
+	struct process *process = array_add(&usage->processes);
+	*process = (struct process){.pid = pid}; /* the place may have been another's */
+}
+
+struct usage *usage_new(const uint32_t *pids, size_t n, bool children)
+{
+	struct usage *usage = memory_new(1, sizeof(*usage));
+	usage->children = children;
+	for (size_t i = 0; i < n; i++)
+		add_process(usage, pids[i]);
+	return usage;
+}
+
+void usage_free(struct usage *usage)
+{
+	if (!usage)
+		return;
+	for (uint32_t i = 0; i < usage->processes.n; i++)
+		free(usage->processes.at[i].threads.at);
+	free(usage->processes.at);
+	free(usage);
+}
+
+/* The text of a small file; false: it cannot be read. */
+static bool read_file(const char *path, char text[FILE_BYTES])
+{
+	int fd guard_fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, text, FILE_BYTES - 1);
+	text[n > 0 ? n : 0] = '\0';
+	return n > 0;
+}
+
+/* The number after "KEY:" at the beginning of a line. */
+static bool find_number(const char *text, const char *key, uint64_t *value)
+{
+	size_t n = strlen(key);
+	for (const char *line = text; line; line = strchr(line, '\n')) {
+		line += *line == '\n';
+		if (!strncmp(line, key, n) && line[n] == ':') {
+			*value = strtoull(line + n + 1, NULL, 10);
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Fields of /proc/PID/stat by their numbers in proc(5). */
+enum {
+	STAT_STATE = 3,
+	STAT_PARENT = 4,
+	STAT_MINOR = 10,
+	STAT_CHILDREN_MINOR = 11,
+	STAT_MAJOR = 12,
+	STAT_CHILDREN_MAJOR = 13,
+	STAT_USER = 14,
+	STAT_SYSTEM = 15,
+	STAT_CHILDREN_USER = 16,
+	STAT_CHILDREN_SYSTEM = 17,
+	STAT_THREADS = 20,
+	STAT_START = 22,
+	STAT_RSS = 24,
+	STAT_FIELDS,
+};
+
+/* A name may have blanks and parentheses in it: fields are counted from the last one. */
+static bool parse_stat(const char *text, uint64_t fields[STAT_FIELDS], char *state)
+{
+	const char *at = strrchr(text, ')');
+	if (!at || at[1] != ' ')
+		return false;
+	*state = at[2];
+	at += 3;
+	for (int i = STAT_PARENT; i < STAT_FIELDS; i++) {
+		if (*at != ' ')
+			return false;
+		char *end;
+		fields[i] = (uint64_t)strtoll(at + 1, &end, 10);
+		at = end;
+	}
+	return true;
+}
+
+static void advance(struct process *process, enum passed_on kind, uint64_t all)
+{
+	process->more[kind] = all > process->all[kind] ? all - process->all[kind] : 0;
+	process->all[kind] = all;
+}
+
+/* CPU time, faults, RSS, threads. */
+static void read_stat(struct usage *usage, struct process *process)
+{
+	char path[64], text[FILE_BYTES], state;
+	uint64_t f[STAT_FIELDS];
+	snprintf(path, sizeof(path), "/proc/%u/stat", process->pid);
+	if (!read_file(path, text) || !parse_stat(text, f, &state) ||
+	    (process->start && process->start != f[STAT_START])) {
+		process->ended = true;
+		return;
+	}
+	process->start = f[STAT_START];
+	process->parent = (uint32_t)f[STAT_PARENT];
+	uint64_t tick_ns = SECOND_NS / (uint64_t)sysconf(_SC_CLK_TCK);
+	advance(process, PASSED_CPU,
+		tick_ns * (f[STAT_USER] + f[STAT_SYSTEM] + f[STAT_CHILDREN_USER] +
+			   f[STAT_CHILDREN_SYSTEM]));
+	advance(process, PASSED_MINOR, f[STAT_MINOR] + f[STAT_CHILDREN_MINOR]);
+	advance(process, PASSED_MAJOR, f[STAT_MAJOR] + f[STAT_CHILDREN_MAJOR]);
+	if (state == 'Z' || state == 'X')
+		return;
+	uint64_t *value = usage->reading->value;
+	value[USAGE_RSS] += f[STAT_RSS] * (uint64_t)sysconf(_SC_PAGESIZE);
+	value[USAGE_THREADS] += f[STAT_THREADS];
+	value[USAGE_PROCESSES]++;
+	usage->reading->ended = false;
+}
+
+/* Unknown: of the sum nothing is known. A process that ends meanwhile is no such case. */
+static void is_unknown(struct usage *usage, const struct process *process, unsigned kinds)
+{
+	char path[64];
+	snprintf(path, sizeof(path), "/proc/%u", process->pid);
+	if (!access(path, F_OK))
+		usage->reading->known &= ~kinds;
+}
+
+static void read_io(struct usage *usage, struct process *process)
+{
+	char path[64], text[FILE_BYTES];
+	uint64_t bytes[2];
+	snprintf(path, sizeof(path), "/proc/%u/io", process->pid);
+	if (!read_file(path, text) || !find_number(text, "read_bytes", &bytes[0]) ||
+	    !find_number(text, "write_bytes", &bytes[1])) {
+		is_unknown(usage, process, 1u << USAGE_READ | 1u << USAGE_WRITTEN);
+		return;
+	}
+	advance(process, PASSED_READ, bytes[0]);
+	advance(process, PASSED_WRITTEN, bytes[1]);
+}
+
+static uint64_t count_entries(DIR *directory)
+{
+	uint64_t n = 0;
+	const struct dirent *entry;
+	while ((entry = readdir(directory)))
+		n += entry->d_name[0] != '.';
+	return n;
+}
+
+/* Since Linux 6.2 their number is the directory's size (f1f1f2569901). */
+static void read_fds(struct usage *usage, struct process *process)
+{
+	char path[64];
+	struct stat st;
+	snprintf(path, sizeof(path), "/proc/%u/fd", process->pid);
+	DIR *directory = opendir(path);
+	if (!directory) {
+		is_unknown(usage, process, 1u << USAGE_FDS);
+		return;
+	}
+	bool sized = !fstat(dirfd(directory), &st) && st.st_size > 0;
+	usage->reading->value[USAGE_FDS] += sized ? (uint64_t)st.st_size : count_entries(directory);
+	closedir(directory);
+}
+
+static struct thread *find_thread(struct process *process, uint32_t tid)
+{
+	for (uint32_t i = 0; i < process->threads.n; i++)
+		if (process->threads.at[i].tid == tid)
+			return &process->threads.at[i];
+	struct thread *thread = array_add(&process->threads);
+	*thread = (struct thread){.tid = tid};
+	return thread;
+}
+
+/* A thread's switches; what it made before the first reading of all does not count. */
+static void read_switches(struct usage *usage, struct process *process, uint32_t tid)
+{
+	char path[64], text[FILE_BYTES];
+	uint64_t voluntary, involuntary;
+	snprintf(path, sizeof(path), "/proc/%u/task/%u/status", process->pid, tid);
+	if (!read_file(path, text) || !find_number(text, "voluntary_ctxt_switches", &voluntary) ||
+	    !find_number(text, "nonvoluntary_ctxt_switches", &involuntary))
+		return; /* it has ended */
+	struct thread *thread = find_thread(process, tid);
+	uint64_t *value = usage->reading->value;
+	if (voluntary >= thread->voluntary && involuntary >= thread->involuntary) {
+		value[USAGE_VOLUNTARY] += voluntary - thread->voluntary;
+		value[USAGE_INVOLUNTARY] += involuntary - thread->involuntary;
+	}
+	thread->voluntary = voluntary;
+	thread->involuntary = involuntary;
+	thread->seen = usage->readings;
+}
+
+/* Children are their thread's that made them. They are read in their turn: they come last. */
+static void find_children(struct usage *usage, uint32_t pid, uint32_t tid)
+{
+	char path[64], text[FILE_BYTES], *end;
+	snprintf(path, sizeof(path), "/proc/%u/task/%u/children", pid, tid);
+	if (!read_file(path, text))
+		return;
+	for (const char *at = text; isdigit((unsigned char)*at); at = end) {
+		uint32_t child = (uint32_t)strtoul(at, &end, 10);
+		if (*end != ' ')
+			return; /* cut: it is found when others have ended */
+		add_process(usage, child);
+		end++;
+	}
+}
+
+static void forget_threads(struct process *process, uint64_t reading)
+{
+	uint32_t kept = 0;
+	for (uint32_t i = 0; i < process->threads.n; i++)
+		if (process->threads.at[i].seen == reading)
+			process->threads.at[kept++] = process->threads.at[i];
+	process->threads.n = kept;
+}
+
+static void read_threads(struct usage *usage, uint32_t index)
+{
+	char path[64];
+	uint32_t pid = usage->processes.at[index].pid;
+	snprintf(path, sizeof(path), "/proc/%u/task", pid);
+	DIR *directory = opendir(path);
+	const struct dirent *entry;
+	while (directory && (entry = readdir(directory))) {
+		uint32_t tid = (uint32_t)strtoul(entry->d_name, NULL, 10);
+		if (!tid)
+			continue;
+		if (usage->threads++ < THREADS_MOST)
+			read_switches(usage, &usage->processes.at[index], tid);
+		if (usage->children)
+			find_children(usage, pid, tid); /* may move processes */
+	}
+	if (directory)
+		closedir(directory);
+	forget_threads(&usage->processes.at[index], usage->readings);
+}
+
+static struct process *find_process(struct usage *usage, uint32_t pid)
+{
+	for (uint32_t i = 0; i < usage->processes.n; i++)
+		if (usage->processes.at[i].pid == pid)
+			return &usage->processes.at[i];
+	return NULL;
+}
+
+/* The nearest ancestor that is left. */
+static struct process *heir_of(struct usage *usage, const struct process *ended)
+{
+	struct process *heir = find_process(usage, ended->parent);
+	for (int depth = 0; heir && heir->ended && depth < PROCESSES_MOST; depth++)
+		heir = find_process(usage, heir->parent);
+	return heir && !heir->ended ? heir : NULL;
+}
+
+/* What a process that has ended had used was counted as its own; when its parent has waited for it
+ * it stands in the parent's account, and is no news. True: it does, or will not any more. */
+static bool settle(struct usage *usage, struct process *ended)
+{
+	struct process *heir = heir_of(usage, ended);
+	bool all = true;
+	for (int kind = 0; heir && kind < PASSED_KINDS; kind++)
+		all = all && heir->more[kind] >= ended->all[kind];
+	if (heir && !all && !ended->owed++)
+		return false;
+	for (int kind = 0; heir && kind < PASSED_KINDS; kind++)
+		if (heir->more[kind] >= ended->all[kind])
+			heir->more[kind] -= ended->all[kind];
+	return true;
+}
+
+static void forget_ended(struct usage *usage)
+{
+	uint32_t kept = 0;
+	for (uint32_t i = 0; i < usage->processes.n; i++) {
+		struct process *process = &usage->processes.at[i];
+		process->gone = process->ended && settle(usage, process);
+	}
+	for (uint32_t i = 0; i < usage->processes.n; i++) {
+		if (usage->processes.at[i].gone)
+			free(usage->processes.at[i].threads.at);
+		else
+			usage->processes.at[kept++] = usage->processes.at[i];
+	}
+	usage->processes.n = kept;
+}
+
+static void sum_up(struct usage *usage)
+{
+	static const enum usage_kind kinds[PASSED_KINDS] = {
+		[PASSED_CPU] = USAGE_CPU,
+		[PASSED_MINOR] = USAGE_MINOR_FAULTS,
+		[PASSED_MAJOR] = USAGE_MAJOR_FAULTS,
+		[PASSED_READ] = USAGE_READ,
+		[PASSED_WRITTEN] = USAGE_WRITTEN,
+	};
+	for (uint32_t i = 0; i < usage->processes.n; i++)
+		for (int kind = 0; kind < PASSED_KINDS && !usage->processes.at[i].ended; kind++)
+			usage->reading->value[kinds[kind]] += usage->processes.at[i].more[kind];
+}
+
+void usage_read(struct usage *usage, struct usage_reading *reading)
+{
+	*reading = (struct usage_reading){.known = (1u << USAGE_KINDS) - 1, .ended = true};
+	usage->reading = reading;
+	usage->threads = 0;
+	usage->readings++;
+	for (uint32_t i = 0; i < usage->processes.n; i++) { /* it grows meanwhile */
+		struct process *process = &usage->processes.at[i];
+		memset(process->more, 0, sizeof(process->more));
+		if (!process->ended)
+			read_stat(usage, process);
+		if (process->ended)
+			continue;
+		read_io(usage, &usage->processes.at[i]);
+		read_fds(usage, &usage->processes.at[i]);
+		read_threads(usage, i);
+	}
+	forget_ended(usage);
+	sum_up(usage);
+	if (usage->threads > THREADS_MOST)
+		reading->known &= ~(1u << USAGE_VOLUNTARY | 1u << USAGE_INVOLUNTARY);
+	for (int kind = 0; kind < USAGE_KINDS && usage->readings == 1; kind++)
+		if (usage_about[kind].adds_up)
+			reading->value[kind] = 0;
+	usage->reading = NULL;
+}

@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`probe stat`, beside pidstat on the same process."""
+import csv
+import io
+import json
+import re
+import subprocess
+
+import pytest
+from terminal import Terminal
+
+import probe
+
+STAT = f"{probe.BUILD}/probe stat"
+# Works, switches, faults and writes; says what it did at its end.
+WORKER = """
+import mmap, os, resource, sys, tempfile, time
+end, data, n = time.monotonic() + float(sys.argv[1]), b"x" * 65536, 0
+with tempfile.TemporaryFile(dir=sys.argv[2]) as f:
+    while time.monotonic() < end:
+        m = mmap.mmap(-1, 1 << 20)
+        for i in range(0, 1 << 20, 4096): m[i] = 1
+        m.close()
+        f.write(data); f.seek(0); sum(range(20000)); time.sleep(0.002); n += 1
+"""
+
+
+@pytest.fixture(scope="module")
+def worker(tmp_path_factory):
+    with probe.program("/usr/bin/python3", "-c", WORKER, 60, tmp_path_factory.mktemp("worker")) as popen:
+        yield popen.pid
+
+
+def beside_pidstat(worker, out):
+    """Six seconds of both: (readings, pidstat's averages)."""
+    theirs = subprocess.Popen(["pidstat", "-urw", "-h", "-p", str(worker), "6", "1"], text=True,
+                              env=probe.environment(LC_ALL="C"), stdout=subprocess.PIPE)
+    probe.probe_ok("stat", "-p", worker, "6s", "-o", out, "--force")
+    lines = [line.split() for line in theirs.communicate(timeout=20)[0].splitlines() if line]
+    head = next(line for line in lines if line[0] == "#")[1:]
+    (values,) = [dict(zip(head, line)) for line in lines if line[2:3] == [str(worker)]]
+    return list(csv.DictReader(out.open())), values
+
+
+def differences(rows, values):
+    """What differs by more than 2 % (and a tick, or a few counts)."""
+    seconds = float(rows[-1]["time_s"])
+    found = []
+    for column, theirs, least in (("cpu_ns", float(values["%CPU"]) * 1e7, 3e6), ("minor_faults", float(values["minflt/s"]), 3),
+                                  ("voluntary_switches", float(values["cswch/s"]), 1)):
+        ours = sum(float(row[column]) for row in rows) / seconds
+        if abs(ours - theirs) > max(0.02 * theirs, least):
+            found.append((column, ours, theirs))
+    rss = [int(row["rss_bytes"]) for row in rows]
+    if not min(rss) * 0.98 <= int(values["RSS"]) * 1024 <= max(rss) * 1.02:
+        found.append(("rss_bytes", rss, values["RSS"]))
+    return found
+
+
+def test_agrees_with_pidstat(worker, tmp_path):
+    """The two begin some 0.1 s apart, in which a busy machine may stop either: one of three runs must agree."""
+    for _ in range(3):
+        rows, values = beside_pidstat(worker, tmp_path / "run.csv")
+        assert {row["pid"] for row in rows} == {str(worker)} and rows[0]["name"] == "python3"
+        assert 5.9 < float(rows[-1]["time_s"]) < 9
+        assert all(row["threads"] == "1" and row["processes"] == "1" for row in rows)
+        differ = differences(rows, values)
+        if not differ:
+            return
+    raise AssertionError(differ)
+
+
+def test_text_and_json(worker):
+    with probe.target("shares", 30) as other:
+        out = probe.probe_ok("stat", "-p", f"{worker},{other.pid}", "2200ms").out
+        data = json.loads(probe.probe_ok("stat", "-p", other.pid, "--json", "1s").out)
+    assert re.match(r" +TIME +PID +CPU% +RSS +THR +FDS ", out)
+    for pid in (worker, other.pid):
+        assert len(re.findall(rf"^ +[123]\.\ds +{pid} +[\d.]+% ", out, re.M)) >= 2
+    assert len(re.findall(r"^USED +MIN +MEAN +MAX +TOTAL$", out, re.M)) == 2
+    (one,) = data["targets"]
+    assert one["name"] == "shares" and one["summary"]["cpu_ns"]["total"] > 0
+    assert one["readings"]["threads"] == [1] * len(one["readings"]["time_ns"])
+
+
+def test_until_it_ends(tmp_path):
+    """Children that end are not forgotten: a shell and ten that each compute."""
+    script = "for i in 1 2 3 4 5 6 7 8 9 10; do python3 -c 'sum(range(5000000))'; done; sleep 1.5; times >&2"
+    with probe.program("/bin/sh", "-c", script, stderr=subprocess.PIPE) as popen:
+        out = probe.probe_ok("stat", "-p", popen.pid, "-o", "-", timeout=60).out
+        times = popen.stderr.read().decode()
+    minutes = re.findall(r"(\d+)m([\d.]+)s", times)
+    used = sum(60 * int(m) + float(s) for m, s in minutes)
+    rows = list(csv.DictReader(io.StringIO(out)))
+    ours = sum(int(row["cpu_ns"]) for row in rows) / 1e9
+    # What was used before we looked is not ours: one child at the most.
+    assert used * 0.85 - 0.05 <= ours <= used * 1.02 + 0.05, (ours, used)
+
+
+def test_what_may_not_be_read():
+    """Another user's process, without the capabilities of root: I/O and open files are not measured, and never 0."""
+    nobody = ("/usr/bin/setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "/bin/sleep", 30)
+    powerless = ("/usr/bin/setpriv", "--bounding-set=-all", "--inh-caps=-all", probe.BUILD / "probe")
+    with probe.program(*nobody) as other:
+        probe.wait_for(lambda: "sleep" in probe.Path(f"/proc/{other.pid}/comm").read_text(), 10, "sleep")
+        done = probe.run(*powerless, "stat", "-p", other.pid, "1100ms", "-o", "-")
+    assert done.code == 0, done
+    rows = list(csv.DictReader(io.StringIO(done.out)))
+    assert rows and all(row["fds"] == row["read_bytes"] == row["written_bytes"] == "" for row in rows)
+    assert all(int(row["rss_bytes"]) > 0 and row["major_faults"] != "" for row in rows)
+
+
+def test_refusals(worker, tmp_path):
+    assert probe.probe("stat", "-p", 4194304 - 7).code == 3
+    assert probe.probe("stat").code == 2
+    (tmp_path / "there").write_text("")
+    there = probe.probe("stat", "-p", worker, "-o", tmp_path / "there")
+    assert there.code == 1 and "--force" in there.hint
+
+
+def test_on_a_terminal(worker, tmp_path):
+    with Terminal(tmp_path, f"{STAT} -p {worker}", 80, 24) as terminal:
+        terminal.wait(" 2.0s ", "WRITTEN/s")
+        terminal.keys("C-c")
+        screen = terminal.wait("status 0", "voluntary switches/s")
+    assert max(map(len, screen.splitlines())) <= 80

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/usage.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "tests/unit.h"
+
+enum {
+	PAGES = 2000
+};
+
+static uint64_t cpu_ns(void)
+{
+	struct timespec t;
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
+
+static void burn(uint64_t ns)
+{
+	while (cpu_ns() < ns)
+		;
+}
+
+/* In a child: a process with a child of its own, whose steps are told by bytes. */
+_Noreturn static void family(int go, int done)
+{
+	char byte;
+	char *pages = mmap(NULL, (size_t)PAGES * 4096, PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	pid_t child = fork();
+	if (!child) {
+		burn(100000000);
+		(void)!write(done, "c", 1);
+		pause();
+		_exit(0);
+	}
+	(void)!read(go, &byte, 1);
+	kill(child, SIGKILL);
+	waitpid(child, NULL, 0);
+	for (int i = 0; i < PAGES && pages != MAP_FAILED; i++)
+		pages[(size_t)i * 4096] = 1;
+	(void)!write(done, "p", 1);
+	pause();
+	_exit(0);
+}
+
+struct relatives {
+	pid_t pid;
+	int go, done;
+};
+
+static struct relatives start(void)
+{
+	int go[2], done[2];
+	CU_ASSERT_FATAL(!pipe(go) && !pipe(done));
+	pid_t pid = fork();
+	if (!pid)
+		family(go[0], done[1]);
+	close(go[0]);
+	close(done[1]);
+	return (struct relatives){pid, go[1], done[0]};
+}
+
+static void end(struct relatives *relatives)
+{
+	kill(relatives->pid, SIGKILL);
+	waitpid(relatives->pid, NULL, 0);
+	close(relatives->go);
+	close(relatives->done);
+}
+
+/* A child's time counts once: while it lives, and when its parent has waited for it. */
+static void children_count_once(void)
+{
+	struct relatives relatives = start();
+	uint32_t pid = (uint32_t)relatives.pid;
+	struct usage *usage = usage_new(&pid, 1, true);
+	struct usage_reading first, second, third, fourth;
+	char byte;
+	usage_read(usage, &first);
+	CU_ASSERT_EQUAL(first.value[USAGE_CPU], 0);
+	CU_ASSERT(!first.ended);
+	CU_ASSERT(read(relatives.done, &byte, 1) == 1);
+	usage_read(usage, &second);
+	CU_ASSERT_EQUAL(second.value[USAGE_PROCESSES], 2);
+	CU_ASSERT_EQUAL(second.value[USAGE_THREADS], 2);
+	CU_ASSERT(second.value[USAGE_CPU] >= 50000000);
+	CU_ASSERT(write(relatives.go, "g", 1) == 1 && read(relatives.done, &byte, 1) == 1);
+	usage_read(usage, &third);
+	CU_ASSERT_EQUAL(third.value[USAGE_PROCESSES], 1);
+	CU_ASSERT(third.value[USAGE_CPU] < 50000000);
+	CU_ASSERT(third.value[USAGE_RSS] >= (uint64_t)PAGES * 4096);
+	CU_ASSERT(third.value[USAGE_MINOR_FAULTS] >= PAGES &&
+		  third.value[USAGE_MINOR_FAULTS] < 2 * PAGES);
+	CU_ASSERT(third.value[USAGE_VOLUNTARY] > 0 && third.value[USAGE_FDS] >= 4);
+	CU_ASSERT_EQUAL(third.known, (1u << USAGE_KINDS) - 1);
+	end(&relatives);
+	usage_read(usage, &fourth);
+	CU_ASSERT(fourth.ended);
+	usage_free(usage);
+}
+
+static void without_children(void)
+{
+	struct relatives relatives = start();
+	uint32_t pid = (uint32_t)relatives.pid;
+	struct usage *usage = usage_new(&pid, 1, false);
+	struct usage_reading reading;
+	char byte;
+	CU_ASSERT(read(relatives.done, &byte, 1) == 1);
+	usage_read(usage, &reading);
+	usage_read(usage, &reading);
+	CU_ASSERT_EQUAL(reading.value[USAGE_PROCESSES], 1);
+	CU_ASSERT(write(relatives.go, "g", 1) == 1 && read(relatives.done, &byte, 1) == 1);
+	end(&relatives);
+	usage_free(usage);
+}
+
+SUITE(usage, {"children count once", children_count_once}, {"without children", without_children});
