@@ -32,6 +32,34 @@ static const char bash[] =
 	"}\n"
 	"complete -o filenames -F _probe probe\n";
 
+/* As a file in $fpath, or sourced. */
+static const char zsh[] =
+	"#compdef probe\n"
+	"_probe() {\n"
+	"\tlocal command= i\n"
+	"\tlocal -a found\n"
+	"\tfor ((i = 2; i < CURRENT; i++)); do\n"
+	"\t\tcase $words[i] in\n"
+	"\t\t--socket) ((i++)) ;;\n"
+	"\t\t-*) ;;\n"
+	"\t\t*) command=$words[i]; break ;;\n"
+	"\t\tesac\n"
+	"\tdone\n"
+	"\tif [[ -z $command ]]; then\n"
+	"\t\tfound=(${(f)\"$(probe help 2>/dev/null | "
+	"sed -n 's/^  \\([a-z][a-z-]*\\)  *\\(.*\\)/\\1:\\2/p')\"})\n"
+	"\t\t_describe command found\n"
+	"\telif [[ $PREFIX == -* ]]; then\n"
+	"\t\tfound=(${(f)\"$(probe $command --help 2>/dev/null | "
+	"sed -n 's/^  .\\{4\\}\\(--[a-z-]*\\)\\( [^ ][^ ]*\\)\\{0,1\\}  *"
+	"\\(.*\\)/\\1:\\3/p')\"})\n"
+	"\t\t_describe -o option found\n"
+	"\telse\n"
+	"\t\t_files\n"
+	"\tfi\n"
+	"}\n"
+	"if [[ $funcstack[1] == _probe ]]; then _probe \"$@\"; else compdef _probe probe; fi\n";
+
 static const char fish[] =
 	"function __probe_commands\n"
 	"\tprobe help 2>/dev/null | string replace -rf '^  ([a-z][a-z-]*) +(.*)' '$1\\t$2'\n"
@@ -39,18 +67,18 @@ static const char fish[] =
 	"function __probe_options\n"
 	"\tset -l words (commandline -opc)\n"
 	"\tset -q words[2]; or return\n"
-	"\tprobe $words[2] --help 2>/dev/null | string replace -rf '^  .{4}(--[a-z-]+).{0,22}? "
+	"\tprobe $words[2] --help 2>/dev/null | string replace -rf '^  .{4}(--[a-z-]+)(?: [^ ]+)? "
 	"+(.*)' '$1\\t$2'\n"
 	"end\n"
 	"complete -c probe -n '__fish_use_subcommand' -f -a '(__probe_commands)'\n"
 	"complete -c probe -n 'not __fish_use_subcommand' -a '(__probe_options)'\n";
 
 static const struct {
-	const char *shell, *before, *script;
+	const char *shell, *script;
 } scripts[] = {
-	{"bash", "", bash},
-	{"zsh", "autoload -Uz compinit bashcompinit\ncompinit\nbashcompinit\n", bash},
-	{"fish", "", fish},
+	{"bash", bash},
+	{"zsh", zsh},
+	{"fish", fish},
 };
 
 static int print(const char *shell, struct err *err)
@@ -58,7 +86,6 @@ static int print(const char *shell, struct err *err)
 	for (size_t i = 0; i < sizeof(scripts) / sizeof(*scripts); i++) {
 		if (strcmp(scripts[i].shell, shell) != 0)
 			continue;
-		fputs(scripts[i].before, stdout);
 		fputs(scripts[i].script, stdout);
 		return 0;
 	}

@@ -14,6 +14,14 @@ install: all
 	install -D -m 644 $(B)/probed.service $(data)/lib/systemd/system/probed.service
 	install -D -m 644 packaging/probe.sysusers $(data)/lib/sysusers.d/probe.conf
 	install -D -m 644 packaging/probe.tmpfiles $(data)/lib/tmpfiles.d/probe.conf
+	packaging/man/page all $(B)/man $(B)/probe $(VERSION)
+	for section in 1 5 8; do \
+		install -D -m 644 -t $(data)/share/man/man$$section $(B)/man/*.$$section || exit; \
+	done
+	for shell in bash zsh fish; do $(B)/probe completion $$shell >$(B)/completion.$$shell || exit; done
+	install -D -m 644 $(B)/completion.bash $(data)/share/bash-completion/completions/probe
+	install -D -m 644 $(B)/completion.zsh $(data)/share/zsh/site-functions/_probe
+	install -D -m 644 $(B)/completion.fish $(data)/share/fish/vendor_completions.d/probe.fish
 
 # What is found out when the Makefile is read (compiler, libraries) holds only after deps: hence a make
 # of its own for everything after it. -j where the caller gave none.
