@@ -216,6 +216,12 @@ int asker_threads(struct asker *asker, uint32_t session, int *fd, struct err *er
 	return ask_fd(asker, &request, -1, false, fd, err);
 }
 
+int asker_sleepers(struct asker *asker, uint32_t session, int *fd, struct err *err)
+{
+	struct broker_request request = {.op = BROKER_SLEEPERS, .session = session};
+	return ask_fd(asker, &request, -1, false, fd, err);
+}
+
 int asker_drop(struct asker *asker, uint32_t session, uint64_t *revoked, struct err *err)
 {
 	struct broker_request request = {.op = BROKER_DROP, .session = session};

@@ -39,6 +39,7 @@ int asker_take_all(struct asker *asker, uint32_t session, struct err *err);
 int asker_space(struct asker *asker, uint32_t pid, uint32_t space, struct err *err);
 int asker_threads(struct asker *asker, uint32_t session, int *fd, struct err *err);
 /* *revoked: processes that the client might not record any more. */
+int asker_sleepers(struct asker *asker, uint32_t session, int *fd, struct err *err);
 int asker_drop(struct asker *asker, uint32_t session, uint64_t *revoked, struct err *err);
 /* *maps_fd: -1 for a kernel thread. -ENOENT: not taken; -ESRCH: gone. */
 int asker_maps(struct asker *asker, uint32_t pid, int *maps_fd, struct err *err);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "daemon/build_info.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -147,6 +148,13 @@ static void add_waits(Probe__Info *info, const struct session *session, struct b
 	for (unsigned i = 0; i < WAITS; i++)
 		add_wait(info, counters_wait_name(i), sum->waits[i], sum->waits_ns[i]);
 	add_wait(info, "stack_not_received", session->lost_waits, session->lost_waits_ns);
+	if (session->lost_sleepers) {
+		char text[80];
+		snprintf(text, sizeof(text),
+			 "of %" PRIu32 " threads asleep at the end no stack is known",
+			 session->lost_sleepers);
+		build_info_add_note(info, "waits", 0, text);
+	}
 	info->has_off_period_ns = true;
 	info->off_period_ns = session->off_period_ns;
 	info->off_hook = copy_text("irq_work");

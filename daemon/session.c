@@ -17,6 +17,7 @@
 #include "daemon/sampler.h"
 #include "daemon/unwind_late.h"
 #include "daemon/unwind_loader.h"
+#include "daemon/offcpu.h"
 
 static const uint64_t SECOND_NS = 1000000000;
 /* Tables of a process with 500 libraries take half a second. */
@@ -281,12 +282,19 @@ static void begin_times(struct session *session)
 		!times_begin(&session->times, session->slot, session->started_ns, fd);
 }
 
+/* Sleepers first: what is read of a thread once is its end. */
 static void finish_times(struct session *session)
 {
-	int fd guard_fd = -1;
-	session->times_known = session->times_known &&
-			       !asker_threads(session->sampler->asker, session->slot, &fd, NULL) &&
+	struct asker *asker = session->sampler->asker;
+	int sleepers guard_fd = -1, fd guard_fd = -1;
+	if (!session->times_known)
+		return;
+	if (session_waits(session) && !asker_sleepers(asker, session->slot, &sleepers, NULL))
+		offcpu_take_sleepers(session, sleepers);
+	session->times_known = !asker_threads(asker, session->slot, &fd, NULL) &&
 			       !times_finish(&session->times, session->stopped_ns, fd);
+	if (session_waits(session))
+		offcpu_take_open(session);
 }
 
 static uint32_t flags_of(const struct session *session)
@@ -372,28 +380,11 @@ void session_on_sample(struct session *session, const struct sample_event *sampl
 	tally_add(&session->tally, sample, stacks);
 }
 
-/* The wait counts from the thread's first reading to its last. One that ends after that is told as
- * it was then. */
 void session_on_wait(struct session *session, const struct wait_event *wait,
 		     const struct tally_stacks *stacks)
 {
-	if (!session->started_ns || !session_waits(session))
-		return;
-	if (!stacks) {
-		session->lost_waits++;
-		session->lost_waits_ns += wait->blocked_ns + wait->runnable_ns;
-		return;
-	}
-	const struct thread *thread = &session->threads.at[threads_find(
-		&session->threads, wait->sample.tid, wait->sample.start_time_ns)];
-	if (thread->end_ns && wait->sample.time_ns > thread->end_ns)
-		return;
 	note_main_object(session, wait->sample.tgid);
-	if (wait->period_ns > session->off_period_ns)
-		session->off_period_ns = wait->period_ns;
-	tally_add_wait(&session->tally, wait, *stacks,
-		       thread->begin_ns ? thread->begin_ns : session->started_ns,
-		       session->stopped_ns && !thread->end_ns ? session->stopped_ns : UINT64_MAX);
+	offcpu_on_wait(session, wait, stacks);
 }
 
 void session_on_fork(struct session *session, uint32_t pid, const char *comm)

@@ -51,11 +51,12 @@ struct session {
 	struct counters_sum start, sum;
 	uint64_t lost_unknown;		    /* samples whose stack body never came */
 	uint64_t lost_waits, lost_waits_ns; /* waits likewise */
-	uint64_t off_period_ns;		    /* the highest that waits were taken by */
-	uint64_t stolen, all_time;	    /* the machine's clock ticks meanwhile */
-	uint64_t checked_ns;		    /* when the targets were last looked after */
-	bool everything;		    /* the client may record every process */
-	uint32_t n_refused; /* that would be targets, but the client may not record them */
+	uint32_t lost_sleepers;	   /* threads that slept at the end, whose stack is not known */
+	uint64_t off_period_ns;	   /* the highest that waits were taken by */
+	uint64_t stolen, all_time; /* the machine's clock ticks meanwhile */
+	uint64_t checked_ns;	   /* when the targets were last looked after */
+	bool everything;	   /* the client may record every process */
+	uint32_t n_refused;	   /* that would be targets, but the client may not record them */
 };
 
 /* A new session, not started, for who is at the other end of `client` (borrowed, only here).
