@@ -223,7 +223,7 @@ static void add_target(Probe__Info *info, const struct session *session)
 	info->hz = session->hz;
 	info->has_processes = info->has_threads = 1;
 	info->processes = session->members.n_ever;
-	info->threads = session->threads.n - 1;
+	info->threads = session->threads.n_ever;
 	info->labels = memory_new(request->n_labels, sizeof(*info->labels));
 	for (size_t i = 0; i < request->n_labels; i++)
 		info->labels[info->n_labels++] =

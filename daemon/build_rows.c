@@ -39,7 +39,7 @@ static void find_leaders(struct rows *rows)
 {
 	const struct threads *threads = &rows->session->threads;
 	for (uint32_t i = 1; i < threads->n; i++)
-		if (threads->at[i].tid == threads->at[i].tgid)
+		if (threads->at[i].tid && threads->at[i].tid == threads->at[i].tgid)
 			index_add(&rows->leaders,
 				  index_hash(&threads->at[i].tgid, sizeof(threads->at[i].tgid)), i);
 }
@@ -47,6 +47,8 @@ static void find_leaders(struct rows *rows)
 /* A process is called what its main thread is called. */
 static const char *comm_of(const struct rows *rows, const struct thread *thread)
 {
+	if (thread->n_folded)
+		return thread->process;
 	const struct member *member = members_find(&rows->session->members, thread->tgid);
 	if (member)
 		return member->comm;
@@ -57,25 +59,8 @@ static const char *comm_of(const struct rows *rows, const struct thread *thread)
 }
 
 enum {
-	THREAD_LABELS = 4,
-	ROW_LABELS = THREAD_LABELS + 3,
+	ROW_LABELS = 7,
 };
-
-static void label_thread(struct rows *rows, uint32_t number, struct profile_label *labels)
-{
-	struct profile *profile = rows->profile;
-	const struct thread *thread = &rows->session->threads.at[number];
-	const char *comm = comm_of(rows, thread);
-	labels[0] = (struct profile_label){.key = profile_add_string(profile, "pid", 3),
-					   .number = thread->tgid};
-	labels[1] = (struct profile_label){.key = profile_add_string(profile, "thread_id", 9),
-					   .number = thread->tid};
-	labels[2] = (struct profile_label){
-		.key = profile_add_string(profile, "thread_name", 11),
-		.text = add_text(profile, thread->comm, strlen(thread->comm))};
-	labels[3] = (struct profile_label){.key = profile_add_string(profile, "comm", 4),
-					   .text = add_text(profile, comm, strlen(comm))};
-}
 
 static struct profile_label text_label(struct profile *profile, const char *key, const char *text)
 {
@@ -83,6 +68,31 @@ static struct profile_label text_label(struct profile *profile, const char *key,
 		.key = profile_add_string(profile, key, strlen(key)),
 		.text = profile_add_string(profile, text, strlen(text)),
 	};
+}
+
+static struct profile_label number_label(struct profile *profile, const char *key, uint32_t number)
+{
+	return (struct profile_label){.key = profile_add_string(profile, key, strlen(key)),
+				      .number = number};
+}
+
+/* Their number: those that are many have no thread_id, and no pid where that has ended. */
+static uint32_t label_thread(struct rows *rows, uint32_t number, struct profile_label *labels)
+{
+	struct profile *profile = rows->profile;
+	const struct thread *thread = &rows->session->threads.at[number];
+	const char *comm = comm_of(rows, thread);
+	uint32_t n = 0;
+	if (thread->tgid)
+		labels[n++] = number_label(profile, "pid", thread->tgid);
+	if (thread->tid)
+		labels[n++] = number_label(profile, "thread_id", thread->tid);
+	labels[n++] = (struct profile_label){
+		.key = profile_add_string(profile, "thread_name", 11),
+		.text = add_text(profile, thread->comm, strlen(thread->comm))};
+	labels[n++] = (struct profile_label){.key = profile_add_string(profile, "comm", 4),
+					     .text = add_text(profile, comm, strlen(comm))};
+	return n;
 }
 
 static const char *state_name(uint32_t state)
@@ -104,6 +114,8 @@ static struct profile_label waker_label(struct rows *rows, uint32_t number)
 	if (!waker->tid)
 		return text_label(rows->profile, "waker", "[interrupt]");
 	escape_text(comm, sizeof(comm), waker->comm, strlen(waker->comm));
+	if (waker->tid == TALLY_WAKER_OTHERS)
+		return text_label(rows->profile, "waker", comm);
 	snprintf(text, sizeof(text), "%s (%" PRIu32 ")", comm, waker->tid);
 	return text_label(rows->profile, "waker", text);
 }
@@ -142,10 +154,9 @@ static struct profile_label stack_label(struct rows *rows, uint32_t number)
 static uint32_t labels_of(struct rows *rows, const struct tally_row *row)
 {
 	struct profile_label labels[ROW_LABELS];
-	uint32_t n = THREAD_LABELS;
 	if (row->state == WAIT_RUNNING && rows->labels[row->thread])
 		return rows->labels[row->thread];
-	label_thread(rows, row->thread, labels);
+	uint32_t n = label_thread(rows, row->thread, labels);
 	if (row->state != WAIT_RUNNING)
 		labels[n++] = text_label(rows->profile, "state", state_name(row->state));
 	if (row->waker)

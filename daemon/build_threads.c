@@ -14,7 +14,7 @@ enum {
 /* One thread as it will stand in the profile. */
 struct row {
 	const struct thread *thread;
-	struct times_sum times;
+	struct threads_sum times;
 };
 
 static uint64_t met(const struct row *row)
@@ -76,8 +76,12 @@ static void name_thread(Probe__ThreadTimes *told, const struct thread *thread)
 {
 	told->name = escape_new(thread->comm, strlen(thread->comm));
 	told->pid = thread->tgid;
+	told->has_pid = thread->tgid != 0;
 	told->tid = thread->tid;
+	told->has_tid = told->has_start_time_ns = !thread->n_folded;
 	told->start_time_ns = thread->start_time_ns;
+	told->has_threads = thread->n_folded != 0;
+	told->threads = thread->n_folded;
 }
 
 void build_threads_add(Probe__Info *info, const struct session *session)
@@ -95,8 +99,11 @@ void build_threads_add(Probe__Info *info, const struct session *session)
 	if (told < n) {
 		Probe__ThreadTimes *others = add_thread(info, session);
 		others->name = escape_new("[others]", strlen("[others]"));
-		for (uint32_t i = told; i < n; i++)
+		others->has_threads = true;
+		for (uint32_t i = told; i < n; i++) {
 			add_row(others, &rows[i]);
+			others->threads += rows[i].thread->n_folded ? rows[i].thread->n_folded : 1;
+		}
 	}
 	free(rows);
 }

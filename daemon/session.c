@@ -12,6 +12,7 @@
 #include "common/limits.h"
 #include "common/memory.h"
 #include "daemon/asker.h"
+#include "daemon/fold.h"
 #include "daemon/processes.h"
 #include "daemon/procfs.h"
 #include "daemon/sampler.h"
@@ -432,6 +433,7 @@ static void look_after(struct session *session, uint64_t now)
 		if (members->at[i].alive && kill((pid_t)members->at[i].pid, 0) && errno == ESRCH)
 			members_leave(members, members->at[i].pid);
 	events_follow(&session->events);
+	fold_dead(&session->times, &session->tally, members, now - SECOND_NS);
 }
 
 int session_tick(struct session *session, struct err *err)

@@ -27,16 +27,22 @@ static uint32_t thread_of(struct tally *tally, const struct sample_event *sample
 			    sample->comm);
 }
 
-struct waker_key {
-	uint64_t start_time_ns, tid;
-};
-
 static bool same_waker(const void *context, uint32_t number, const void *key)
 {
 	const struct tally *tally = context;
-	const struct waker_key *wanted = key;
-	const struct tally_waker *waker = &tally->wakers.at[number];
-	return waker->tid == wanted->tid && waker->start_time_ns == wanted->start_time_ns;
+	return !memcmp(&tally->wakers.at[number], key, sizeof(struct tally_waker));
+}
+
+static uint32_t add_waker(struct tally *tally, const struct tally_waker *waker)
+{
+	uint64_t hash = index_hash(waker, sizeof(*waker));
+	uint32_t number = index_find(&tally->by_waker, hash, same_waker, tally, waker);
+	if (number || (tally->wakers.n > TALLY_WAKERS && waker->tid != TALLY_WAKER_OTHERS))
+		return number;
+	*array_add(&tally->wakers) = *waker;
+	number = tally->wakers.n - 1;
+	index_add(&tally->by_waker, hash, number);
+	return number;
 }
 
 static uint32_t waker_of(struct tally *tally, const struct wait_event *wait)
@@ -45,16 +51,19 @@ static uint32_t waker_of(struct tally *tally, const struct wait_event *wait)
 	if (!tally->with_wakers || wait->state == WAIT_RUNNABLE || wait->state == WAIT_THROTTLED ||
 	    wait->sample.event.kind != EVENT_WAIT)
 		return 0;
-	struct waker_key key = {wait->waker_tid ? wait->waker_start_time_ns : 0, wait->waker_tid};
-	uint64_t hash = index_hash(&key, sizeof(key));
-	uint32_t number = index_find(&tally->by_waker, hash, same_waker, tally, &key);
-	if (!number) {
-		*array_add(&tally->wakers) = (struct tally_waker){
-			.tid = wait->waker_tid, .start_time_ns = key.start_time_ns};
-		number = tally->wakers.n - 1;
-		index_add(&tally->by_waker, hash, number);
+	struct tally_waker waker;
+	memset(&waker, 0, sizeof(waker)); /* compared as bytes */
+	if (wait->waker_tid) {
+		waker.tid = wait->waker_tid;
+		waker.start_time_ns = wait->waker_start_time_ns;
+		memcpy(waker.comm, wait->waker_comm, strnlen(wait->waker_comm, COMM_BYTES));
 	}
-	memcpy(tally->wakers.at[number].comm, wait->waker_comm, COMM_BYTES);
+	uint32_t number = add_waker(tally, &waker);
+	if (!number) {
+		waker.tid = TALLY_WAKER_OTHERS;
+		waker.start_time_ns = 0;
+		number = add_waker(tally, &waker);
+	}
 	return number;
 }
 
@@ -121,4 +130,26 @@ void tally_add_wait(struct tally *tally, const struct wait_event *wait, struct t
 	row->runnable_ns += weight * (double)overlap(woken, end, begin_ns, end_ns);
 	tally->threads->at[key.thread].waits++;
 	tally->waits++;
+}
+
+void tally_renumber(struct tally *tally, const uint32_t *by_old)
+{
+	struct tally old = *tally;
+	memset(&tally->rows, 0, sizeof(tally->rows));
+	tally->by_row = (struct index){0};
+	array_add(&tally->rows);
+	for (uint32_t i = 1; i < old.rows.n; i++) {
+		const struct tally_row *from = &old.rows.at[i];
+		const struct tally_row key = {.thread = by_old[from->thread],
+					      .stacks = from->stacks,
+					      .state = from->state,
+					      .waker = from->waker};
+		struct tally_row *row = row_of(tally, &key);
+		row->taken += from->taken;
+		row->waits += from->waits;
+		row->blocked_ns += from->blocked_ns;
+		row->runnable_ns += from->runnable_ns;
+	}
+	free(old.rows.at);
+	index_deinit(&old.by_row);
 }

@@ -11,9 +11,14 @@
 
 /* Who ended waits: any thread of the host, or an interrupt. */
 struct tally_waker {
-	uint32_t tid; /* 0: an interrupt */
+	uint32_t tid; /* 0: an interrupt; TALLY_WAKER_OTHERS: any more of this name */
 	uint64_t start_time_ns;
 	char comm[COMM_BYTES + 1];
+};
+
+enum {
+	TALLY_WAKERS = 4096, /* told one by one */
+	TALLY_WAKER_OTHERS = UINT32_MAX,
 };
 
 struct tally_stacks {
@@ -53,3 +58,5 @@ void tally_add(struct tally *tally, const struct sample_event *sample, struct ta
  * there is not added. Of one that has not ended, event.kind is 0, and time_ns now. */
 void tally_add_wait(struct tally *tally, const struct wait_event *wait, struct tally_stacks stacks,
 		    uint64_t begin_ns, uint64_t end_ns);
+/* Threads have other numbers: by_old[number]. Rows that become equal are added up. */
+void tally_renumber(struct tally *tally, const uint32_t *by_old);

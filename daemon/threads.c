@@ -36,16 +36,23 @@ uint32_t threads_find(const struct threads *threads, uint32_t tid, uint64_t star
 	return index_find(&threads->index, index_hash(&key, sizeof(key)), same, threads, &key);
 }
 
+void threads_index(struct threads *threads, uint32_t number)
+{
+	const struct thread *thread = &threads->at[number];
+	const struct key key = {thread->start_time_ns, thread->tid};
+	index_add(&threads->index, index_hash(&key, sizeof(key)), number);
+}
+
 uint32_t threads_note(struct threads *threads, uint32_t tgid, uint32_t tid, uint64_t start_time_ns,
 		      const char *comm)
 {
 	uint32_t number = threads_find(threads, tid, start_time_ns);
 	if (!number) {
-		const struct key key = {start_time_ns, tid};
 		*array_add(threads) =
 			(struct thread){.tgid = tgid, .tid = tid, .start_time_ns = start_time_ns};
 		number = threads->n - 1;
-		index_add(&threads->index, index_hash(&key, sizeof(key)), number);
+		threads_index(threads, number);
+		threads->n_ever++;
 	}
 	memcpy(threads->at[number].comm, comm, COMM_BYTES);
 	return number;

@@ -105,9 +105,11 @@ static uint32_t end(struct times *times, const struct thread_times *from)
 
 void times_on_end(struct times *times, const struct thread_times *from)
 {
-	if ((from->sessions & times->sessions) &&
-	    !(times->end_ns && from->start_time_ns >= times->end_ns))
-		end(times, from);
+	if (!(from->sessions & times->sessions) ||
+	    (times->end_ns && from->start_time_ns >= times->end_ns))
+		return;
+	uint32_t number = end(times, from);
+	times->threads->at[number].on_cpu = false; /* its account is complete */
 }
 
 uint32_t times_on_sleeper(struct times *times, const struct thread_times *from)
@@ -145,6 +147,15 @@ uint32_t times_unfinished(const struct times *times)
 	return n;
 }
 
+void times_add(struct threads_sum *sum, const struct threads_sum *more)
+{
+	sum->oncpu_ns += more->oncpu_ns;
+	sum->stolen_ns += more->stolen_ns;
+	sum->runnable_ns += more->runnable_ns;
+	sum->blocked_ns += more->blocked_ns;
+	sum->wall_ns += more->wall_ns;
+}
+
 static uint64_t less(uint64_t a, uint64_t b)
 {
 	return a > b ? a - b : 0;
@@ -155,12 +166,14 @@ static uint64_t least(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
-struct times_sum times_of(const struct times *times, const struct thread *thread)
+struct threads_sum times_of(const struct times *times, const struct thread *thread)
 {
 	const struct threads_account *first = &thread->first, *last = &thread->last;
-	struct times_sum t = {.oncpu_ns = less(last->oncpu_ns, first->oncpu_ns),
-			      .runnable_ns = less(last->runnable_ns, first->runnable_ns)};
+	struct threads_sum t = {.oncpu_ns = less(last->oncpu_ns, first->oncpu_ns),
+				.runnable_ns = less(last->runnable_ns, first->runnable_ns)};
 	uint64_t off = less(last->off_ns, first->off_ns);
+	if (thread->n_folded)
+		return thread->folded;
 	if (!thread->begin_ns)
 		return t;
 	uint64_t end = thread->end_ns ? thread->end_ns : times->end_ns;
@@ -181,16 +194,12 @@ struct times_sum times_of(const struct times *times, const struct thread *thread
 	return t;
 }
 
-struct times_sum times_sum(const struct times *times)
+struct threads_sum times_sum(const struct times *times)
 {
-	struct times_sum sum = {0};
+	struct threads_sum sum = {0};
 	for (uint32_t i = 1; i < times->threads->n; i++) {
-		const struct times_sum t = times_of(times, &times->threads->at[i]);
-		sum.oncpu_ns += t.oncpu_ns;
-		sum.stolen_ns += t.stolen_ns;
-		sum.runnable_ns += t.runnable_ns;
-		sum.blocked_ns += t.blocked_ns;
-		sum.wall_ns += t.wall_ns;
+		const struct threads_sum t = times_of(times, &times->threads->at[i]);
+		times_add(&sum, &t);
 	}
 	return sum;
 }

@@ -21,11 +21,6 @@ struct times {
 	bool off_known;	  /* the programs tell of switches */
 };
 
-/* wall = oncpu + stolen + runnable + blocked */
-struct times_sum {
-	uint64_t oncpu_ns, stolen_ns, runnable_ns, blocked_ns, wall_ns;
-};
-
 void times_init(struct times *times, struct threads *threads);
 /* Reads from an fd of BROKER_THREADS (borrowed) what the threads of `session` have had until now.
  * 0, or negative errno: times are not known. */
@@ -43,6 +38,7 @@ int times_finish(struct times *times, uint64_t now_ns, int fd);
 uint32_t times_unfinished(const struct times *times);
 
 /* Of one thread, within the recording; zero where nothing is known. */
-struct times_sum times_of(const struct times *times, const struct thread *thread);
+struct threads_sum times_of(const struct times *times, const struct thread *thread);
+void times_add(struct threads_sum *sum, const struct threads_sum *more);
 /* Of all. */
-struct times_sum times_sum(const struct times *times);
+struct threads_sum times_sum(const struct times *times);

@@ -172,7 +172,7 @@ static void adds_up_to_exact_times(void)
 	}
 	for (uint32_t i = 1; i < w->session.threads.n; i++) {
 		const struct thread *thread = &w->session.threads.at[i];
-		struct times_sum t = times_of(&w->session.times, thread);
+		struct threads_sum t = times_of(&w->session.times, thread);
 		CU_ASSERT_EQUAL(rows[thread->tid], t.wall_ns - t.oncpu_ns - t.stolen_ns);
 		CU_ASSERT_EQUAL(t.stolen_ns, 0);
 	}

@@ -63,7 +63,7 @@ static void takes_the_beginning_off(void)
 
 	uint32_t number = threads_find(&threads, 10, 1);
 	CU_ASSERT_NOT_EQUAL(number, 0);
-	struct times_sum of = times_of(&times, &threads.at[number]);
+	struct threads_sum of = times_of(&times, &threads.at[number]);
 	CU_ASSERT_EQUAL(of.oncpu_ns, 200);
 	CU_ASSERT_EQUAL(of.runnable_ns, 50);
 	CU_ASSERT_EQUAL(of.wall_ns, 1000);
@@ -71,7 +71,7 @@ static void takes_the_beginning_off(void)
 	CU_ASSERT_STRING_EQUAL(threads.at[number].comm, "a2");
 	CU_ASSERT_EQUAL(threads_find(&threads, 12, 3), 0);
 	CU_ASSERT_EQUAL(threads_find(&threads, 16, 2800), 0);
-	struct times_sum sum = times_sum(&times);
+	struct threads_sum sum = times_sum(&times);
 	CU_ASSERT_EQUAL(sum.oncpu_ns, 200 + 10 + 40 + 5);
 	CU_ASSERT_EQUAL(sum.runnable_ns, 50 + 20 + 20 + 5);
 	CU_ASSERT_EQUAL(sum.wall_ns, 1000 + 400 + 500 + 100 + 1000);
@@ -143,7 +143,7 @@ static void tells_stolen_from_blocked(void)
 	last[4].state = WAIT_DISK;
 	int end_fd guard_fd = pipe_of(last, 6);
 	CU_ASSERT_EQUAL(times_finish(&times, e, end_fd), 0);
-	static const struct times_sum expected[] = {
+	static const struct threads_sum expected[] = {
 		{4010, 1990, 1000, 3000, 10000}, /* of what is stolen, a tick may be late */
 		{0, 0, 0, 10000, 10000},
 		{10000 - 0, 0, 0, 0, 10000},
@@ -153,7 +153,8 @@ static void tells_stolen_from_blocked(void)
 		{100, 0, 0, 3900, 4000},
 	};
 	for (uint32_t tid = 1; tid <= 7; tid++) {
-		struct times_sum t = times_of(&times, &threads.at[threads_find(&threads, tid, 1)]);
+		struct threads_sum t =
+			times_of(&times, &threads.at[threads_find(&threads, tid, 1)]);
 		CU_ASSERT_EQUAL(memcmp(&t, &expected[tid - 1], sizeof(t)), 0);
 		CU_ASSERT_EQUAL(t.wall_ns, t.oncpu_ns + t.stolen_ns + t.runnable_ns + t.blocked_ns);
 	}
@@ -284,7 +285,7 @@ static void record(void)
 		sampling_drain(s);
 	}
 	CU_ASSERT_EQUAL(times_unfinished(&times), 0);
-	struct times_sum sum = times_sum(&times);
+	struct threads_sum sum = times_sum(&times);
 	CU_ASSERT(sum.oncpu_ns >= oncpu);
 	CU_ASSERT(sum.oncpu_ns == oncpu || with_thread);
 	CU_ASSERT(sum.oncpu_ns >= (with_thread ? 30000000 : 10000000));
