@@ -33,7 +33,7 @@ unit: $(B)/unit
 	tests/units $(B)/unit
 
 # E2E: arguments for pytest, e.g. make e2e E2E="-k redis".
-e2e: all targets small
+e2e: all targets small $(B)/hostile
 	tests/e2e/run $(E2E)
 
 # Long runs of what `make check` does a little of.

@@ -3,7 +3,7 @@
  *its own names, within 5 s and the memory that a worker has; never a crash.
  *
  *	hostile made [SIZE]      those of made_*.c, at a SIZEth of their size (20; 1: whole)
- *	hostile write DIR        the same, for a process to map
+ *	hostile write DIR        the same, small, for a process to map
  *	hostile mutants N [FIRST] [JOBS]  N real programs with a few bytes changed, from number
  *FIRST on hostile files FILE…      any files
  */
@@ -24,6 +24,7 @@
 
 enum {
 	QUICK = 20,
+	SMALL = 400,
 };
 #define CPU_MAX_NS (5ull * 1000000000)
 #define MEMORY_MAX (3ull << 30)
@@ -153,7 +154,7 @@ static void write_made(const char *directory, const struct made *made)
 {
 	char path[4096];
 	struct file file = {0};
-	made->make(&file, made->size / QUICK);
+	made->make(&file, made->size / SMALL);
 	const uint64_t sparse_bytes = file.sparse_bytes;
 	struct bytes bytes = file_bytes(&file);
 	snprintf(path, sizeof(path), "%s/%s", directory, made->name);

@@ -199,6 +199,23 @@ static void many_symbols(struct file *file, uint32_t size)
 	add_symbols(file, table, names);
 }
 
+/* All of the code under a name of all bytes, and of characters that act: C1, bidi, line separators.
+ */
+static void all_bytes(struct file *file, uint32_t size)
+{
+	struct bytes table = {0}, names = {0};
+	file->no_symbols = true;
+	bytes_text(&names, "");
+	for (int i = 1; i < 256; i++)
+		bytes_number(&names, (uint64_t)i, 1);
+	bytes_text(&names, "\xc2\x9b"
+			   "31m\xe2\x80\xae\xe2\x80\xa8\xe2\x81\xa6</script>");
+	symbol(&table, 1, FILE_TEXT, FILE_TEXT_BYTES);
+	file_add(file, ".symtab", table)->header =
+		(Elf64_Shdr){.sh_type = SHT_SYMTAB, .sh_link = 4, .sh_entsize = sizeof(Elf64_Sym)};
+	file_add(file, ".strtab", names)->header.sh_type = SHT_STRTAB;
+}
+
 /* Mangled names that expand or recurse: substitutions of substitutions, nested names, packs. */
 static void mangled(struct file *file, uint32_t size)
 {
@@ -338,5 +355,6 @@ const struct made made_elf[] = {
 	{"frames-times-instructions", frames_times_instructions, 1000000},
 	{"many-relocations", many_relocations, 2000000},
 	{"claims", claims},
+	{"all-bytes", all_bytes, 0, true},
 	{0},
 };
