@@ -66,6 +66,13 @@ static enum maps_kind kind_of(const struct maps_line *line)
 	return !strcmp(line->path, "[vsyscall]") ? MAPS_OTHER : MAPS_ANONYMOUS;
 }
 
+void maps_set_path(struct maps_line *line, const char *path)
+{
+	line->path = array_copy(path, strlen(path));
+	line->deleted = line->inode && cut_suffix(line->path, " (deleted)");
+	line->kind = kind_of(line);
+}
+
 /* start-end perms offset major:minor inode   path */
 static bool parse_line(const char *p, const char *stop, struct maps_line *line)
 {
@@ -150,7 +157,7 @@ void maps_deinit(struct maps *maps)
 	*maps = (struct maps){0};
 }
 
-const struct maps_line *maps_find(const struct maps *maps, uint64_t address)
+uint32_t maps_first(const struct maps *maps, uint64_t address)
 {
 	uint32_t low = 0, high = maps->n;
 	while (low < high) {
@@ -160,5 +167,11 @@ const struct maps_line *maps_find(const struct maps *maps, uint64_t address)
 		else
 			high = middle;
 	}
-	return low < maps->n && maps->at[low].start <= address ? &maps->at[low] : NULL;
+	return low;
+}
+
+const struct maps_line *maps_find(const struct maps *maps, uint64_t address)
+{
+	uint32_t i = maps_first(maps, address);
+	return i < maps->n && maps->at[i].start <= address ? &maps->at[i] : NULL;
 }

@@ -34,5 +34,9 @@ int maps_read(int fd, struct maps *maps);
 /* The same from text; lines that are not as the kernel writes them are left out. */
 void maps_parse(const char *text, size_t bytes, struct maps *maps);
 void maps_deinit(struct maps *maps);
+/* Gives a line with an inode (0: none) its path, and from both its kind. */
+void maps_set_path(struct maps_line *line, const char *path);
+/* Number of the first line that ends behind `address`, or n. */
+uint32_t maps_first(const struct maps *maps, uint64_t address);
 /* The line that holds the address, or NULL. */
 const struct maps_line *maps_find(const struct maps *maps, uint64_t address);

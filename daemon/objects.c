@@ -28,7 +28,7 @@ struct inode_key {
 };
 
 enum {
-	TRIES_MAX = 16
+	TRIES_MAX = 64
 };
 
 struct objects *objects_new(void)

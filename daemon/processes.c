@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "daemon/processes.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include "common/array.h"
@@ -12,6 +13,7 @@
 #include "daemon/locations.h"
 #include "daemon/maps.h"
 #include "daemon/objects.h"
+#include "daemon/sideband.h"
 #include "daemon/spaces.h"
 
 struct processes {
@@ -22,7 +24,7 @@ struct processes {
 	struct spaces *spaces;
 	struct objects *objects;
 	struct asker *asker;
-	bool any_stale;
+	bool any_stale, any_changed;
 };
 
 struct processes *processes_new(struct spaces *spaces, struct objects *objects, struct asker *asker)
@@ -165,6 +167,11 @@ void processes_on_exec(struct processes *processes, const struct life_event *eve
 	process->missed_ns = process->miss_pause_ns = 0;
 	memcpy(process->comm, event->comm, COMM_BYTES);
 	leave_jit(processes, process);
+	if (process->fresh) {
+		process->fresh = false;
+		asker_space(processes->asker, process->pid, process->space->slot, NULL);
+		return;
+	}
 	spaces_unref(processes->spaces, process->space);
 	process->space = NULL;
 	load_space(processes, process, -1);
@@ -233,26 +240,80 @@ void processes_missed(struct processes *processes, struct process *process)
 	read_again(processes, process);
 }
 
-static void mark_stale(struct processes *processes, struct process *process, uint64_t time_ns)
+static void mark_stale(struct processes *processes, struct process *process)
 {
-	if (!process->space || time_ns < process->space->read_ns)
-		return; /* it was read with that mapping */
 	process->stale = true;
 	process->miss_pause_ns = 0; /* not in vain */
 	processes->any_stale = true;
 }
 
-void processes_on_map(struct processes *processes, uint32_t pid, uint64_t time_ns)
+void processes_on_lost_maps(struct processes *processes)
 {
-	struct process *one = pid ? processes_find(processes, pid) : NULL;
-	if (one)
-		mark_stale(processes, one, time_ns);
-	for (uint32_t i = 1; !pid && i < processes->n; i++)
+	for (uint32_t i = 1; i < processes->n; i++)
 		if (processes->at[i])
-			mark_stale(processes, processes->at[i], time_ns);
+			mark_stale(processes, processes->at[i]);
 }
 
-void processes_refresh(struct processes *processes)
+/* From here on it has nothing of what it had. */
+static void on_image(struct processes *processes, struct process *process)
+{
+	spaces_unref(processes->spaces, process->space);
+	process->space = spaces_copy(processes->spaces, NULL);
+	process->fresh = true;
+	process->stale = false;
+}
+
+/* Its own, not one that it shares with those it forked, or that forked it. */
+static void own_space(struct processes *processes, struct process *process)
+{
+	if (process->space->refs == 1)
+		return;
+	struct address_space *own = spaces_copy(processes->spaces, process->space);
+	spaces_unref(processes->spaces, process->space);
+	process->space = own;
+	asker_space(processes->asker, process->pid, own->slot, NULL);
+}
+
+void processes_on_map(struct processes *processes, const struct sideband_record *record)
+{
+	uint32_t object = 0;
+	struct process *process = processes_find(processes, record->pid);
+	if (!process)
+		return;
+	if (process->space && record->time_ns < process->space->read_ns)
+		return; /* it was read with that mapping */
+	if (record->image) {
+		on_image(processes, process);
+		return;
+	}
+	if (!process->space) {
+		mark_stale(processes, process);
+		return;
+	}
+	own_space(processes, process);
+	int code =
+		spaces_put(processes->spaces, process->space, process->pid, &record->line, &object);
+	/* Where files lie upon others (overlayfs), some kernels tell another inode here than in
+	 * /proc/PID/maps. */
+	if (code < 0 || objects_get(processes->objects, object)->code == -ESTALE)
+		mark_stale(processes, process);
+	if (!code)
+		process->changed = processes->any_changed = true;
+}
+
+static void publish_changed(struct processes *processes)
+{
+	for (uint32_t i = 1; processes->any_changed && i < processes->n; i++) {
+		struct process *process = processes->at[i];
+		if (process && process->changed && process->space)
+			spaces_publish(processes->spaces, process->space);
+		if (process)
+			process->changed = false;
+	}
+	processes->any_changed = false;
+}
+
+static void read_stale(struct processes *processes)
 {
 	if (!processes->any_stale)
 		return;
@@ -269,6 +330,12 @@ void processes_refresh(struct processes *processes)
 			processes->any_stale = true; /* the next time */
 		}
 	}
+}
+
+void processes_refresh(struct processes *processes)
+{
+	publish_changed(processes);
+	read_stale(processes);
 }
 
 static const struct maps_line *line_at(const struct process *process, uint64_t address)

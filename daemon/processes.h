@@ -11,6 +11,7 @@ struct address_space;
 struct asker;
 struct location;
 struct objects;
+struct sideband_record;
 struct spaces;
 
 struct process {
@@ -20,7 +21,9 @@ struct process {
 	uint64_t missed_ns; /* when its maps were last read for an address that was not in them */
 	uint64_t miss_cost_ns, miss_pause_ns;
 	uint32_t jit; /* the object of the code that it made; 0: none seen yet */
-	bool stale;   /* it has mapped something since */
+	bool stale;   /* it has mapped something since that is not known */
+	bool fresh;   /* its space is of an image whose exec has not come by the ring yet */
+	bool changed; /* its space is to be published */
 	char comm[COMM_BYTES + 1];
 };
 
@@ -49,9 +52,12 @@ uint32_t processes_main_object(struct processes *processes, uint32_t pid);
 
 /* A walk came to an address outside all mappings: perhaps there are new ones. */
 void processes_missed(struct processes *processes, struct process *process);
-/* It (pid 0: each) has mapped a file executable at that time. */
-void processes_on_map(struct processes *processes, uint32_t pid, uint64_t time_ns);
-/* Reads the maps of those that have, again, as often as the cost allows. */
+/* A mapping more, or a new image, which the record says, in the order of time with the events. */
+void processes_on_map(struct processes *processes, const struct sideband_record *record);
+/* Some records were lost: any process may have mapped something. */
+void processes_on_lost_maps(struct processes *processes);
+/* Publishes what has changed, and reads maps again where that is needed, as often as the cost
+ * allows. */
 void processes_refresh(struct processes *processes);
 /* What lies at an address of the process that the walk did not find in its table. May read its maps
  * again. */

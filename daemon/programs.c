@@ -238,6 +238,8 @@ int programs_open_sideband(int cpu, int *event, struct err *err)
 		.clockid = CLOCK_MONOTONIC,
 		.mmap = 1,
 		.mmap2 = 1,
+		.comm = 1,
+		.comm_exec = 1,
 		.watermark = 1,
 		.wakeup_watermark = UINT32_MAX, /* drained on a timer */
 	};

@@ -25,8 +25,8 @@ uint64_t programs_stext(const struct programs *programs);
 int programs_open_event(struct programs *programs, uint32_t session, uint64_t period_ns, int cpu,
 			int *event, int *link, struct err *err);
 
-/* A dummy event on `cpu`, disabled, beside which the kernel tells what any process maps:
- * sideband.h. -ENODEV as above. */
+/* A dummy event on `cpu`, disabled, beside which the kernel tells what any process maps, and that
+ * it has a new image: sideband.h. -ENODEV as above. */
 int programs_open_sideband(int cpu, int *event, struct err *err);
 
 /* Threads of all sessions: a new fd to read `struct thread_times` from, till its end, by any

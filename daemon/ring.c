@@ -17,6 +17,7 @@ struct ring {
 	const unsigned long *produced;
 	const uint8_t *data;
 	size_t page;
+	unsigned long mark; /* where the next drain ends; 0: where it finds the end */
 	uint64_t invalid;
 };
 
@@ -158,11 +159,19 @@ static void dispatch(struct ring *ring, const struct ring_handlers *to, const vo
 	}
 }
 
+void ring_mark(struct ring *ring)
+{
+	ring->mark = __atomic_load_n(ring->produced, __ATOMIC_ACQUIRE);
+}
+
 size_t ring_drain(struct ring *ring, const struct ring_handlers *handlers, size_t max)
 {
 	size_t n = 0;
 	unsigned long at = *ring->consumed;
 	unsigned long end = __atomic_load_n(ring->produced, __ATOMIC_ACQUIRE);
+	if (ring->mark)
+		end = ring->mark;
+	ring->mark = 0;
 	while (n < max && at < end) {
 		const uint8_t *record = ring->data + (at & (RING_BYTES - 1));
 		uint32_t length = __atomic_load_n((const uint32_t *)record, __ATOMIC_ACQUIRE);

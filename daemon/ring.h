@@ -26,6 +26,8 @@ struct ring_handlers {
  */
 int ring_open(struct ring **ring, int fd, struct err *err);
 void ring_close(struct ring *ring);
+/* What has come by now is all that the next drain hands out. */
+void ring_mark(struct ring *ring);
 /* Hands out at most `max` events and returns how many were taken out. */
 size_t ring_drain(struct ring *ring, const struct ring_handlers *handlers, size_t max);
 /* Events that were malformed, and skipped: none, unless something is broken. */

@@ -117,13 +117,26 @@ static void take_or_keep(struct sampler *sampler, const struct sample_event *eve
 	}
 	if (!unwind_late_keep(sampler->late, event))
 		take(sampler, event, process, NULL);
-	else if (process)
+	else if (process && !sampler->sideband)
 		processes_missed(sampler->processes, process);
+}
+
+/* Takes note of what was mapped before that time. What was sampled of an image that is gone is
+ * walked by the mappings that it had. */
+static void map_until(struct sampler *sampler, uint64_t time_ns)
+{
+	const struct sideband_record *record;
+	while (sampler->sideband && (record = sideband_next(sampler->sideband, time_ns))) {
+		if (record->image)
+			unwind_late_hold(sampler->late, record->pid);
+		processes_on_map(sampler->processes, record);
+	}
 }
 
 static void on_sample(void *context, const struct sample_event *event)
 {
 	struct sampler *sampler = context;
+	map_until(sampler, event->time_ns);
 	if (sampler->sessions[event->session])
 		take_or_keep(sampler, event);
 }
@@ -131,6 +144,7 @@ static void on_sample(void *context, const struct sample_event *event)
 static void on_wait(void *context, const struct wait_event *wait)
 {
 	struct sampler *sampler = context;
+	map_until(sampler, wait->sample.time_ns);
 	for (uint32_t i = 0; i < SESSIONS_MAX; i++)
 		if (sampler->sessions[i] && wait->sessions >> i & 1) {
 			take_or_keep(sampler, &wait->sample);
@@ -144,18 +158,18 @@ static void on_copy(void *context, const struct copy_event *copy)
 	unwind_late_on_copy(sampler->late, copy);
 }
 
-/* Its maps are what they were at that time when they were read since, or 50 ms have brought no news
- * of a change. */
+/* Its maps are what they were at that time when all was told until then, or they were read since,
+ * or 50 ms have brought no news of a change. */
 static struct unwind_late_process look_up(void *context, uint32_t tgid, uint64_t time_ns)
 {
 	struct sampler *sampler = context;
 	const struct process *process = processes_find(sampler->processes, tgid);
 	if (!process || !process->space)
 		return (struct unwind_late_process){0};
+	bool known = sampler->mapped_ns > time_ns || process->space->read_ns > time_ns ||
+		     clock_now_ns() - time_ns > 50 * 1000000;
 	return (struct unwind_late_process){.space = process->space,
-					    .ready = !process->stale &&
-						     (process->space->read_ns > time_ns ||
-						      clock_now_ns() - time_ns > 50 * 1000000)};
+					    .ready = known && !process->stale};
 }
 
 static void each_session(struct sampler *sampler, const struct life_event *event,
@@ -169,7 +183,9 @@ static void each_session(struct sampler *sampler, const struct life_event *event
 static void on_life(void *context, const struct life_event *event)
 {
 	struct sampler *sampler = context;
-	if (event->event.kind != EVENT_FORK)
+	map_until(sampler, event->time_ns);
+	const struct process *process = processes_find(sampler->processes, event->tgid);
+	if (event->event.kind != EVENT_FORK && process && !process->fresh)
 		unwind_late_hold(sampler->late, event->tgid);
 	switch (event->event.kind) {
 	case EVENT_FORK:
@@ -198,18 +214,6 @@ static void on_thread(void *context, const struct thread_times *thread)
 	for (uint32_t i = 0; i < SESSIONS_MAX; i++)
 		if (sampler->sessions[i] && thread->sessions >> i & 1)
 			times_on_end(&sampler->sessions[i]->times, thread);
-}
-
-static void on_map(void *context, uint32_t pid, uint64_t time_ns)
-{
-	struct sampler *sampler = context;
-	processes_on_map(sampler->processes, pid, time_ns);
-}
-
-static void on_lost_maps(void *context)
-{
-	struct sampler *sampler = context;
-	processes_on_map(sampler->processes, 0, UINT64_MAX);
 }
 
 /* Without it, what is mapped later is learnt of at the first address that no mapping holds. */
@@ -312,12 +316,15 @@ void sampler_drain(struct sampler *sampler)
 		.on_life = on_life,
 		.on_thread = on_thread,
 	};
-	/* Bounded: what arrives while we drain waits for the next time. */
+	/* What the ring has by now, with all that was mapped until then. What arrives while we
+	 * drain waits for the next time. */
+	uint64_t now_ns = clock_now_ns();
+	ring_mark(sampler->ring);
+	if (sampler->sideband && !sideband_collect(sampler->sideband))
+		processes_on_lost_maps(sampler->processes);
 	ring_drain(sampler->ring, &handlers, RING_BYTES / sizeof(struct event));
-	/* After the ring: an exec there has the maps read, with all that it mapped. */
-	const struct sideband_handlers maps = {sampler, on_map, on_lost_maps};
-	if (sampler->sideband)
-		sideband_drain(sampler->sideband, &maps);
+	map_until(sampler, now_ns);
+	sampler->mapped_ns = sampler->sideband ? now_ns : 0;
 	processes_refresh(sampler->processes);
 	unwind_loader_look(sampler->loader);
 	unwind_late_run(sampler->late, unwind_loader_is_ready(sampler->loader));

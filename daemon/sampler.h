@@ -27,6 +27,7 @@ struct sampler {
 	struct ring *ring;
 	int ring_fd;		   /* readable when much has gathered */
 	struct sideband *sideband; /* NULL: not to be had; maps are read at a miss only */
+	uint64_t mapped_ns;	   /* all that was mapped until then is known; 0: not so */
 	struct counters *counters;
 	struct session_config *configs; /* mapped, SESSIONS_MAX */
 	struct objects *objects;

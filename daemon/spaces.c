@@ -17,8 +17,9 @@
 static const uint64_t GRACE_NS = 100 * 1000 * 1000;
 
 enum {
-	CLASSES = 17
-}; /* pieces of 2^class mappings */
+	CLASSES = 17,	/* pieces of 2^class mappings */
+	PUT_MAX = 4096, /* putting one costs in proportion to those there are */
+};
 
 struct piece {
 	uint32_t first;
@@ -141,7 +142,7 @@ static uint32_t table_of(const struct object *object)
 	return object->table_pending ? (uint32_t)MAPPING_TABLE_PENDING : object->table;
 }
 
-static void publish(struct spaces *spaces, struct address_space *space)
+void spaces_publish(struct spaces *spaces, struct address_space *space)
 {
 	if (!space->slot)
 		return;
@@ -201,11 +202,11 @@ int spaces_update(struct spaces *spaces, struct address_space *space, uint32_t p
 		space->objects[i] =
 			objects_find(spaces->objects, spaces->asker, pid, &space->maps.at[i]);
 	space->read_ns = begin;
-	publish(spaces, space);
+	spaces_publish(spaces, space);
 	return 0;
 }
 
-int spaces_add(struct spaces *spaces, uint32_t pid, int maps_fd, struct address_space **space)
+static struct address_space *make(struct spaces *spaces)
 {
 	struct address_space *new = memory_new(1, sizeof(*new));
 	new->refs = 1;
@@ -215,12 +216,96 @@ int spaces_add(struct spaces *spaces, uint32_t pid, int maps_fd, struct address_
 	if (new->next)
 		new->next->link = &new->next;
 	spaces->first = new;
+	return new;
+}
+
+int spaces_add(struct spaces *spaces, uint32_t pid, int maps_fd, struct address_space **space)
+{
+	struct address_space *new = make(spaces);
 	int code = spaces_update(spaces, new, pid, maps_fd);
 	if (code) {
 		spaces_unref(spaces, new);
 		return code;
 	}
 	*space = new;
+	return 0;
+}
+
+/* What is written to while the old lines are read. */
+struct lines {
+	struct maps maps;
+	uint32_t *objects;
+};
+
+/* A line, or what is left of it. */
+static void add_line(struct lines *to, const struct maps_line *line, uint32_t object,
+		     uint64_t start, uint64_t end)
+{
+	if (start >= end)
+		return;
+	struct maps_line part = *line;
+	part.start = start;
+	part.end = end;
+	part.offset += start - line->start;
+	part.path = array_copy(line->path, strlen(line->path));
+	to->objects[to->maps.n] = object;
+	*array_add(&to->maps) = part;
+}
+
+static void set_lines(struct address_space *space, struct lines *lines)
+{
+	maps_deinit(&space->maps);
+	free(space->objects);
+	space->maps = lines->maps;
+	space->objects = lines->objects;
+}
+
+struct address_space *spaces_copy(struct spaces *spaces, const struct address_space *from)
+{
+	struct address_space *new = make(spaces);
+	uint32_t n = from ? from->maps.n : 0;
+	struct lines lines = {.objects = memory_new(n, sizeof(uint32_t))};
+	for (uint32_t i = 0; i < n; i++)
+		add_line(&lines, &from->maps.at[i], from->objects[i], from->maps.at[i].start,
+			 from->maps.at[i].end);
+	set_lines(new, &lines);
+	new->read_ns = from ? from->read_ns : 0;
+	return new;
+}
+
+/* Whether it holds all of the line with the same behind it. */
+static bool covers(const struct maps_line *old, const struct maps_line *line)
+{
+	return old && old->end >= line->end && old->kind == line->kind && old->dev == line->dev &&
+	       old->inode == line->inode &&
+	       (line->kind != MAPS_FILE ||
+		old->offset + (line->start - old->start) == line->offset);
+}
+
+int spaces_put(struct spaces *spaces, struct address_space *space, uint32_t pid,
+	       const struct maps_line *line, uint32_t *object)
+{
+	uint32_t n = space->maps.n, i = 0;
+	const struct maps_line *there = maps_find(&space->maps, line->start);
+	if (covers(there, line)) {
+		*object = space->objects[there - space->maps.at];
+		return SPACES_KNOWN;
+	}
+	if (n >= PUT_MAX)
+		return -E2BIG;
+	uint32_t number = objects_find(spaces->objects, spaces->asker, pid, line);
+	/* One that is cut in two makes two. */
+	struct lines lines = {.objects = memory_new(n + 2, sizeof(uint32_t))};
+	const struct maps_line *old = space->maps.at;
+	for (; i < n && old[i].start < line->start; i++)
+		add_line(&lines, &old[i], space->objects[i], old[i].start,
+			 old[i].end < line->start ? old[i].end : line->start);
+	add_line(&lines, line, number, line->start, line->end);
+	for (i = maps_first(&space->maps, line->end); i < n; i++)
+		add_line(&lines, &old[i], space->objects[i],
+			 old[i].start > line->end ? old[i].start : line->end, old[i].end);
+	set_lines(space, &lines);
+	*object = number;
 	return 0;
 }
 

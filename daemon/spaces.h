@@ -14,6 +14,10 @@ struct err;
 struct objects;
 struct spaces;
 
+enum {
+	SPACES_KNOWN = 1,
+};
+
 struct address_space {
 	uint32_t slot; /* in the BPF array; also its number, never 0 */
 	uint32_t refs;
@@ -35,6 +39,15 @@ void spaces_free(struct spaces *spaces);
 int spaces_add(struct spaces *spaces, uint32_t pid, int maps_fd, struct address_space **space);
 /* Reads again, in place. */
 int spaces_update(struct spaces *spaces, struct address_space *space, uint32_t pid, int maps_fd);
+/* A new one with the mappings of `from` (NULL: none), its own copy; to be published. */
+struct address_space *spaces_copy(struct spaces *spaces, const struct address_space *from);
+/* One more mapping, of process `pid`, in place of what it covers; to be published. *object: its
+ * object. SPACES_KNOWN: it was there already (protection that changes to and fro). -E2BIG: the
+ * space has very many already: its maps are better read anew. */
+int spaces_put(struct spaces *spaces, struct address_space *space, uint32_t pid,
+	       const struct maps_line *line, uint32_t *object);
+/* Makes walks see what was put. */
+void spaces_publish(struct spaces *spaces, struct address_space *space);
 struct address_space *spaces_ref(struct address_space *space);
 void spaces_unref(struct spaces *spaces, struct address_space *space);
 /* The object has a table now, or (0) gets none: all mappings of it name it. */

@@ -7,6 +7,7 @@
 #include <sched.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -17,23 +18,26 @@
 
 struct seen {
 	uint32_t pid; /* looked for; 0: any */
-	unsigned maps, lost;
+	unsigned maps, images, lost;
 	uint64_t time_ns;
+	struct maps_line line; /* the last one; its path is not ours */
 };
 
-static void on_map(void *data, uint32_t pid, uint64_t time_ns)
+static void drain(struct sideband *sideband, struct seen *seen)
 {
-	struct seen *seen = data;
-	if (seen->pid && pid != seen->pid)
-		return;
-	seen->maps++;
-	seen->time_ns = time_ns;
-}
-
-static void on_lost(void *data)
-{
-	struct seen *seen = data;
-	seen->lost++;
+	const struct sideband_record *record;
+	uint64_t last_ns = 0;
+	seen->lost += !sideband_collect(sideband);
+	while ((record = sideband_next(sideband, UINT64_MAX))) {
+		CU_ASSERT(record->time_ns >= last_ns);
+		last_ns = record->time_ns;
+		if (seen->pid && record->pid != seen->pid)
+			continue;
+		seen->images += record->image;
+		seen->maps += !record->image;
+		seen->time_ns = record->time_ns;
+		seen->line = record->line;
+	}
 }
 
 static struct sideband *open_all(void)
@@ -58,7 +62,7 @@ static uint64_t now_ns(void)
 	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
 }
 
-/* A child maps this program's file `times` times executable, memory of no file, and data. */
+/* A child maps this program's file `times` times executable, and data. */
 static pid_t map_in_child(unsigned times)
 {
 	pid_t pid = fork();
@@ -66,8 +70,7 @@ static pid_t map_in_child(unsigned times)
 		return pid;
 	int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
 	for (unsigned i = 0; i < times; i++)
-		munmap(mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE, fd, 0), 4096);
-	mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		munmap(mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE, fd, 4096), 4096);
 	mmap(NULL, 4096, PROT_READ, MAP_PRIVATE, fd, 0);
 	_exit(0);
 }
@@ -78,22 +81,82 @@ static void tells_who_maps_a_file_executable(void)
 	if (!sideband)
 		return;
 	struct seen seen = {0};
-	const struct sideband_handlers handlers = {&seen, on_map, on_lost};
 	seen.pid = map_in_child(1);
 	waitpid(seen.pid, NULL, 0);
-	sideband_drain(sideband, &handlers);
+	drain(sideband, &seen);
 	CU_ASSERT_EQUAL(seen.maps, 0); /* disabled */
 
 	CU_ASSERT_EQUAL(sideband_enable(sideband, true), 0);
 	uint64_t before = now_ns();
 	seen.pid = map_in_child(3);
 	waitpid(seen.pid, NULL, 0);
-	sideband_drain(sideband, &handlers);
+	drain(sideband, &seen);
 	CU_ASSERT_EQUAL(seen.maps, 3);
 	CU_ASSERT(seen.time_ns >= before && seen.time_ns <= now_ns());
-	sideband_drain(sideband, &handlers);
+	drain(sideband, &seen);
 	CU_ASSERT_EQUAL(seen.maps, 3);
+	CU_ASSERT_EQUAL(seen.images, 0);
 	CU_ASSERT_EQUAL(sideband_enable(sideband, false), 0);
+	sideband_close(sideband);
+}
+
+static pid_t run_in_child(void)
+{
+	pid_t pid = fork();
+	if (pid)
+		return pid;
+	execl("/bin/true", "true", (char *)NULL);
+	_exit(1);
+}
+
+/* First that it is another image, then what that one has mapped: the same as the maps say. */
+static void tells_of_an_exec_and_all_that_it_maps(void)
+{
+	struct sideband *sideband = open_all();
+	if (!sideband)
+		return;
+	struct stat st;
+	CU_ASSERT_EQUAL(stat("/bin/true", &st), 0);
+	CU_ASSERT_EQUAL(sideband_enable(sideband, true), 0);
+	pid_t pid = run_in_child();
+	waitpid(pid, NULL, 0);
+	CU_ASSERT(sideband_collect(sideband));
+	const struct sideband_record *record;
+	unsigned n = 0, program = 0, vdso = 0;
+	while ((record = sideband_next(sideband, UINT64_MAX))) {
+		if (record->pid != (uint32_t)pid)
+			continue;
+		CU_ASSERT_EQUAL(record->image, n == 0);
+		n++;
+		program += !record->image && record->line.inode == st.st_ino &&
+			   record->line.dev == st.st_dev && record->line.kind == MAPS_FILE &&
+			   strstr(record->line.path, "/true");
+		vdso += !record->image && record->line.kind == MAPS_VDSO;
+	}
+	CU_ASSERT_EQUAL(program, 1);
+	CU_ASSERT_EQUAL(vdso, 1);
+	CU_ASSERT(n >= 5); /* with the loader and libc */
+	sideband_close(sideband);
+}
+
+static void gives_only_what_is_older(void)
+{
+	struct sideband *sideband = open_all();
+	if (!sideband)
+		return;
+	CU_ASSERT_EQUAL(sideband_enable(sideband, true), 0);
+	waitpid(map_in_child(1), NULL, 0);
+	uint64_t between = now_ns();
+	pid_t pid = map_in_child(1);
+	waitpid(pid, NULL, 0);
+	sideband_collect(sideband);
+	const struct sideband_record *record;
+	while ((record = sideband_next(sideband, between)))
+		CU_ASSERT(record->pid != (uint32_t)pid);
+	sideband_collect(sideband);
+	struct seen seen = {.pid = (uint32_t)pid};
+	drain(sideband, &seen);
+	CU_ASSERT_EQUAL(seen.maps, 1);
 	sideband_close(sideband);
 }
 
@@ -103,7 +166,6 @@ static void tells_what_was_lost(void)
 	if (!sideband)
 		return;
 	struct seen seen = {0};
-	const struct sideband_handlers handlers = {&seen, on_map, on_lost};
 	CU_ASSERT_EQUAL(sideband_enable(sideband, true), 0);
 	/* The kernel says so with the next record on that CPU that it has room for. */
 	cpu_set_t all, one;
@@ -113,10 +175,10 @@ static void tells_what_was_lost(void)
 	sched_setaffinity(0, sizeof(one), &one);
 	pid_t pid = map_in_child(4000);
 	waitpid(pid, NULL, 0);
-	sideband_drain(sideband, &handlers);
+	drain(sideband, &seen);
 	pid = map_in_child(1000);
 	waitpid(pid, NULL, 0);
-	sideband_drain(sideband, &handlers);
+	drain(sideband, &seen);
 	sched_setaffinity(0, sizeof(all), &all);
 	CU_ASSERT(seen.lost > 0);
 	CU_ASSERT(seen.maps > 100);
@@ -141,8 +203,11 @@ static void reads_around_the_end(void)
 		uint64_t time_ns;
 	} record = {.header = {PERF_RECORD_MMAP2, 0, sizeof(record)},
 		    .pid = 7,
+		    .start = 4096,
+		    .bytes = 4096,
 		    .inode = 1,
 		    .protection = PROT_EXEC,
+		    .name = "/some",
 		    .time_ns = 5};
 	for (size_t i = 0; i < sizeof(record); i++)
 		memory[page_bytes + (data_bytes - 24 + i) % data_bytes] = ((uint8_t *)&record)[i];
@@ -152,10 +217,11 @@ static void reads_around_the_end(void)
 	struct sideband *sideband = NULL;
 	CU_ASSERT_EQUAL(sideband_open(&sideband, &fd, 1, NULL), 0);
 	struct seen seen = {.pid = 7};
-	const struct sideband_handlers handlers = {&seen, on_map, on_lost};
-	sideband_drain(sideband, &handlers);
+	drain(sideband, &seen);
 	CU_ASSERT_EQUAL(seen.maps, 1);
 	CU_ASSERT_EQUAL(seen.time_ns, 5);
+	CU_ASSERT_EQUAL(seen.line.end, 8192);
+	CU_ASSERT_STRING_EQUAL(seen.line.path, "/some");
 	CU_ASSERT_EQUAL(page->data_tail, page->data_head);
 
 	/* Sizes that cannot be: too small for a header, beyond the head. */
@@ -165,18 +231,20 @@ static void reads_around_the_end(void)
 		memcpy(memory + page_bytes, &record, sizeof(record));
 		page->data_tail = 0;
 		page->data_head = sizeof(record);
-		sideband_drain(sideband, &handlers);
+		drain(sideband, &seen);
 		CU_ASSERT_EQUAL(page->data_tail, page->data_head);
 	}
 	record.header.size = 24; /* too small for its type */
 	memcpy(memory + page_bytes, &record, sizeof(record));
 	page->data_tail = 0;
 	page->data_head = 24;
-	sideband_drain(sideband, &handlers);
+	drain(sideband, &seen);
 	CU_ASSERT_EQUAL(seen.maps, 1);
 	sideband_close(sideband);
 	munmap(memory, page_bytes + data_bytes);
 }
 
 SUITE(sideband, {"tells who maps a file executable", tells_who_maps_a_file_executable},
+      {"tells of an exec and all that it maps", tells_of_an_exec_and_all_that_it_maps},
+      {"gives only what is older", gives_only_what_is_older},
       {"tells what was lost", tells_what_was_lost}, {"reads around the end", reads_around_the_end});
