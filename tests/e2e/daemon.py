@@ -19,13 +19,15 @@ HELLO, RECORD, STARTED, PROGRESS, STOP, CHUNK, FINISHED, FAILED, STATUS, LIST = 
 class Daemon:
     """probed on a socket of its own. With it: DAEMON.record(…) and DAEMON.client()."""
 
-    def __init__(self, directory, nofile=None):
+    def __init__(self, directory, nofile=None, config=""):
         def limit():
             if nofile:
                 resource.setrlimit(resource.RLIMIT_NOFILE, (nofile, nofile))
 
         self.path = Path(directory) / "probe.sock"
-        self.popen = subprocess.Popen([probe.BUILD / "probed", "--socket", self.path],
+        self.config = Path(directory) / "probed.conf"
+        self.config.write_text(config)
+        self.popen = subprocess.Popen([probe.BUILD / "probed", "--socket", self.path, "--config", self.config],
                                       env=probe.environment(), stdin=subprocess.DEVNULL,
                                       stderr=subprocess.PIPE, preexec_fn=limit)
         self.pid = self.popen.pid
@@ -124,10 +126,11 @@ def fields(data):
 
 
 class Client:
-    def __init__(self, path, hello=True, timeout=30):
-        self.socket = socket.socket(socket.AF_UNIX)
+    def __init__(self, path, hello=True, timeout=30, connected=None):
+        self.socket = connected or socket.socket(socket.AF_UNIX)
         self.socket.settimeout(timeout)
-        self.socket.connect(str(path))
+        if not connected:
+            self.socket.connect(str(path))
         self.buffer = b""
         if hello:
             self.send(field(HELLO, field(1, 1)))
