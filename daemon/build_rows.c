@@ -154,17 +154,18 @@ static struct profile_label stack_label(struct rows *rows, uint32_t number)
 static uint32_t labels_of(struct rows *rows, const struct tally_row *row)
 {
 	struct profile_label labels[ROW_LABELS];
-	if (row->state == WAIT_RUNNING && rows->labels[row->thread])
+	bool is_plain = row->state == WAIT_RUNNING && !session_is_snapshot(rows->session);
+	if (is_plain && rows->labels[row->thread])
 		return rows->labels[row->thread];
 	uint32_t n = label_thread(rows, row->thread, labels);
-	if (row->state != WAIT_RUNNING)
+	if (!is_plain)
 		labels[n++] = text_label(rows->profile, "state", state_name(row->state));
 	if (row->waker)
 		labels[n++] = waker_label(rows, row->waker);
 	if (row->stacks.waker)
 		labels[n++] = stack_label(rows, row->stacks.waker);
 	uint32_t number = profile_add_labels(rows->profile, labels, n);
-	if (row->state == WAIT_RUNNING)
+	if (is_plain)
 		rows->labels[row->thread] = number;
 	return number;
 }
@@ -223,7 +224,9 @@ static void fill_values(const struct session *session, const struct tally_row *r
 			int64_t values[PROFILE_COLUMNS])
 {
 	memset(values, 0, PROFILE_COLUMNS * sizeof(*values));
-	if (row->state == WAIT_RUNNING) {
+	if (session_is_snapshot(session)) {
+		values[COLUMN_SAMPLES] = (int64_t)row->taken;
+	} else if (row->state == WAIT_RUNNING) {
 		values[COLUMN_SAMPLES] = (int64_t)row->taken;
 		values[COLUMN_CPU] = (int64_t)(row->taken * session->period_ns);
 	} else {
@@ -277,7 +280,9 @@ void build_rows(struct profile *profile, const struct sampler *sampler,
 	result->stacks = profile->stacks.n ? profile->stacks.n - 1 : 0;
 	result->whole = shares.walked ? (double)shares.whole / (double)shares.walked : 1;
 	result->named = shares.taken ? (double)shares.named / (double)shares.taken : 1;
-	profile->default_type = session_samples(session) ? COLUMN_CPU : COLUMN_BLOCKED;
+	profile->default_type = session_is_snapshot(session) ? COLUMN_SAMPLES
+				: session_samples(session)   ? COLUMN_CPU
+							     : COLUMN_BLOCKED;
 	profile->time_ns = session->start_time_ns;
 	profile->duration_ns = (int64_t)(session->stopped_ns - session->started_ns);
 	profile->period = (int64_t)session->period_ns;

@@ -135,7 +135,7 @@ static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata)
 static void set_deadline(struct client *client)
 {
 	const struct session *session = client->session;
-	uint64_t duration_ns = session->request->duration_ns, end_ns;
+	uint64_t duration_ns = session_duration_ns(session), end_ns;
 	/* Not relative: the loop's clock stands still while it takes targets. */
 	if (duration_ns && !__builtin_add_overflow(session->started_ns, duration_ns, &end_ns))
 		sd_event_add_time(client->engine->event, &client->deadline, CLOCK_MONOTONIC,

@@ -58,6 +58,7 @@ static const int allowed[] = {
 	SCMP_SYS(futex),
 	/* what libraries ask */
 	SCMP_SYS(clock_gettime),
+	SCMP_SYS(clock_getres),
 	SCMP_SYS(clock_nanosleep),
 	SCMP_SYS(gettimeofday),
 	SCMP_SYS(getrandom),

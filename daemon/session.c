@@ -16,6 +16,7 @@
 #include "daemon/processes.h"
 #include "daemon/procfs.h"
 #include "daemon/sampler.h"
+#include "daemon/snapshot.h"
 #include "daemon/unwind_late.h"
 #include "daemon/unwind_loader.h"
 #include "daemon/offcpu.h"
@@ -38,6 +39,8 @@ static int check_hz(const Probe__Record *request, double *hz, struct err *err)
 {
 	unsigned limit = max_sample_rate();
 	*hz = request->hz ? request->hz : limit ? limit : 999;
+	if (request->mode == PROBE__RECORD__MODE__SNAPSHOT)
+		*hz = limit && limit < SNAPSHOT_HZ ? limit : SNAPSHOT_HZ;
 	if (!isfinite(*hz) || *hz < 0.01)
 		return err_set(err, -EINVAL, ERR_USAGE, "the frequency must be at least 0.01 Hz");
 	if (limit && *hz > limit) {
@@ -57,8 +60,6 @@ static int check_request(const Probe__Record *request, struct err *err)
 			       "name what to record: -p PID, -t TID, --comm NAME, -a or a command");
 	if (request->n_pids + request->n_tids > LIMIT_TARGETS)
 		return err_set(err, -E2BIG, ERR_USAGE, "more than %d targets", LIMIT_TARGETS);
-	if (request->mode == PROBE__RECORD__MODE__SNAPSHOT)
-		return err_set(err, -EINVAL, ERR_USAGE, "snapshots are not taken by this version");
 	if (request->no_user && request->no_kernel)
 		return err_set(err, -EINVAL, ERR_USAGE, "-U and -K together leave no stacks");
 	for (size_t i = 0; i < request->n_cpus; i++)
@@ -131,6 +132,16 @@ bool session_waits(const struct session *session)
 {
 	return session->request->mode == PROBE__RECORD__MODE__OFF ||
 	       session->request->mode == PROBE__RECORD__MODE__WALL;
+}
+
+bool session_is_snapshot(const struct session *session)
+{
+	return session->request->mode == PROBE__RECORD__MODE__SNAPSHOT;
+}
+
+uint64_t session_duration_ns(const struct session *session)
+{
+	return session_is_snapshot(session) ? SNAPSHOT_NS : session->request->duration_ns;
 }
 
 static void note_first(struct session *session, const struct procfs_stat *stat)
@@ -281,6 +292,7 @@ static void begin_times(struct session *session)
 	session->times_known =
 		!asker_threads(session->sampler->asker, session->slot, &fd, NULL) &&
 		!times_begin(&session->times, session->slot, session->started_ns, fd);
+	session->reading_ns = clock_now_ns() - session->started_ns;
 }
 
 /* Sleepers first: what is read of a thread once is its end. */
@@ -290,10 +302,16 @@ static void finish_times(struct session *session)
 	int sleepers guard_fd = -1, fd guard_fd = -1;
 	if (!session->times_known)
 		return;
+	if (session_is_snapshot(session)) {
+		session->times_known = false; /* of a moment there are none */
+		snapshot_end(session);
+		return;
+	}
 	if (session_waits(session) && !asker_sleepers(asker, session->slot, &sleepers, NULL))
 		offcpu_take_sleepers(session, sleepers);
 	session->times_known = !asker_threads(asker, session->slot, &fd, NULL) &&
 			       !times_finish(&session->times, session->stopped_ns, fd);
+	session->reading_ns += clock_now_ns() - session->stopped_ns;
 	if (session_waits(session))
 		offcpu_take_open(session);
 }
@@ -331,6 +349,8 @@ static int begin(struct session *session, struct err *err)
 	session->started_ns = session->checked_ns = clock_now_ns();
 	session->start_time_ns = (int64_t)clock_ns(CLOCK_REALTIME);
 	begin_times(session);
+	if (session_is_snapshot(session))
+		snapshot_begin(session);
 	events_enable(&session->events);
 	return 0;
 }
@@ -378,7 +398,10 @@ void session_on_sample(struct session *session, const struct sample_event *sampl
 		       struct tally_stacks stacks)
 {
 	note_main_object(session, sample->tgid);
-	tally_add(&session->tally, sample, stacks);
+	if (session_is_snapshot(session))
+		snapshot_on_sample(session, sample, &stacks);
+	else
+		tally_add(&session->tally, sample, stacks, WAIT_RUNNING);
 }
 
 void session_on_wait(struct session *session, const struct wait_event *wait,
@@ -439,7 +462,7 @@ static void look_after(struct session *session, uint64_t now)
 int session_tick(struct session *session, struct err *err)
 {
 	const Probe__Record *request = session->request;
-	uint64_t now = clock_now_ns();
+	uint64_t now = clock_now_ns(), duration_ns = session_duration_ns(session);
 	if (session->state == SESSION_WAITING) {
 		int code = take_comm(session, err);
 		return code || !session->members.n_alive ? code : load(session, err);
@@ -451,7 +474,8 @@ int session_tick(struct session *session, struct err *err)
 	look_after(session, now);
 	if (!request->all && !session->members.n_alive)
 		session_stop(session, PROBE__FINISHED__REASON__TARGET_ENDED);
-	else if (request->duration_ns && now - session->started_ns >= request->duration_ns)
+	else if ((duration_ns && now - session->started_ns >= duration_ns) ||
+		 (session_is_snapshot(session) && snapshot_is_whole(session)))
 		session_stop(session, PROBE__FINISHED__REASON__DURATION);
 	return 0;
 }

@@ -46,6 +46,7 @@ struct session {
 	struct tally tally;
 	struct times times;
 	bool times_known;
+	uint64_t reading_ns; /* that both readings of all threads took */
 	/* The events' counts in periods, and what the programs counted: both summed when it stops.
 	 */
 	struct counters_sum start, sum;
@@ -94,3 +95,6 @@ bool session_has(const struct session *session, uint32_t pid);
 /* What is recorded. */
 bool session_samples(const struct session *session);
 bool session_waits(const struct session *session);
+bool session_is_snapshot(const struct session *session);
+/* 0: until it is stopped. */
+uint64_t session_duration_ns(const struct session *session);

@@ -90,9 +90,11 @@ static struct tally_row *row_of(struct tally *tally, const struct tally_row *key
 	return &tally->rows.at[number];
 }
 
-void tally_add(struct tally *tally, const struct sample_event *sample, struct tally_stacks stacks)
+void tally_add(struct tally *tally, const struct sample_event *sample, struct tally_stacks stacks,
+	       uint32_t state)
 {
-	const struct tally_row key = {.thread = thread_of(tally, sample), .stacks = stacks};
+	const struct tally_row key = {
+		.thread = thread_of(tally, sample), .stacks = stacks, .state = state};
 	row_of(tally, &key)->taken++;
 	tally->threads->at[key.thread].samples++;
 	tally->samples++;

@@ -30,7 +30,7 @@ struct tally_stacks {
 struct tally_row {
 	uint32_t thread; /* in the owner's threads */
 	struct tally_stacks stacks;
-	uint32_t state; /* enum wait_state; WAIT_RUNNING: samples */
+	uint32_t state; /* enum wait_state; WAIT_RUNNING: samples. A snapshot has no waits */
 	uint32_t waker; /* 0: not known */
 	uint64_t taken; /* samples or waits, as they came */
 	double waits, blocked_ns, runnable_ns;
@@ -53,7 +53,9 @@ struct tally {
 
 void tally_init(struct tally *tally, struct threads *threads);
 void tally_deinit(struct tally *tally);
-void tally_add(struct tally *tally, const struct sample_event *sample, struct tally_stacks stacks);
+/* state: WAIT_RUNNING, except in a snapshot (snapshot.h). */
+void tally_add(struct tally *tally, const struct sample_event *sample, struct tally_stacks stacks,
+	       uint32_t state);
 /* What lies between the two of a wait: it was blocked first, then runnable. A wait that has nothing
  * there is not added. Of one that has not ended, event.kind is 0, and time_ns now. */
 void tally_add_wait(struct tally *tally, const struct wait_event *wait, struct tally_stacks stacks,

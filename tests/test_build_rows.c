@@ -97,7 +97,8 @@ static void labels_waits(void)
 				  .waker_comm = "w\x1b",
 				  .state = WAIT_DISK};
 	const struct tally_stacks stacks = {.user = stack, .waker = stack};
-	tally_add(&w.session.tally, &wait.sample, (struct tally_stacks){.user = stack});
+	tally_add(&w.session.tally, &wait.sample, (struct tally_stacks){.user = stack},
+		  WAIT_RUNNING);
 	tally_add_wait(&w.session.tally, &wait, stacks, 0, 10000);
 	wait.waker_tid = 0;
 	tally_add_wait(&w.session.tally, &wait, (struct tally_stacks){.user = stack}, 0, 10000);

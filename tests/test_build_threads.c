@@ -19,7 +19,7 @@ static void fill(struct session *session)
 		const struct sample_event sample = {
 			.tgid = 1, .tid = tid, .start_time_ns = 7, .comm = "sampled"};
 		for (uint32_t i = 0; i < tid; i++)
-			tally_add(&session->tally, &sample, (struct tally_stacks){0});
+			tally_add(&session->tally, &sample, (struct tally_stacks){0}, WAIT_RUNNING);
 	}
 	for (uint32_t tid = 3; tid <= 10; tid++) {
 		const struct thread_times times = {.time_ns = 1000,

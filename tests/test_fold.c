@@ -53,7 +53,7 @@ static void live(struct world *w, uint32_t tgid, uint32_t tid, uint64_t birth, c
 	memcpy(wait.sample.comm, comm, strlen(comm));
 	memcpy(last.comm, comm, strlen(comm));
 	const struct tally_stacks stacks = {.user = 1 + tid % 3};
-	tally_add(&w->tally, &wait.sample, stacks);
+	tally_add(&w->tally, &wait.sample, stacks, WAIT_RUNNING);
 	tally_add_wait(&w->tally, &wait, stacks, 0, UINT64_MAX);
 	times_on_end(&w->times, &last);
 }

@@ -14,11 +14,11 @@ static void adds_up(void)
 	tally_init(&tally, &threads);
 	struct sample_event sample = {.tgid = 10, .tid = 11, .start_time_ns = 1, .comm = "a"};
 	for (int i = 0; i < 5; i++)
-		tally_add(&tally, &sample, (struct tally_stacks){.user = 3});
-	tally_add(&tally, &sample, (struct tally_stacks){.kernel = 2, .user = 3});
+		tally_add(&tally, &sample, (struct tally_stacks){.user = 3}, WAIT_RUNNING);
+	tally_add(&tally, &sample, (struct tally_stacks){.kernel = 2, .user = 3}, WAIT_RUNNING);
 	sample.start_time_ns = 2;
 	memcpy(sample.comm, "0123456789abcdef", 16);
-	tally_add(&tally, &sample, (struct tally_stacks){.user = 3});
+	tally_add(&tally, &sample, (struct tally_stacks){.user = 3}, WAIT_RUNNING);
 	CU_ASSERT_EQUAL(tally.samples, 7);
 	CU_ASSERT_EQUAL(threads.n, 3);
 	CU_ASSERT_EQUAL(tally.rows.n, 4);
@@ -37,7 +37,8 @@ static void sums_stay_exact(void)
 	tally_init(&tally, &threads);
 	for (uint32_t i = 0; i < 100000; i++) {
 		struct sample_event sample = {.tid = 1 + i % 13, .start_time_ns = i % 7};
-		tally_add(&tally, &sample, (struct tally_stacks){.kernel = i % 11, .user = i % 17});
+		tally_add(&tally, &sample, (struct tally_stacks){.kernel = i % 11, .user = i % 17},
+			  WAIT_RUNNING);
 	}
 	uint64_t by_row = 0, by_thread = 0;
 	for (uint32_t i = 1; i < tally.rows.n; i++)
@@ -161,7 +162,7 @@ static void tells_states_and_wakers_apart(void)
 	tally_add_wait(&tally, &wait, stacks, 0, 1000);
 	wait.state = WAIT_RUNNABLE; /* nobody woke it */
 	tally_add_wait(&tally, &wait, stacks, 0, 1000);
-	tally_add(&tally, &wait.sample, stacks);
+	tally_add(&tally, &wait.sample, stacks, WAIT_RUNNING);
 	CU_ASSERT_EQUAL(tally.rows.n - 1, 6);
 	CU_ASSERT_EQUAL(tally.wakers.n - 1, 3);
 	CU_ASSERT_EQUAL(tally.rows.at[2].taken, 2);
