@@ -11,9 +11,11 @@
 #include "cli/nearest.h"
 #include "cli/report_flat.h"
 #include "cli/report_head.h"
+#include "cli/report_resources.h"
 #include "cli/report_view.h"
 #include "common/err.h"
 #include "common/guard.h"
+#include "common/info.pb-c.h"
 #include "common/pprof.h"
 
 #include <errno.h>
@@ -94,6 +96,18 @@ static int write_json(const struct export_request *request, FILE *out, struct er
 	return 0;
 }
 
+static int write_csv(const struct export_request *request, FILE *out, struct err *err)
+{
+	if (request->profile->info && request->profile->info->n_resources) {
+		report_resources_csv(out, request->profile);
+		return 0;
+	}
+	err_set(err, -ENODATA, ERR_FAILED, "%s: what the target used was not measured",
+		request->name);
+	err_hint(err, "csv has the resources of each second: CPU, memory, I/O; -f json has stacks");
+	return -ENODATA;
+}
+
 static int write_html(const struct export_request *request, FILE *out, struct err *err)
 {
 	return flamegraph_page_write(out, request->profile, request->name, &request->wish, err);
@@ -110,6 +124,7 @@ static const struct export_format formats[] = {
 	{"json", {".json"}, false, true, write_json},
 	{"speedscope", {".speedscope.json"}, false, false, write_speedscope},
 	{"perf-script", {".perf"}, false, false, write_perf},
+	{"csv", {".csv"}, false, true, write_csv}, /* resources alone */
 	{"html", {".html", ".htm"}, false, false, write_html},
 	{"svg", {".svg"}, false, false, write_svg},
 	{"text", {".txt"}, false, false, write_text},

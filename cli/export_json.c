@@ -4,6 +4,7 @@
 #include "cli/frames.h"
 #include "cli/jsontext.h"
 #include "cli/report_head.h"
+#include "cli/report_resources.h"
 #include "common/profile.h"
 
 static void write_types(struct jsontext *json, const struct profile *profile)
@@ -76,6 +77,7 @@ void export_json_write(FILE *out, const struct profile *profile, const char *nam
 	struct jsontext json = jsontext_init(out);
 	jsontext_open(&json, NULL, '{');
 	report_head_json(&json, profile, name);
+	report_resources_json(&json, profile);
 	write_types(&json, profile);
 	write_frames(&json, frames);
 	jsontext_open(&json, "rows", '[');

@@ -17,6 +17,7 @@
 #include "cli/record_once.h"
 #include "common/err.h"
 #include "common/guard.h"
+#include "common/limits.h"
 #include "common/memory.h"
 #include "common/message.h"
 #include "common/protocol.pb-c.h"
@@ -58,6 +59,7 @@ void record_session_deinit(struct record_session *session)
 	message_free(session->finished);
 	session->started = session->finished = NULL;
 	output_profile_deinit(&session->profile);
+	resources_deinit(&session->resources);
 }
 
 static bool child_is_target(const struct record_session *session)
@@ -154,6 +156,25 @@ static void say_started(struct record_session *session)
 		progress_started(session->progress, &words);
 }
 
+/* Of named processes, with the same descendants as are recorded; not of single threads, nor of the
+ * whole machine. */
+static void begin_resources(struct record_session *session)
+{
+	const struct record_args *args = session->args;
+	uint32_t child_pid = (uint32_t)session->child->pid, named[LIMIT_TARGETS];
+	const uint32_t *pids = args->target.pids;
+	size_t n = args->target.n_pids;
+	if (child_is_target(session)) {
+		pids = &child_pid;
+		n = 1;
+	} else if (args->comm) {
+		n = usage_find(args->comm, named, LIMIT_TARGETS);
+		pids = named;
+	}
+	if (n && !args->all && !args->target.n_tids)
+		resources_begin(&session->resources, pids, n, !args->no_children);
+}
+
 static int on_started(struct record_session *session, Probe__Message *message_take, struct err *err)
 {
 	if (session->started) {
@@ -161,6 +182,7 @@ static int on_started(struct record_session *session, Probe__Message *message_ta
 		return err_set(err, -EPROTO, ERR_FAILED, "the engine started twice");
 	}
 	session->started = message_take;
+	begin_resources(session);
 	if (session->child->pid)
 		record_child_go(session->child); /* it says whether it runs: on_child_started() */
 	else
@@ -187,8 +209,11 @@ static int on_message(struct record_session *session, Probe__Message *message, s
 		if (session->finished || !session->started)
 			break;
 		session->finished = message;
-		return 0;
+		resources_end(&session->resources);
+		return resources_append(&session->resources, &session->profile);
 	case PROBE__MESSAGE__KIND_PROGRESS:
+		if (message->progress->phase != PROBE__PROGRESS__PHASE__SAMPLING)
+			resources_end(&session->resources);
 		progress_update(session->progress, message->progress);
 		break;
 	case PROBE__MESSAGE__KIND_CHUNK:
@@ -298,10 +323,11 @@ static int wait_and_dispatch(struct record_session *session, struct err *err)
 	};
 	if (wire_queued(session->link->wire))
 		pollers[WIRE].events |= POLLOUT;
-	if (poll(pollers, SOURCES, -1) < 0)
+	if (poll(pollers, SOURCES, resources_due_ms(&session->resources)) < 0)
 		return errno == EINTR
 			       ? 0
 			       : err_set(err, -errno, ERR_FAILED, "poll: %s", strerror(errno));
+	resources_tick(&session->resources);
 	return dispatch(session, pollers, err);
 }
 

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "cli/output.h"
+#include "cli/resources.h"
 
 struct daemon_link;
 struct err;
@@ -27,6 +28,7 @@ struct record_session {
 	/* Results, owned. */
 	struct Probe__Message *started, *finished;
 	struct output_profile profile;
+	struct resources resources;
 	bool interrupted; /* by a signal */
 	bool child_ended;
 	/* Private. */

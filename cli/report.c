@@ -32,6 +32,7 @@ enum {
 	PROCESSES,
 	THREADS,
 	WAKERS,
+	RESOURCES,
 	TREE,
 	CALLERS,
 	CALLEES,
@@ -56,6 +57,7 @@ static const struct option table[] = {
 	{"processes", PROCESSES, NULL, "by process"},
 	{"threads", THREADS, NULL, "by thread"},
 	{"wakers", WAKERS, NULL, "who ended the waits (recorded with --wakers)"},
+	{"resources", RESOURCES, NULL, "CPU, memory, switches, faults, I/O while it was recorded"},
 	{"json", JSON, NULL, "for programs"},
 	{"color", COLOUR, "auto|always|never", "colours (auto: on a terminal, without NO_COLOR)"},
 	{"no-pager", NO_PAGER, NULL, "do not page on a terminal"},
@@ -113,6 +115,9 @@ static int take_option(struct request *request, const struct options *options, i
 		return 0;
 	case WAKERS:
 		request->kind = REPORT_WAKERS;
+		return 0;
+	case RESOURCES:
+		request->kind = REPORT_RESOURCES;
 		return 0;
 	case TREE:
 	case CALLERS:

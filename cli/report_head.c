@@ -3,6 +3,7 @@
 
 #include "cli/amount.h"
 #include "cli/jsontext.h"
+#include "cli/report_resources.h"
 #include "cli/report_times.h"
 #include "cli/selection.h"
 #include "cli/terminal.h"
@@ -208,6 +209,7 @@ void report_head_print(FILE *out, const struct profile *profile, const char *fil
 	if (!info)
 		return;
 	report_times_print(out, profile);
+	report_resources_print_growth(out, profile);
 	print_whole(out, info);
 	print_counters(out, "lost", info->lost, info->n_lost);
 	print_undelivered(out, info);

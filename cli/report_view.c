@@ -6,6 +6,7 @@
 #include "cli/report_flat.h"
 #include "cli/report_head.h"
 #include "cli/report_owners.h"
+#include "cli/report_resources.h"
 #include "cli/report_tree.h"
 #include "cli/report_wakers.h"
 
@@ -38,6 +39,8 @@ void report_view_print(FILE *out, const struct report_view *view)
 		report_tree_print(out, view, view->tree);
 	else if (view->kind == REPORT_WAKERS)
 		report_wakers_print(out, view);
+	else if (view->kind == REPORT_RESOURCES)
+		report_resources_print(out, view->profile, view->width);
 	else
 		report_owners_print(out, view, owners_by(view->kind));
 }
@@ -59,6 +62,8 @@ void report_view_json(FILE *out, const struct report_view *view, const char *fil
 		report_tree_json(&json, view, view->tree);
 	else if (view->kind == REPORT_WAKERS)
 		report_wakers_json(&json, view);
+	else if (view->kind == REPORT_RESOURCES)
+		report_resources_json(&json, view->profile);
 	else
 		report_owners_json(&json, view, owners_by(view->kind));
 	jsontext_close(&json);

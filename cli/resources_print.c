@@ -54,9 +54,15 @@ static void add_row(struct table *table, const Probe__Resources__Series *series,
 	table_add(table, cells);
 }
 
-static void print_growth(FILE *out, const Probe__Resources *resources,
-			 const Probe__Resources__Series *series,
-			 const struct resources_summary *summary)
+/* Names come from files. */
+static bool is_plain(const char *name)
+{
+	return name[strspn(name, "abcdefghijklmnopqrstuvwxyz_")] == '\0';
+}
+
+static void print_one_growth(FILE *out, const Probe__Resources *resources,
+			     const Probe__Resources__Series *series,
+			     const struct resources_summary *summary)
 {
 	char growth[RESOURCES_TEXT];
 	resources_print_value(growth, series, summary->growth);
@@ -64,10 +70,14 @@ static void print_growth(FILE *out, const Probe__Resources *resources,
 		(double)resources->time_ns[resources->n_time_ns - 1] / 1e9);
 }
 
-/* Names come from files. */
-static bool is_plain(const char *name)
+void resources_print_growth(FILE *out, const Probe__Resources *resources)
 {
-	return name[strspn(name, "abcdefghijklmnopqrstuvwxyz_")] == '\0';
+	struct resources_summary summary;
+	for (size_t i = 0; i < resources->n_series; i++)
+		if (is_plain(resources->series[i]->name) &&
+		    resources_summary_of(resources, resources->series[i], &summary) &&
+		    summary.grows)
+			print_one_growth(out, resources, resources->series[i], &summary);
 }
 
 void resources_print_table(FILE *out, const Probe__Resources *resources, size_t width)
@@ -90,11 +100,7 @@ void resources_print_table(FILE *out, const Probe__Resources *resources, size_t 
 			table_add(table, unknown);
 	}
 	table_print(table, out, width, false);
-	for (size_t i = 0; i < resources->n_series; i++)
-		if (is_plain(resources->series[i]->name) &&
-		    resources_summary_of(resources, resources->series[i], &summary) &&
-		    summary.grows)
-			print_growth(out, resources, resources->series[i], &summary);
+	resources_print_growth(out, resources);
 }
 
 static const Probe__Resources__Series *find(const Probe__Resources *resources, const char *name)

@@ -20,6 +20,8 @@ void resources_print_value(char out[RESOURCES_TEXT], const struct Probe__Resourc
 			   double value);
 /* A table: what, least, mean, most, in all; and a line for each that grows as a leak does. */
 void resources_print_table(FILE *out, const struct Probe__Resources *resources, size_t width);
+/* Only those lines. */
+void resources_print_growth(FILE *out, const struct Probe__Resources *resources);
 /* CSV: its head and its lines, `pid` and `name` in front. What could not be read is empty. */
 void resources_print_csv_head(FILE *out);
 void resources_print_csv(FILE *out, const struct Probe__Resources *resources, uint32_t pid,

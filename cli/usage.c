@@ -413,3 +413,26 @@ void usage_read(struct usage *usage, struct usage_reading *reading)
 			reading->value[kind] = 0;
 	usage->reading = NULL;
 }
+
+static bool is_named(const char *pid, const char *comm)
+{
+	char path[300], text[FILE_BYTES];
+	snprintf(path, sizeof(path), "/proc/%s/comm", pid);
+	if (!read_file(path, text))
+		return false;
+	text[strcspn(text, "\n")] = '\0';
+	return !strcmp(text, comm);
+}
+
+size_t usage_find(const char *comm, uint32_t *pids, size_t room)
+{
+	size_t n = 0;
+	DIR *directory = opendir("/proc");
+	const struct dirent *entry;
+	while (directory && n < room && (entry = readdir(directory)))
+		if (isdigit((unsigned char)entry->d_name[0]) && is_named(entry->d_name, comm))
+			pids[n++] = (uint32_t)strtoul(entry->d_name, NULL, 10);
+	if (directory)
+		closedir(directory);
+	return n;
+}

@@ -44,3 +44,7 @@ struct usage *usage_new(const uint32_t *pids, size_t n, bool children);
 void usage_free(struct usage *usage);
 /* What was used since the last call (the first one begins to count), and what is there. */
 void usage_read(struct usage *usage, struct usage_reading *reading);
+
+/* The processes of this name (their comm, of which the kernel keeps 15 bytes): how many, up to
+ * `room`. */
+size_t usage_find(const char *comm, uint32_t *pids, size_t room);

@@ -124,3 +124,20 @@ def test_on_a_terminal(worker, tmp_path):
         terminal.keys("C-c")
         screen = terminal.wait("status 0", "voluntary switches/s")
     assert max(map(len, screen.splitlines())) <= 80
+
+
+def test_beside_the_stacks(worker, tmp_path):
+    """A recording reads the same each second; views show it, merging keeps both."""
+    _, profile = probe.record(tmp_path / "p.pb.gz", "-p", worker, "2200ms")
+    (used,) = profile.info.resources
+    assert len(used["time_ns"]) == len(used["cpu"]) == len(used["rss"]) >= 2
+    assert 1.5e9 < used["time_ns"][-1] < 4e9 and min(used["rss"]) > 1 << 20 and set(used["threads"]) == {1}
+    assert sum(used["minor_faults"]) > 100 and sum(used["voluntary_switches"]) > 50
+    table = probe.probe_ok("report", "--resources", tmp_path / "p.pb.gz").out
+    assert re.search(r"^USED +MIN +MEAN +MAX +TOTAL$", table, re.M) and re.search(r"^cpu +[\d.]+%", table, re.M)
+    rows = list(csv.DictReader(io.StringIO(probe.probe_ok("export", tmp_path / "p.pb.gz", "-f", "csv", "-o", "-").out)))
+    assert [int(row["cpu_ns"]) for row in rows] == used["cpu"]
+    exported = json.loads(probe.probe_ok("export", tmp_path / "p.pb.gz", "-f", "json", "-o", "-").out)
+    assert exported["resources"][0]["readings"]["rss_bytes"] == used["rss"]
+    probe.probe_ok("merge", tmp_path / "p.pb.gz", tmp_path / "p.pb.gz", "-o", tmp_path / "twice.pb.gz")
+    assert probe.Profile(tmp_path / "twice.pb.gz").info.resources == [used, used]
