@@ -68,6 +68,7 @@ struct task_struct {
 	int pid;
 	int tgid;
 	struct task_struct *group_leader;
+	unsigned long nvcsw, nivcsw; /* switches away from it */
 	__u64 start_time;
 	char comm[16];
 	struct signal_struct *signal;

@@ -4,6 +4,7 @@
 #include <asm/errno.h>
 #include <stdbool.h>
 #include "bpf/life.h"
+#include "bpf/sleepers.h"
 #include "bpf/waits.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
@@ -125,9 +126,8 @@ int BPF_PROG(sampler_exec, struct task_struct *task, int old_tid)
 SEC("tp_btf/sched_process_exit")
 int BPF_PROG(sampler_exit, struct task_struct *task)
 {
-	__u32 space;
 	if (timing)
-		times_exit(task, waits_sessions(task->tgid, task->pid, &space));
+		times_exit(task);
 	life_exit(task);
 	return 0;
 }
@@ -175,6 +175,15 @@ int sampler_threads(struct bpf_iter__task *ctx)
 	struct thread_times times;
 	times_read(task, bits & timing ? noted_seed(task, bits) : NULL, bits, &times);
 	bpf_seq_write(ctx->meta->seq, &times, sizeof(times));
+	return 0;
+}
+
+SEC("iter.s/task")
+int sampler_sleepers(struct bpf_iter__task *ctx)
+{
+	struct task_struct *task = ctx->task;
+	if (task)
+		sleepers_task(task, ctx->meta->seq);
 	return 0;
 }
 

@@ -18,6 +18,18 @@ static __always_inline __u64 times_sessions(__u32 tgid, __u32 tid, bool on_exec)
 	return bits | (taken & (~entry->threads | (named ? *named : 0)));
 }
 
+/* Those of them that may see its stacks now; *space: of its process. */
+static __always_inline __u64 times_taking(__u32 tgid, __u32 tid, __u32 *space)
+{
+	__u64 bits = filter_everything();
+	struct filter *entry = bpf_map_lookup_elem(&filter, &tgid);
+	if (!entry)
+		return bits;
+	__u64 *named = bpf_map_lookup_elem(&threads, &tid);
+	*space = entry->space;
+	return bits | (entry->take & ~entry->held & (~entry->threads | (named ? *named : 0)));
+}
+
 static __always_inline void times_read(struct task_struct *task, const struct noted *entry,
 				       __u64 sessions, struct thread_times *times)
 {
@@ -43,10 +55,12 @@ static __always_inline void times_birth(struct task_struct *task)
 }
 
 /* At exit, when the filter still knows the process: its sessions are remembered until the last
- * switch. `waiting`: of them, those that take its waits. */
-static __always_inline void times_exit(struct task_struct *task, __u64 waiting)
+ * switch. */
+static __always_inline void times_exit(struct task_struct *task)
 {
+	__u32 space;
 	__u64 bits = times_sessions(task->tgid, task->pid, false);
+	__u64 waiting = times_taking(task->tgid, task->pid, &space);
 	struct noted *entry = noted_find(task);
 	if (!bits) {
 		if (entry)

@@ -159,19 +159,6 @@ static __always_inline void waits_return(struct task_struct *task, const struct 
 
 /* ---- in the thread's own context */
 
-/* Sessions that take the current thread's waits. */
-static __always_inline __u64 waits_sessions(__u32 tgid, __u32 tid, __u32 *space)
-{
-	__u64 bits = filter_everything();
-	struct filter *entry = bpf_map_lookup_elem(&filter, &tgid);
-	if (entry) {
-		__u64 *named = bpf_map_lookup_elem(&threads, &tid);
-		*space = entry->space;
-		bits |= entry->take & ~entry->held & (~entry->threads | (named ? *named : 0));
-	}
-	return bits & waits_wanted.sessions;
-}
-
 /* Stacks into the ring. False: it is full. */
 static __always_inline bool waits_walk(struct scratch *s, struct waits_cpu *cpu,
 				       struct task_struct *task)
@@ -227,9 +214,10 @@ static __always_inline enum wait_count waits_pay(struct waits_cpu *cpu, struct t
 	const struct noted *entry = noted_find(task);
 	struct sample_event *sample = &cpu->event.sample;
 	sample->space = 0;
-	__u64 bits = waits_sessions(task->tgid, task->pid, &sample->space);
+	__u64 bits = times_taking(task->tgid, task->pid, &sample->space);
 	if (entry && entry->ended)
-		bits = entry->waiting & waits_wanted.sessions;
+		bits = entry->waiting;
+	bits &= waits_wanted.sessions;
 	if (!bits)
 		return WAITS_HELD;
 	struct scratch *s = stacks_take(STACKS_WAIT);

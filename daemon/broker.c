@@ -81,6 +81,7 @@ static int on_load(struct broker *broker, const struct broker_request *request, 
 	if (code)
 		return code;
 	programs_fds(broker->programs, answer->fds);
+	answer->reply.value = programs_features(broker->programs);
 	answer->n_fds = LOAD_FDS;
 	answer->borrowed = true;
 	return 0;
@@ -276,6 +277,16 @@ static int on_threads(struct broker *broker, const struct broker_request *reques
 	return code;
 }
 
+static int on_sleepers(struct broker *broker, const struct broker_request *request, int fd,
+		       struct answer *answer, struct err *err)
+{
+	int iterator;
+	int code = programs_sleepers(broker->programs, request->session, &iterator, err);
+	if (!code)
+		answer_add(answer, iterator);
+	return code;
+}
+
 static int on_drop(struct broker *broker, const struct broker_request *request, int fd,
 		   struct answer *answer, struct err *err)
 {
@@ -428,6 +439,7 @@ static const struct {
 	[BROKER_TAKE_ALL] = {on_take_all, .loaded = true, .session = true},
 	[BROKER_SPACE] = {on_space, .loaded = true},
 	[BROKER_THREADS] = {on_threads, .loaded = true, .session = true},
+	[BROKER_SLEEPERS] = {on_sleepers, .loaded = true, .session = true},
 	[BROKER_DROP] = {on_drop, .loaded = true, .session = true},
 	[BROKER_MAPS] = {on_maps, .loaded = true, .process = true},
 	[BROKER_MAPPED_FILE] = {on_mapped_file, .loaded = true, .process = true},

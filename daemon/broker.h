@@ -17,7 +17,7 @@ struct authority;
 
 enum broker_op {
 	/* → 1 reply with fds in the order of enum broker_load_fd. Once in a broker's life. */
-	BROKER_LOAD = 1,
+	BROKER_LOAD = 1, /* reply.value: enum broker_load_feature */
 	/* session (+ 1 fd: the client's socket) → the session is its client's from now on, until
 	 * BROKER_DROP. Before all that names a session. reply.value: 1: it may record every
 	 * process. */
@@ -89,6 +89,12 @@ enum broker_load_fd {
 	LOAD_LIFE_EXEC,
 	LOAD_LIFE_EXIT,
 	LOAD_FDS,
+};
+
+/* What not every kernel's BPF can do. */
+enum broker_load_feature {
+	LOAD_WAITS = 1 << 0,	/* SESSION_OFF; the hook is irq_work_entry */
+	LOAD_SLEEPERS = 1 << 1, /* BROKER_SLEEPERS */
 };
 
 enum broker_take_flags {

@@ -109,6 +109,7 @@ const char *counters_name(unsigned counter)
 		[COUNTER_BUSY] = "nested",
 		[COUNTER_NO_KERNEL_STACK] = "no_kernel_stack",
 		[COUNTER_THREADS_FULL] = "threads_full",
+		[COUNTER_SLEEPERS_TORN] = "sleepers_torn",
 	};
 	return counter < COUNTERS && names[counter] ? names[counter] : "?";
 }

@@ -14,6 +14,7 @@
 
 #include "common/err.h"
 #include "common/guard.h"
+#include "daemon/follow.h"
 #include "bpf/sampler.skel.h"
 
 _Static_assert((int)TAKE_CHILDREN == FILTER_CHILDREN && (int)TAKE_ON_EXEC == FILTER_ON_EXEC &&
@@ -23,8 +24,8 @@ _Static_assert((int)TAKE_CHILDREN == FILTER_CHILDREN && (int)TAKE_ON_EXEC == FIL
 struct programs {
 	struct sampler_bpf *skeleton;
 	struct bpf_link *fork, *exec, *exit;
-	struct bpf_link *newtask, *switches; /* while any session reads threads' times */
-	struct bpf_link *owed;		     /* while any takes waits */
+	struct follow follow;
+	uint32_t features; /* enum broker_load_feature */
 	uint64_t stext;
 	uint64_t taking_all; /* sessions */
 };
@@ -81,22 +82,6 @@ static uint64_t read_stext(void)
 	return 0;
 }
 
-/* An empty ring a CPU, by which the programs interrupt themselves (bpf/waits.h). */
-static int make_rings(struct programs *p)
-{
-	uint32_t there = (uint32_t)sysconf(_SC_NPROCESSORS_CONF);
-	for (uint32_t cpu = 0; cpu < there && cpu < CPUS_MAX; cpu++) {
-		int fd guard_fd = bpf_map_create(BPF_MAP_TYPE_USER_RINGBUF, NULL, 0, 0,
-						 (uint32_t)sysconf(_SC_PAGESIZE), NULL);
-		int r = fd < 0 ? fd
-			       : bpf_map_update_elem(bpf_map__fd(p->skeleton->maps.waits_rings),
-						     &cpu, &fd, BPF_ANY);
-		if (r)
-			return r;
-	}
-	return 0;
-}
-
 static int attach(struct bpf_program *program, struct bpf_link **link)
 {
 	*link = bpf_program__attach(program);
@@ -105,21 +90,36 @@ static int attach(struct bpf_program *program, struct bpf_link **link)
 	return -errno;
 }
 
-static int load(struct programs *p, struct err *err)
+/* Opens and loads what there is without `missing` (enum broker_load_feature). */
+static int load_without(struct programs *p, uint32_t missing, uint64_t seed)
 {
+	sampler_bpf__destroy(p->skeleton);
 	p->skeleton = sampler_bpf__open();
 	if (!p->skeleton)
-		return failed(err, -errno, "opening the BPF programs");
+		return -errno;
+	p->features = ~missing & (LOAD_WAITS | LOAD_SLEEPERS);
+	bpf_program__set_autoload(p->skeleton->progs.sampler_owed, p->features & LOAD_WAITS);
+	bpf_program__set_autoload(p->skeleton->progs.sampler_sleepers, p->features & LOAD_SLEEPERS);
+	p->skeleton->rodata->stext = p->stext;
+	p->skeleton->rodata->hash_seed = seed;
+	return sampler_bpf__load(p->skeleton);
+}
+
+/* A kernel that refuses what not every recording needs keeps the rest. */
+static int load(struct programs *p, struct err *err)
+{
+	static const uint32_t missing[] = {0, LOAD_SLEEPERS, LOAD_WAITS,
+					   LOAD_SLEEPERS | LOAD_WAITS};
 	uint64_t seed = 0;
 	if (getrandom(&seed, sizeof(seed), 0) != sizeof(seed))
 		return failed(err, -EIO, "getrandom");
 	p->stext = read_stext();
-	p->skeleton->rodata->stext = p->stext;
-	p->skeleton->rodata->hash_seed = seed;
-	int r = sampler_bpf__load(p->skeleton);
+	int r = -EINVAL;
+	for (size_t i = 0; r && r != -EPERM && i < sizeof(missing) / sizeof(missing[0]); i++)
+		r = load_without(p, missing[i], seed);
 	if (r)
 		return failed(err, r, "loading the BPF programs");
-	r = make_rings(p);
+	r = follow_init(&p->follow, p->skeleton);
 	r = r ? r : attach(p->skeleton->progs.sampler_fork, &p->fork);
 	r = r ? r : attach(p->skeleton->progs.sampler_exec, &p->exec);
 	r = r ? r : attach(p->skeleton->progs.sampler_exit, &p->exit);
@@ -155,9 +155,7 @@ void programs_free(struct programs *programs)
 	bpf_link__destroy(programs->fork);
 	bpf_link__destroy(programs->exec);
 	bpf_link__destroy(programs->exit);
-	bpf_link__destroy(programs->newtask);
-	bpf_link__destroy(programs->switches);
-	bpf_link__destroy(programs->owed);
+	follow_deinit(&programs->follow);
 	sampler_bpf__destroy(programs->skeleton);
 	free(programs);
 }
@@ -183,6 +181,11 @@ void programs_fds(const struct programs *programs, int fds[LOAD_FDS])
 uint64_t programs_stext(const struct programs *programs)
 {
 	return programs->stext;
+}
+
+uint32_t programs_features(const struct programs *programs)
+{
+	return programs->features;
 }
 
 static int open_event(struct perf_event_attr *attr, int cpu, int *event, struct err *err)
@@ -255,104 +258,36 @@ static int change(struct programs *programs, struct filter_change what)
 	return r ? r : (int)opts.retval;
 }
 
-/* ---- times and waits */
-static void drop_noted(struct programs *programs, uint32_t session)
+static int open_iterator(struct bpf_program *program, int *iterator, struct err *err)
 {
-	change(programs, (struct filter_change){.op = FILTER_OP_DROP_NOTED, .session = session});
-}
-
-static int start_timing(struct programs *programs, uint32_t session)
-{
-	struct sampler_bpf *s = programs->skeleton;
-	if (!programs->switches) {
-		drop_noted(programs, SESSIONS_MAX); /* that a birth put there as we stopped */
-		int r = attach(s->progs.sampler_newtask, &programs->newtask);
-		r = r ? r : attach(s->progs.sampler_switch, &programs->switches);
-		if (r)
-			return r;
-	}
-	s->bss->timing |= 1ull << session;
-	return 0;
-}
-
-static void stop_timing(struct programs *programs, uint32_t session)
-{
-	struct sampler_bpf *s = programs->skeleton;
-	s->bss->timing &= ~(1ull << session);
-	drop_noted(programs, session);
-	if (s->bss->timing)
-		return;
-	bpf_link__destroy(programs->newtask);
-	bpf_link__destroy(programs->switches);
-	programs->newtask = programs->switches = NULL;
-}
-
-/* What these sessions want together. */
-static void write_wanted(struct programs *programs, uint64_t sessions)
-{
-	struct waits_wanted *wanted = &programs->skeleton->bss->waits_wanted;
-	struct waits_wanted sum = {.period_ns = UINT64_MAX, .flags = SESSION_BY_POINTER};
-	for (uint32_t i = 0; i < SESSIONS_MAX; i++) {
-		struct session_config config;
-		if (!(sessions >> i & 1) ||
-		    bpf_map_lookup_elem(bpf_map__fd(programs->skeleton->maps.sessions), &i,
-					&config))
-			continue;
-		uint32_t all = sum.flags & config.flags & SESSION_BY_POINTER;
-		sum.flags = ((sum.flags | config.flags) & ~SESSION_BY_POINTER) | all;
-		if (config.off_period_ns < sum.period_ns)
-			sum.period_ns = config.off_period_ns;
-		sum.salt = config.salt;
-	}
-	wanted->period_ns = sum.period_ns;
-	wanted->salt = sum.salt;
-	wanted->flags = sum.flags;
-	__atomic_store_n(&wanted->sessions, sessions, __ATOMIC_RELEASE);
-}
-
-static int start_waits(struct programs *programs, uint32_t session)
-{
-	struct session_config config;
-	int r = bpf_map_lookup_elem(bpf_map__fd(programs->skeleton->maps.sessions), &session,
-				    &config);
-	if (r || !(config.flags & SESSION_OFF))
-		return r;
-	if (!programs->owed)
-		r = attach(programs->skeleton->progs.sampler_owed, &programs->owed);
-	if (!r)
-		write_wanted(programs,
-			     programs->skeleton->bss->waits_wanted.sessions | 1ull << session);
-	return r;
-}
-
-static void stop_waits(struct programs *programs, uint32_t session)
-{
-	uint64_t left = programs->skeleton->bss->waits_wanted.sessions & ~(1ull << session);
-	write_wanted(programs, left);
-	if (left)
-		return;
-	bpf_link__destroy(programs->owed);
-	programs->owed = NULL;
-}
-
-int programs_threads(struct programs *programs, uint32_t session, int *iterator, struct err *err)
-{
-	if (session >= SESSIONS_MAX)
-		return -EINVAL;
-	int r = start_timing(programs, session);
-	if (r)
-		return failed(err, r, "attaching to sched_switch");
-	r = start_waits(programs, session);
-	if (r)
-		return failed(err, r, "attaching to irq_work_entry");
-	struct bpf_link *link =
-		bpf_program__attach_iter(programs->skeleton->progs.sampler_threads, NULL);
+	struct bpf_link *link = bpf_program__attach_iter(program, NULL);
 	int fd = link ? bpf_iter_create(bpf_link__fd(link)) : -errno;
 	bpf_link__destroy(link); /* the iterator holds the program */
 	if (fd < 0)
 		return failed(err, fd, "iterating over threads");
 	*iterator = fd;
 	return 0;
+}
+
+int programs_threads(struct programs *programs, uint32_t session, int *iterator, struct err *err)
+{
+	if (session >= SESSIONS_MAX)
+		return -EINVAL;
+	int r = follow_start(&programs->follow, session);
+	if (r)
+		return failed(err, r, "attaching to the scheduler");
+	return open_iterator(programs->skeleton->progs.sampler_threads, iterator, err);
+}
+
+int programs_sleepers(struct programs *programs, uint32_t session, int *iterator, struct err *err)
+{
+	if (session >= SESSIONS_MAX)
+		return -EINVAL;
+	if (!(programs->features & LOAD_SLEEPERS))
+		return err_set(err, -ENOTSUP, ERR_FAILED,
+			       "this kernel does not let BPF read the stacks of threads that sleep "
+			       "(iter.s/task)");
+	return open_iterator(programs->skeleton->progs.sampler_sleepers, iterator, err);
 }
 
 /* Not to be taken: its number may become another's, and no exit comes to remove the entry. */
@@ -500,8 +435,7 @@ int programs_drop(struct programs *programs, uint32_t session)
 {
 	if (session >= SESSIONS_MAX)
 		return -EINVAL;
-	stop_waits(programs, session);
-	stop_timing(programs, session);
+	follow_stop(&programs->follow, session);
 	int r = write_everything(programs, programs->taking_all & ~(1ull << session));
 	if (r)
 		return r;

@@ -20,6 +20,9 @@ void programs_free(struct programs *programs);
 void programs_fds(const struct programs *programs, int fds[LOAD_FDS]);
 uint64_t programs_stext(const struct programs *programs);
 
+/* What this kernel's BPF can do of what not every recording needs: bits of LOAD_WAITS, … */
+uint32_t programs_features(const struct programs *programs);
+
 /* One cpu-clock event on `cpu`, disabled, with the sampler linked to it with cookie = session. New
  * fds. -ENODEV: this CPU is off line. */
 int programs_open_event(struct programs *programs, uint32_t session, uint64_t period_ns, int cpu,
@@ -33,6 +36,10 @@ int programs_open_sideband(int cpu, int *event, struct err *err);
  * process. From now until programs_drop() the ring tells what threads end, too (EVENT_THREAD), and
  * if the session's config has SESSION_OFF, their waits (EVENT_WAIT). */
 int programs_threads(struct programs *programs, uint32_t session, int *iterator, struct err *err);
+
+/* Threads of all sessions that are off the CPU: a new fd to read `struct sleeper` from, as above.
+ * -ENOTSUP: this kernel cannot. */
+int programs_sleepers(struct programs *programs, uint32_t session, int *iterator, struct err *err);
 
 /* Filter, for a client that may profile any process (struct filter, keep). `flags`: enum
  * broker_take_flags. -ENOSPC: FILTER_MAX reached; -ESRCH: the process has exited. */

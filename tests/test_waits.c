@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Waits (bpf/waits.h) of threads whose time off the CPU is known. */
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "common/guard.h"
 #include "tests/sampling.h"
 #include "tests/unit.h"
 
@@ -123,4 +125,61 @@ static void tells_every_sleep(void)
 	sampling_free(s);
 }
 
-SUITE(waits, {"tells every sleep", tells_every_sleep});
+/* All of what an iterator gives. */
+static size_t read_sleepers(struct sampling *s, uint8_t *to, size_t room)
+{
+	int fd guard_fd = -1;
+	size_t have = 0;
+	ssize_t n;
+	CU_ASSERT_EQUAL(programs_sleepers(s->programs, SESSION, &fd, NULL), 0);
+	while ((n = read(fd, to + have, room - have)) > 0)
+		have += (size_t)n;
+	CU_ASSERT_EQUAL(n, 0);
+	return have;
+}
+
+static void check_sleeper(const struct sleeper *sleeper, pid_t child)
+{
+	CU_ASSERT_EQUAL(sleeper->bytes, (sizeof(*sleeper) + sleeper->n_stack + 7) & ~7ul);
+	CU_ASSERT_EQUAL((pid_t)sleeper->thread.tid, child);
+	CU_ASSERT_EQUAL((pid_t)sleeper->thread.tgid, child);
+	CU_ASSERT_EQUAL(sleeper->thread.sessions, 1 << SESSION);
+	CU_ASSERT_EQUAL(sleeper->thread.state, WAIT_SLEEPING);
+	CU_ASSERT(sleeper->thread.off_since_ns > 0);
+	CU_ASSERT_EQUAL(sleeper->space, SPACE);
+	CU_ASSERT(sleeper->n_kernel >= 2);
+	CU_ASSERT_EQUAL(sleeper->pc, (uint64_t)waits_slept);
+	CU_ASSERT_EQUAL(sleeper->flags, 0); /* behind the system call */
+	CU_ASSERT_EQUAL(sleeper->is_32bit, 0);
+	uint64_t words[2]; /* no frame pointer, and who called */
+	CU_ASSERT(sleeper->n_stack > sizeof(words));
+	memcpy(words, sleeper->stack, sizeof(words));
+	CU_ASSERT_EQUAL(sleeper->reg[7], sleeper->reg[6]);
+	CU_ASSERT_EQUAL(words[0], 0);
+	CU_ASSERT_EQUAL(words[1], (uint64_t)waits_sleep_returned);
+}
+
+static void gives_the_stack_of_a_sleeper(void)
+{
+	static uint8_t bytes[1 << 16];
+	sleep_time = (struct timespec){.tv_sec = 1000};
+	pid_t child = sampling_child(sleep_on);
+	usleep(20000);
+	struct sampling *s = begin(child, 0);
+	if (s) {
+		size_t n = read_sleepers(s, bytes, sizeof(bytes));
+		const struct sleeper *sleeper = (const void *)bytes;
+		CU_ASSERT(n >= sizeof(*sleeper));
+		if (n >= sizeof(*sleeper)) {
+			CU_ASSERT_EQUAL(n, sleeper->bytes);
+			check_sleeper(sleeper, child);
+		}
+		CU_ASSERT_EQUAL(programs_drop(s->programs, SESSION), 0);
+		CU_ASSERT_EQUAL(read_sleepers(s, bytes, sizeof(bytes)), 0);
+	}
+	sampling_end(child);
+	sampling_free(s);
+}
+
+SUITE(waits, {"gives the stack of a sleeper", gives_the_stack_of_a_sleeper},
+      {"tells every sleep", tells_every_sleep});

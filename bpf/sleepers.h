@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Threads that are off the CPU, with a copy of their stack: what the switches say nothing of. A
+ * program that may sleep reads another process's memory, so the walk is the engine's. */
+#pragma once
+
+#include "bpf/registers.h"
+#include "bpf/times.h"
+
+enum {
+	SLEEPERS_PAGE = 4096,
+	SLEEPERS_PAGES = SLEEPER_STACK_MAX / SLEEPERS_PAGE,
+	SLEEPERS_TRIES = 2,
+};
+
+/* One iterator at a time: the engine reads one after the other. */
+struct sleepers_room {
+	__u32 busy;
+	__u32 n_kernel;
+	struct pt_regs registers;
+	struct unwind_state at;
+	struct sleeper record; /* with room for SLEEPER_STACK_MAX */
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(key_size, sizeof(__u32));
+	__uint(value_size, sizeof(struct sleepers_room) + SLEEPER_STACK_MAX);
+	__uint(max_entries, 1);
+} sleepers SEC(".maps");
+
+/* How often it was switched away from: the same before and after, it slept in between. */
+static __always_inline __u64 sleepers_switches(const struct task_struct *task)
+{
+	return task->nvcsw + task->nivcsw;
+}
+
+/* As much as there is, up to the end of the stack's mapping. */
+static __always_inline __u32 sleepers_stack(struct sleepers_room *room, struct task_struct *task,
+					    __u64 sp)
+{
+	__u8 *to = room->record.stack;
+	if (!bpf_copy_from_user_task(to, SLEEPER_STACK_MAX, (const void *)sp, task, 0))
+		return SLEEPER_STACK_MAX;
+	__u32 n = 0, part = SLEEPERS_PAGE - (sp & (SLEEPERS_PAGE - 1));
+	for (int i = 0; i < SLEEPERS_PAGES && n <= SLEEPER_STACK_MAX - SLEEPERS_PAGE; i++) {
+		if (bpf_copy_from_user_task(to + n, part, (const void *)(sp + n), task, 0))
+			break;
+		n += part;
+		part = SLEEPERS_PAGE;
+	}
+	return n;
+}
+
+static __always_inline void sleepers_user(struct sleepers_room *room, struct task_struct *task)
+{
+	struct sleeper *record = &room->record;
+	bool is_32bit = false;
+	record->pc = record->n_stack = record->is_32bit = record->flags = 0;
+	if (!registers_read(NULL, task, &room->registers, &room->at, &is_32bit))
+		return;
+	record->pc = room->at.pc;
+	record->flags = room->at.flags;
+	record->is_32bit = is_32bit;
+	__builtin_memcpy(record->reg, room->at.reg, sizeof(record->reg));
+	if (!is_32bit)
+		record->n_stack = sleepers_stack(room, task, room->at.reg[UNWIND_RSP]);
+}
+
+static long sleepers_kernel_frame(__u32 i, void *data)
+{
+	struct sleepers_room *room = *(struct sleepers_room **)data;
+	if (i >= room->n_kernel || i >= KERNEL_FRAMES_MAX)
+		return 1;
+	room->record.kernel[i] -= stext;
+	return 0;
+}
+
+static __always_inline void sleepers_kernel(struct sleepers_room *room, struct task_struct *task)
+{
+	struct sleeper *record = &room->record;
+	long bytes = bpf_get_task_stack(task, record->kernel, sizeof(record->kernel), 0);
+	room->n_kernel = record->n_kernel = bytes > 0 ? bytes / sizeof(record->kernel[0]) : 0;
+	bpf_loop(KERNEL_FRAMES_MAX, sleepers_kernel_frame, &room, 0);
+}
+
+static __always_inline void sleepers_thread(struct sleepers_room *room, struct task_struct *task,
+					    __u64 sessions)
+{
+	struct thread_times *thread = &room->record.thread;
+	const struct noted *entry = sessions & timing ? noted_seed(task, sessions) : NULL;
+	times_read(task, entry, sessions, thread);
+	if (thread->off_since_ns)
+		return;
+	thread->off_since_ns = thread->time_ns; /* from now on, as far as is known */
+	thread->state = noted_state(task, false, task->__state);
+}
+
+/* Fills the record. False: it ran meanwhile. */
+static __always_inline bool sleepers_read(struct sleepers_room *room, struct task_struct *task,
+					  __u64 sessions)
+{
+	__u64 switches = sleepers_switches(task);
+	if (task->on_cpu)
+		return false;
+	sleepers_thread(room, task, sessions);
+	sleepers_kernel(room, task);
+	sleepers_user(room, task);
+	return !task->on_cpu && switches == sleepers_switches(task);
+}
+
+static __always_inline void sleepers_write(struct sleepers_room *room, struct task_struct *task,
+					   __u64 sessions, struct seq_file *seq)
+{
+	bool slept = false;
+	for (int i = 0; i < SLEEPERS_TRIES && !slept; i++)
+		slept = sleepers_read(room, task, sessions);
+	if (!slept) {
+		count(COUNTER_SLEEPERS_TORN);
+		return;
+	}
+	__u32 bytes = (sizeof(room->record) + room->record.n_stack + 7) & ~7u;
+	if (bytes > sizeof(room->record) + SLEEPER_STACK_MAX)
+		return;
+	room->record.bytes = bytes;
+	bpf_seq_write(seq, &room->record, bytes);
+}
+
+static __always_inline void sleepers_task(struct task_struct *task, struct seq_file *seq)
+{
+	__u32 zero = 0, space = 0;
+	if (task->exit_state || task->on_cpu)
+		return;
+	__u64 sessions = times_taking(task->tgid, task->pid, &space);
+	struct sleepers_room *room = bpf_map_lookup_elem(&sleepers, &zero);
+	if (!sessions || !room)
+		return;
+	if (__sync_lock_test_and_set(&room->busy, 1)) {
+		count(COUNTER_SLEEPERS_TORN);
+		return;
+	}
+	room->record.space = space;
+	sleepers_write(room, task, sessions, seq);
+	room->busy = 0;
+}
