@@ -13,7 +13,6 @@
 #include "common/memory.h"
 #include "common/packet.h"
 #include "common/unwind.h"
-#include "daemon/worker_answer.h"
 
 struct question {
 	struct question *next;

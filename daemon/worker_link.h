@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "common/worker.h"
+#include "common/worker_answer.h"
 
 typedef struct sd_event sd_event;
 struct unwind_row;
@@ -21,21 +22,7 @@ struct unwind_rule;
 struct worker_link;
 
 enum {
-	WORKER_LINK_LINES = 64, /* of one address: an inline chain of gcc has 30 */
 	WORKER_LINK_TIMEOUT_S = WORKER_SECONDS + 2, /* the worker gives up before */
-};
-
-struct worker_link_line {
-	const char *name;	   /* not empty */
-	const char *system_name;   /* mangled; "" the same as name */
-	const char *file, *module; /* or "" */
-	uint32_t line, start_line; /* 0: not known */
-};
-struct worker_link_name {
-	uint64_t vaddr;
-	uint64_t start;	  /* n_lines 0: where the nameless function begins; 0: not known */
-	uint32_t n_lines; /* 0: no name is known */
-	struct worker_link_line lines[WORKER_LINK_LINES]; /* innermost inline first */
 };
 
 /* `code`: 0 or negative errno with words (never NULL). Pointers hold until the callback returns.

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Checks what a worker answered: pure functions over one packet, for worker_link.c. */
+/* Checks what a worker answered: pure functions over one packet, for those who ask it (the engine's
+ * worker_link, the CLI's symbolize_worker). What comes out can be believed in shape, not in
+ * meaning: a name may hold any byte but NUL. */
 #pragma once
 
 #include <stdbool.h>
@@ -8,10 +10,26 @@
 
 #include "common/limits.h"
 #include "common/worker.h"
-#include "daemon/worker_link.h"
 
 struct unwind_row;
 struct unwind_rule;
+
+enum {
+	WORKER_LINK_LINES = 64, /* of one address: an inline chain of gcc has 30 */
+};
+
+struct worker_link_line {
+	const char *name;	   /* not empty */
+	const char *system_name;   /* mangled; "" the same as name */
+	const char *file, *module; /* or "" */
+	uint32_t line, start_line; /* 0: not known */
+};
+struct worker_link_name {
+	uint64_t vaddr;
+	uint64_t start;	  /* n_lines 0: where the nameless function begins; 0: not known */
+	uint32_t n_lines; /* 0: no name is known */
+	struct worker_link_line lines[WORKER_LINK_LINES]; /* innermost inline first */
+};
 
 struct worker_answer {
 	struct worker_reply head;

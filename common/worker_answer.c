@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "daemon/worker_answer.h"
+#include "common/worker_answer.h"
 
 #include <errno.h>
 #include <string.h>
