@@ -69,6 +69,8 @@ help:
 	'make hostile    files made to break, hang or bloat the symbolizer' \
 	'make soak       10,000 recordings by one daemon' \
 	'make install    DESTDIR= PREFIX=/usr/local' \
+	'make deb        Debian packages in build/deb' \
+	'make check-deb  the package installed, upgraded and purged in a minimal root' \
 	'make format     run clang-format' \
 	'SMALL=1         build with tiny BPF maps (in build/small), to fill them' \
 	'SANITIZE=1      build with ASan and UBSan (in build/sanitize)'

@@ -14,6 +14,8 @@ install: all
 	install -D -m 644 $(B)/probed.service $(data)/lib/systemd/system/probed.service
 	install -D -m 644 packaging/probe.sysusers $(data)/lib/sysusers.d/probe.conf
 	install -D -m 644 packaging/probe.tmpfiles $(data)/lib/tmpfiles.d/probe.conf
+	[ -e $(DESTDIR)/etc/probe/probed.conf ] || \
+		install -D -m 644 packaging/probed.conf $(DESTDIR)/etc/probe/probed.conf
 	packaging/man/page all $(B)/man $(B)/probe $(VERSION)
 	for section in 1 5 8; do \
 		install -D -m 644 -t $(data)/share/man/man$$section $(B)/man/*.$$section || exit; \
@@ -33,3 +35,8 @@ demo-run: all build/targets/shares
 
 format:
 	clang-format -i $(wildcard */*.c */*.h tests/*/*.c tests/*/*.h)
+
+.PHONY: deb
+deb:
+	@packaging/install-deps deps-deb
+	@packaging/deb $(VERSION)

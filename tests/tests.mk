@@ -3,7 +3,7 @@
 include tests/lint/lint.mk
 include tests/targets/targets.mk
 include $(wildcard tests/agree/agree.mk tests/fuzz/fuzz.mk tests/bench/bench.mk tests/kernels/kernels.mk \
-	tests/hostile/hostile.mk tests/verify/verify.mk)
+	tests/hostile/hostile.mk tests/verify/verify.mk tests/package/package.mk)
 .PHONY: check check-run check-build unit e2e
 
 check: deps

@@ -29,7 +29,7 @@ def test_install(installed):
     assert {"usr/bin/probe", "usr/sbin/probed", "usr/libexec/probe/probe-symbolizer"} <= files
     units = installed / "usr/lib/systemd/system"
     assert "ExecStart=/usr/sbin/probed\n" in (units / "probed.service").read_text()
-    assert "SocketMode=0660\n" in (units / "probed.socket").read_text()
+    assert "SocketMode=0666\n" in (units / "probed.socket").read_text()
     assert {"usr/lib/sysusers.d/probe.conf", "usr/lib/tmpfiles.d/probe.conf"} <= files
     assert {"usr/share/bash-completion/completions/probe", "usr/share/zsh/site-functions/_probe",
             "usr/share/fish/vendor_completions.d/probe.fish"} <= files

@@ -1,0 +1,8 @@
+# SPDX-License-Identifier: Apache-2.0
+# What is installed from packages, tried in a minimal root and in an emulated machine with systemd. The
+# newer version is there to be upgraded to.
+NEWER := $(VERSION).1
+.PHONY: check-deb
+check-deb: deb
+	@$(MAKE) --no-print-directory deb VERSION=$(NEWER)
+	@tests/package/deb $(VERSION) $(NEWER)
