@@ -189,8 +189,8 @@ static void print_notes(const struct doctor_process *process)
 			print_note(path, "no unwind rows: ", module->rows_note);
 		if (is_met(process->profile, path) && doctor_hint_names(module, hint))
 			print_note(path, "-> ", hint);
-		else if (module->note && !module->n_source)
-			print_note(path, "no names: ", module->note);
+		if (module->note)
+			print_note(path, "names: ", module->note);
 		if (!interpreter && doctor_hint_interpreter(module, hint)) {
 			interpreter = true;
 			print_note(path, "-> ", hint);

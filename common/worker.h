@@ -22,12 +22,15 @@ enum worker_op {
 	WORKER_CLOSE,
 	/* object → its unwind rows, see worker_table */
 	WORKER_TABLE,
-	/* object; fd 0: its separate debug file → nothing. -ESTALE: another build ID. What it tells
-	 * comes before what the object itself does. */
+	/* object; fd 0: its separate debug file → struct worker_opened of both. -ESTALE: another
+	 * build ID or CRC. What it tells comes before what the object itself does. */
 	WORKER_DEBUG,
 	/* object; fd 0: names of code that a process made itself (jit_map.h) → struct
 	 * worker_opened. Its addresses are absolute. */
 	WORKER_OPEN_JIT,
+	/* object; fd 0: the file to which dwz moved what its debugging information shares with
+	 * others' → struct worker_opened. -ESTALE: another build ID. */
+	WORKER_ALT,
 };
 
 struct worker_request {
@@ -52,6 +55,8 @@ struct worker_reply {
 enum {
 	WORKER_SEGMENTS = 16,
 	WORKER_BUILD_ID = 32,
+	WORKER_DEBUG_LINK = 64, /* names and paths of other files, with a NUL */
+	WORKER_ALT_LINK = 128,
 	WORKER_ADDRESSES = 4096,   /* in one request */
 	WORKER_OBJECTS = 64 << 10, /* numbers of objects are below it */
 	WORKER_SECONDS = 10,	   /* of one request; then the worker ends */
@@ -59,7 +64,7 @@ enum {
 
 /* Where names come from, in the order in which they are believed. */
 enum worker_source {
-	WORKER_SOURCE_DEBUG_FILE = 1, /* set by the engine once the worker has taken one */
+	WORKER_SOURCE_DEBUG_FILE = 1,
 	WORKER_SOURCE_SYMTAB = 2,
 	WORKER_SOURCE_MINI = 4, /* .gnu_debugdata */
 	WORKER_SOURCE_DYNSYM = 8,
@@ -73,12 +78,17 @@ struct worker_opened {
 	uint32_t n_segments;
 	uint32_t n_build_id;
 	uint32_t n_symbols;
-	uint32_t has_lines; /* 1: debugging information of its own */
+	uint32_t has_lines; /* 1: debugging information, its own or its debug file's */
 	uint32_t sources;   /* of symbols: bits of enum worker_source */
-	uint32_t pad;
+	uint32_t n_alt_id;
 	struct worker_segment segments[WORKER_SEGMENTS];
 	uint8_t build_id[WORKER_BUILD_ID];
-	char note[160]; /* why symbols are missing, or "" */
+	char note[160]; /* what is broken, or "" */
+	/* Where more may be: the name of its debug file; and, below /usr/lib/debug/.dwz, what dwz
+	 * moved from the debugging information that is in use, with that file's build ID. */
+	char debug_link[WORKER_DEBUG_LINK];
+	char alt_link[WORKER_ALT_LINK];
+	uint8_t alt_id[WORKER_BUILD_ID];
 };
 
 /* Record of WORKER_NAMES, one an address in the order asked, each padded to 8 bytes:

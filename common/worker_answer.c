@@ -34,7 +34,9 @@ int worker_answer_opened(const struct worker_answer *answer, struct worker_opene
 		return -EPROTO;
 	struct worker_opened raw;
 	memcpy(&raw, answer->records, sizeof(raw));
-	if (raw.n_segments > WORKER_SEGMENTS || raw.n_build_id > WORKER_BUILD_ID)
+	if (raw.n_segments > WORKER_SEGMENTS || raw.n_build_id > WORKER_BUILD_ID ||
+	    raw.n_alt_id > WORKER_BUILD_ID || !memchr(raw.debug_link, 0, sizeof(raw.debug_link)) ||
+	    !memchr(raw.alt_link, 0, sizeof(raw.alt_link)))
 		return -EPROTO;
 	for (uint32_t i = 0; i < raw.n_segments; i++) {
 		const struct worker_segment *s = &raw.segments[i];

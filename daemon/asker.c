@@ -249,14 +249,15 @@ int asker_mapped_file(struct asker *asker, uint32_t pid, uint64_t start, uint64_
 	return ask_fd(asker, &request, -1, false, fd, err);
 }
 
-int asker_debug_file(struct asker *asker, const uint8_t *build_id, uint32_t n, int *fd,
-		     struct err *err)
+int asker_debug_file(struct asker *asker, const struct broker_debug_file *wanted, uint32_t pid,
+		     uint32_t *next, int *fd, struct err *err)
 {
-	struct broker_request request = {.op = BROKER_DEBUG_FILE, .n_build_id = n};
-	if (n > sizeof(request.build_id))
-		return -EINVAL;
-	memcpy(request.build_id, build_id, n);
-	return ask_fd(asker, &request, -1, false, fd, err);
+	struct broker_request request = {
+		.op = BROKER_DEBUG_FILE, .pid = pid, .debug_file = *wanted};
+	int code = ask_fd(asker, &request, -1, false, fd, err);
+	if (!code)
+		*next = reply_of(asker)->more;
+	return code;
 }
 
 int asker_perf_map(struct asker *asker, uint32_t pid, int *fd, struct err *err)

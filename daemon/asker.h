@@ -47,8 +47,9 @@ int asker_maps(struct asker *asker, uint32_t pid, int *maps_fd, struct err *err)
  * identity is what fstat() says of *fd. Codes: see BROKER_MAPPED_FILE. */
 int asker_mapped_file(struct asker *asker, uint32_t pid, uint64_t start, uint64_t end, uint64_t dev,
 		      uint64_t inode, int *fd, struct err *err);
-int asker_debug_file(struct asker *asker, const uint8_t *build_id, uint32_t n, int *fd,
-		     struct err *err);
+/* *next: where to go on if it was the wrong one. */
+int asker_debug_file(struct asker *asker, const struct broker_debug_file *wanted, uint32_t pid,
+		     uint32_t *next, int *fd, struct err *err);
 int asker_perf_map(struct asker *asker, uint32_t pid, int *fd, struct err *err);
 int asker_kallsyms(struct asker *asker, uint64_t *stext, int *fd, struct err *err);
 /* *socket: packets of common/worker.h. -EAGAIN: WORKERS_MAX are alive. */

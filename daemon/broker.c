@@ -26,6 +26,7 @@ enum {
 	/* An event and a link a CPU fill the packet. */
 	CPUS_A_REPLY = LIMIT_PACKET_FDS / 2,
 	HUNG_MAX = 16,
+	HOST = UINT32_MAX, /* among processes that hung */
 	/* A killed worker is gone within microseconds, unless a file system holds it. */
 	WORKERS_END_MS = 50,
 	CHECK_MS = 1000,
@@ -341,13 +342,50 @@ static int on_mapped_file(struct broker *broker, const struct broker_request *re
 	return code;
 }
 
+static bool has_end(const char *text, size_t room)
+{
+	return memchr(text, 0, room) != NULL;
+}
+
+/* Whether some client may see the process, as it is now. */
+static bool may_show(struct broker *broker, uint32_t pid)
+{
+	take_check(broker->programs, broker->authority, pid, broker->revoked);
+	return programs_takes(broker->programs, pid);
+}
+
+/* In the root of a target that is there and does not hang, else in the host's alone. */
+static int open_debug_file(struct broker *broker, const struct broker_request *request,
+			   uint32_t *next, int *file)
+{
+	uint32_t pid = request->pid;
+	int pidfd guard_fd = -1;
+	if (!pid || has_hung(broker, pid) || target_files_pidfd(pid, &pidfd) ||
+	    !may_show(broker, pid))
+		pid = 0;
+	if (!pid && has_hung(broker, HOST))
+		return -ETIMEDOUT;
+	int code = debug_files_open(&request->debug_file, pid, next, file);
+	if (code == -ETIMEDOUT)
+		remember_hung(broker, pid ? pid : HOST);
+	else if (!code && pid && target_files_names(pidfd, pid)) {
+		close(*file);
+		code = debug_files_open(&request->debug_file, 0, next, file);
+	}
+	return code;
+}
+
 static int on_debug_file(struct broker *broker, const struct broker_request *request, int fd,
 			 struct answer *answer, struct err *err)
 {
+	const struct broker_debug_file *wanted = &request->debug_file;
 	int file;
-	if (request->n_build_id > sizeof(request->build_id))
+	if (wanted->n_build_id > sizeof(wanted->build_id) ||
+	    !has_end(wanted->link, sizeof(wanted->link)) ||
+	    !has_end(wanted->alt_link, sizeof(wanted->alt_link)) ||
+	    !has_end(wanted->directory, sizeof(wanted->directory)))
 		return -EPROTO;
-	int code = debug_files_open(request->build_id, request->n_build_id, &file);
+	int code = open_debug_file(broker, request, &answer->reply.more, &file);
 	if (!code)
 		answer_add(answer, file);
 	return code;
@@ -450,13 +488,6 @@ static const struct {
 	[BROKER_END_WORKER] = {on_end_worker},
 	[BROKER_LIST] = {on_list, .fd = true},
 };
-
-/* Whether some client may see the process, as it is now. */
-static bool may_show(struct broker *broker, uint32_t pid)
-{
-	take_check(broker->programs, broker->authority, pid, broker->revoked);
-	return programs_takes(broker->programs, pid);
-}
 
 /* What is opened by a number is the process's that was judged only if it lives before and after. */
 static int operate_on_process(struct broker *broker, const struct broker_request *request,

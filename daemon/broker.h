@@ -6,8 +6,9 @@
  *
  * The filter map is the broker's alone: the engine gets no fd of it. An engine that was taken over
  * can ask only for what clients may that are connected (authority.h): their processes' stacks, maps
- * and mapped programs (to read). It also sees what files any process maps (BROKER_SIDEBAND), and
- * no other file, event or program than those named here. */
+ * and mapped programs (to read), and their users' files that are called `*.debug`. It also sees
+ * what files any process maps (BROKER_SIDEBAND), and no other file, event or program than those
+ * named here. */
 #pragma once
 
 #include <stdint.h>
@@ -56,8 +57,9 @@ enum broker_op {
 	 * -ESTALE another file, -EACCES not executable, -EOPNOTSUPP on a user's FUSE, -ETIMEDOUT
 	 * its file system hangs, or did: ask for no more files of this process. */
 	BROKER_MAPPED_FILE,
-	/* build_id → fd of the host's debug file for it (/usr/lib/debug/.build-id), read-only, a
-	 * regular file of root's that only root writes and everybody may read. -ENOENT: none */
+	/* debug_file, pid of a taken process (else only the host's root counts) → fd of a debug
+	 * file (debug_files.h), read-only; reply.more: ask with this
+	 * `first` if it was the wrong one. -ENOENT: none */
 	BROKER_DEBUG_FILE,
 	/* → fd of /proc/kallsyms, opened with the right to see addresses; reply.value: _stext */
 	BROKER_KALLSYMS,
@@ -104,6 +106,19 @@ enum broker_take_flags {
 	TAKE_AGAIN = 1 << 3,	/* after an exec: only what the session has already */
 };
 
+/* What tells where it may lie. Texts have a NUL. */
+struct broker_debug_file {
+	uint32_t n_build_id;
+	uint8_t build_id[32];
+	char link[64];	     /* .gnu_debuglink: a name, or "" */
+	char alt_link[128];  /* .gnu_debugaltlink: below /usr/lib/debug/.dwz, or "" */
+	char directory[256]; /* of the mapped file, as maps have it, or "" */
+	uint32_t uid;	     /* the mapped file's owner */
+	uint64_t device;     /* and st_dev */
+	uint32_t first;	     /* candidate to begin with */
+	uint32_t pad;
+};
+
 struct broker_request {
 	uint32_t op; /* enum broker_op */
 	uint32_t session;
@@ -117,9 +132,7 @@ struct broker_request {
 	uint64_t cpus[CPUS_MAX / 64]; /* wanted, a bit a CPU */
 	uint64_t start, end;	      /* BROKER_MAPPED_FILE */
 	uint64_t dev, inode;
-	uint32_t n_build_id; /* BROKER_DEBUG_FILE */
-	uint32_t pad2;
-	uint8_t build_id[32];
+	struct broker_debug_file debug_file;
 };
 
 struct broker_reply {

@@ -218,6 +218,8 @@ static void on_object(void *context, const struct worker_opened *opened)
 	for (uint32_t i = 0; opened && i < opened->n_build_id && i < WORKER_BUILD_ID; i++)
 		snprintf(id + 2 * i, 3, "%02x", opened->build_id[i]);
 	mapping.build_id = profile_add_string(build->profile, id, strlen(id));
+	if (opened && *opened->note)
+		build_info_add_note(build->profile->info, path, 0, opened->note);
 	object->mapping = profile_add_mapping(build->profile, &mapping);
 }
 

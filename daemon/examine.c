@@ -106,7 +106,7 @@ static void describe_names(Probe__Examine__Module *module, const struct worker_o
 			add_source(module, sources[i].name);
 	module->has_symbols = module->has_lines = 1;
 	module->symbols = opened->n_symbols;
-	module->lines = opened->has_lines || opened->sources & WORKER_SOURCE_DEBUG_FILE;
+	module->lines = opened->has_lines;
 	if (opened->n_build_id) {
 		module->has_build_id = 1;
 		module->build_id.len = opened->n_build_id;
@@ -114,8 +114,7 @@ static void describe_names(Probe__Examine__Module *module, const struct worker_o
 			memory_new(opened->n_build_id, sizeof(*module->build_id.data));
 		memcpy(module->build_id.data, opened->build_id, opened->n_build_id);
 	}
-	/* What the file itself lacks is no loss where its debug file has it. */
-	if (*opened->note && !(opened->sources & WORKER_SOURCE_DEBUG_FILE))
+	if (*opened->note)
 		module->note = copy_text(opened->note);
 }
 

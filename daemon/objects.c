@@ -86,6 +86,8 @@ static int64_t in_ns(const struct timespec *t)
 static void describe(struct object *object, const struct stat *st)
 {
 	object->size = (uint64_t)st->st_size;
+	object->uid = st->st_uid;
+	object->device = st->st_dev;
 	object->mtime_ns = in_ns(&st->st_mtim);
 	object->ctime_ns = in_ns(&st->st_ctim);
 }
@@ -198,7 +200,7 @@ uint32_t objects_find(struct objects *objects, struct asker *asker, uint32_t pid
 		return known;
 	}
 
-	struct object object = {.dev = key.dev, .inode = key.inode, .fd = -1};
+	struct object object = {.dev = key.dev, .inode = key.inode, .fd = -1, .pid = pid};
 	open_file(asker, pid, line, &object);
 	if (known && object.code)
 		return known;

@@ -29,8 +29,10 @@ struct object {
 		OBJECT_VDSO,
 		OBJECT_JIT, /* code that a process made; fd: its perf map, as last seen */
 	} kind;
-	uint32_t pid; /* OBJECT_JIT: whose */
-	bool gone;    /* that process, or it runs another program */
+	uint32_t pid;	 /* who mapped it first; OBJECT_JIT: whose */
+	uint32_t uid;	 /* the file's owner */
+	uint64_t device; /* st_dev, which is not always what maps say */
+	bool gone;	 /* that process, or it runs another program */
 };
 
 struct objects *objects_new(void);

@@ -14,33 +14,8 @@
 #include "common/guard.h"
 #include "daemon/target_files.h"
 
-/* Who the process acts as, and its number in its own namespace, from /proc/PID/status. */
-struct identity {
-	uid_t uid;
-	unsigned pid;
-};
-
-static int read_identity(uint32_t pid, struct identity *identity)
-{
-	char path[64], line[256];
-	snprintf(path, sizeof(path), "/proc/%u/status", pid);
-	FILE *status guard_file = fopen(path, "re");
-	if (!status)
-		return errno == ENOENT || errno == ESRCH ? -ENOENT : -errno;
-	unsigned found = 0;
-	while (fgets(line, sizeof(line), status)) {
-		/* "Uid:" real, effective, …; "NSpid:" from the outermost namespace inwards */
-		if (sscanf(line, "Uid: %*u %u", &identity->uid) == 1)
-			found |= 1;
-		const char *last = strrchr(line, '\t');
-		if (last && !strncmp(line, "NSpid:", 6) && sscanf(last, "%u", &identity->pid) == 1)
-			found |= 2;
-	}
-	return found == 3 ? 0 : -ENOENT;
-}
-
 /* The name below the process's root; links on the way stay below it, the file itself is none. */
-static int open_name(uint32_t pid, const struct identity *identity, int *named)
+static int open_name(uint32_t pid, const struct target_identity *identity, int *named)
 {
 	char path[64];
 	snprintf(path, sizeof(path), "/proc/%u/root", pid);
@@ -61,9 +36,9 @@ static int open_name(uint32_t pid, const struct identity *identity, int *named)
 static int open_in_child(const void *what, int *fd)
 {
 	uint32_t pid = *(const uint32_t *)what;
-	struct identity identity;
+	struct target_identity identity;
 	int named guard_fd = -1;
-	int code = read_identity(pid, &identity);
+	int code = target_files_identity(pid, &identity);
 	if (!code)
 		code = open_name(pid, &identity, &named);
 	if (code)

@@ -182,6 +182,14 @@ void processes_on_exit(struct processes *processes, const struct life_event *eve
 	processes_remove(processes, event->tgid);
 }
 
+void processes_renew_names(struct processes *processes)
+{
+	for (uint32_t i = 1; i < processes->n; i++)
+		if (processes->at[i] && processes->at[i]->jit)
+			objects_renew_jit(processes->objects, processes->asker,
+					  processes->at[i]->jit);
+}
+
 uint32_t processes_main_object(struct processes *processes, uint32_t pid)
 {
 	const struct process *process = processes_find(processes, pid);

@@ -47,6 +47,9 @@ void processes_prune(struct processes *processes, bool (*used)(void *context, ui
 		     void *context);
 void processes_remove(struct processes *processes, uint32_t pid);
 
+/* What processes wrote of the code that they made is opened again, for names. */
+void processes_renew_names(struct processes *processes);
+
 /* The object of its first executable mapping, which is the program itself; 0: not known. */
 uint32_t processes_main_object(struct processes *processes, uint32_t pid);
 

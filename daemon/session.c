@@ -527,6 +527,8 @@ void session_stop(struct session *session, Probe__Finished__Reason reason)
 		sum_counts(session);
 	}
 	unwind_late_hold(session->sampler->late, 0);
+	/* While the broker still opens files of the targets. */
+	processes_renew_names(session->sampler->processes);
 	uint64_t revoked = 0;
 	asker_drop(session->sampler->asker, session->slot, &revoked, NULL);
 	session->n_refused += (uint32_t)revoked;

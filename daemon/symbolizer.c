@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <systemd/sd-event.h>
 #include <unistd.h>
 #include "common/array.h"
@@ -31,9 +32,13 @@ struct question {
 /* What is known of an object, by its number. */
 struct known {
 	struct worker_opened *opened; /* in the worker that runs now; NULL: not open there */
-	bool debug_asked;	      /* for its separate debug file, in this worker */
-	bool debug_fatal;	      /* a worker died of that file */
-	int code;		      /* failed for ever, with words */
+	uint32_t debug_next;	      /* which separate debug file is tried next, in this worker */
+	bool debug_done;	      /* it has one, or there is none */
+	bool alt_done;		      /* the same for what dwz moved out of it */
+	bool debug_fatal;	      /* a worker died of such a file */
+	bool debug_held;	      /* opened early: */
+	int debug_fd;
+	int code; /* failed for ever, with words */
 	char *words;
 };
 
@@ -71,8 +76,17 @@ static void on_dead(void *context)
 	for (uint32_t i = 0; i < symbolizer->known.n; i++) {
 		free(symbolizer->known.at[i].opened);
 		symbolizer->known.at[i].opened = NULL;
-		symbolizer->known.at[i].debug_asked = false;
+		symbolizer->known.at[i].debug_next = 0;
+		symbolizer->known.at[i].debug_done = symbolizer->known.at[i].alt_done = false;
 	}
+}
+
+/* The fd of a debug file that was opened early; -1: none. */
+static int take_held(struct known *known)
+{
+	int fd = known->debug_held ? known->debug_fd : -1;
+	known->debug_held = false;
+	return fd;
 }
 
 static void fail_object(struct symbolizer *symbolizer, uint32_t object, int code, const char *words)
@@ -164,35 +178,106 @@ static void ask(struct symbolizer *symbolizer, const struct worker_opened *opene
 			  question->handlers ? question->n : 0, on_name, on_done, symbolizer);
 }
 
-/* The question stays first in line, and begins again; without the debug file if that was no good.
- */
-static void on_debug(void *context, int code, const char *words)
+/* The question stays first in line, and begins again; without the file if that was no good. */
+static void on_debug(void *context, int code, const char *words, const struct worker_opened *opened)
 {
 	struct symbolizer *symbolizer = context;
 	struct known *known = known_of(symbolizer, symbolizer->first->object);
 	if (code == -EPIPE || code == -EPROTO || code == -ETIMEDOUT)
 		known->debug_fatal = true;
-	else if (!code && known->opened)
-		known->opened->sources |= WORKER_SOURCE_DEBUG_FILE;
+	if (!code && known->opened) {
+		*known->opened = *opened;
+		known->debug_done = true;
+	}
 	symbolizer->asking = false;
 	wake(symbolizer);
 }
 
-/* Gives the worker the object's separate debug file, once, when names are wanted and the object has
- * no debugging information itself. true: on_debug() will be called. */
+/* The directory of the mapped file, "" where it is too long to be asked for. */
+static void set_directory(struct broker_debug_file *wanted, const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	size_t n = slash ? (size_t)(slash - path) : 0;
+	if (n < sizeof(wanted->directory))
+		memcpy(wanted->directory, path, n);
+}
+
+/* Opens what may be the object's debug file; the next one at the next call. */
+static int open_debug(struct symbolizer *symbolizer, struct known *known, uint32_t number, int *fd)
+{
+	const struct object *object = objects_get(symbolizer->objects, number);
+	const struct worker_opened *opened = known->opened;
+	struct broker_debug_file wanted = {.n_build_id = opened->n_build_id,
+					   .uid = object->uid,
+					   .device = object->device,
+					   .first = known->debug_next};
+	*fd = take_held(known);
+	if (*fd >= 0)
+		return 0;
+	memcpy(wanted.build_id, opened->build_id, sizeof(wanted.build_id));
+	memcpy(wanted.link, opened->debug_link, sizeof(wanted.link));
+	set_directory(&wanted, object->path);
+	return asker_debug_file(symbolizer->asker, &wanted, object->pid, &known->debug_next, fd,
+				NULL);
+}
+
+static int open_alt(struct symbolizer *symbolizer, const struct known *known, uint32_t number,
+		    int *fd)
+{
+	const struct object *object = objects_get(symbolizer->objects, number);
+	const struct worker_opened *opened = known->opened;
+	struct broker_debug_file wanted = {
+		.n_build_id = opened->n_alt_id, .uid = object->uid, .device = object->device};
+	uint32_t next;
+	memcpy(wanted.build_id, opened->alt_id, sizeof(wanted.build_id));
+	memcpy(wanted.alt_link, opened->alt_link, sizeof(wanted.alt_link));
+	return asker_debug_file(symbolizer->asker, &wanted, object->pid, &next, fd, NULL);
+}
+
+/* Whether it looks like a file of the system that we run on. */
+static bool is_hosts(const struct object *object)
+{
+	struct stat own;
+	return (!strncmp(object->path, "/usr/", 5) || !strncmp(object->path, "/lib", 4)) &&
+	       !stat("/proc/self/exe", &own) && object->device == own.st_dev;
+}
+
+/* Files beside a program, or in a container, are opened as the target's user and in its root, which
+ * may be gone when names are wanted: those are held from now on. The host's are everybody's. */
+static void open_debug_early(struct symbolizer *symbolizer, struct known *known, uint32_t number)
+{
+	if (known->debug_held || known->debug_done || known->opened->has_lines ||
+	    !*known->opened->debug_link || is_hosts(objects_get(symbolizer->objects, number)))
+		return;
+	known->debug_held = !open_debug(symbolizer, known, number, &known->debug_fd);
+}
+
+/* Gives the worker other files of the object's, once: its separate debug file where it has no
+ * debugging information itself, and what dwz moved. Only for names. true: on_debug() will be
+ * called. */
 static bool add_debug(struct symbolizer *symbolizer, struct known *known)
 {
 	const struct worker_opened *opened = known->opened;
-	uint32_t object = symbolizer->first->object;
+	uint32_t number = symbolizer->first->object;
 	int fd guard_fd = -1;
-	if (symbolizer->first->on_table || known->debug_asked || known->debug_fatal ||
-	    !opened->n_build_id || opened->has_lines)
+	if (symbolizer->first->on_table || known->debug_fatal || number == SYMBOLIZER_KERNEL)
 		return false;
-	known->debug_asked = true;
-	if (asker_debug_file(symbolizer->asker, opened->build_id, opened->n_build_id, &fd, NULL))
-		return false;
-	worker_link_debug(symbolizer->link, object, fd, on_debug, symbolizer);
-	return true;
+	if (!known->debug_done && !opened->has_lines &&
+	    (opened->n_build_id || *opened->debug_link)) {
+		if (!open_debug(symbolizer, known, number, &fd)) {
+			worker_link_debug(symbolizer->link, number, fd, on_debug, symbolizer);
+			return true;
+		}
+		known->debug_done = true;
+	}
+	if (!known->alt_done && opened->n_alt_id) {
+		known->alt_done = true;
+		if (!open_alt(symbolizer, known, number, &fd)) {
+			worker_link_alt(symbolizer->link, number, fd, on_debug, symbolizer);
+			return true;
+		}
+	}
+	return false;
 }
 
 static void on_opened(void *context, int code, const char *words,
@@ -210,6 +295,7 @@ static void on_opened(void *context, int code, const char *words,
 		struct known *known = known_of(symbolizer, object);
 		known->opened = memory_new(1, sizeof(*opened));
 		*known->opened = *opened;
+		open_debug_early(symbolizer, known, object);
 		if (!add_debug(symbolizer, known))
 			ask(symbolizer, known->opened);
 	}
@@ -231,7 +317,6 @@ static int open_object(struct symbolizer *symbolizer, uint32_t number, struct er
 		return open_kernel(symbolizer, err);
 	const struct object *object = objects_get(symbolizer->objects, number);
 	if (object->kind == OBJECT_JIT) {
-		objects_renew_jit(symbolizer->objects, symbolizer->asker, number);
 		if (object->fd >= 0)
 			worker_link_open_jit(symbolizer->link, number, object->fd, on_opened,
 					     symbolizer);
@@ -342,6 +427,7 @@ void symbolizer_clear(struct symbolizer *symbolizer)
 {
 	worker_link_free(steal_ptr(symbolizer->link));
 	for (uint32_t i = 0; i < symbolizer->known.n; i++) {
+		int held guard_fd = take_held(&symbolizer->known.at[i]);
 		free(symbolizer->known.at[i].opened);
 		free(symbolizer->known.at[i].words);
 	}

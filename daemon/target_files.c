@@ -85,6 +85,25 @@ int target_files_process_of(uint32_t tid, uint32_t *pid)
 	return 0;
 }
 
+int target_files_identity(uint32_t pid, struct target_identity *identity)
+{
+	char path[64], line[256];
+	snprintf(path, sizeof(path), "/proc/%u/status", pid);
+	FILE *status guard_file = fopen(path, "re");
+	if (!status)
+		return errno == ENOENT || errno == ESRCH ? -ENOENT : -errno;
+	unsigned found = 0;
+	while (fgets(line, sizeof(line), status)) {
+		/* "Uid:" real, effective, …; "NSpid:" from the outermost namespace inwards */
+		if (sscanf(line, "Uid: %*u %u", &identity->uid) == 1)
+			found |= 1;
+		const char *last = strrchr(line, '\t');
+		if (last && !strncmp(line, "NSpid:", 6) && sscanf(last, "%u", &identity->pid) == 1)
+			found |= 2;
+	}
+	return found == 3 ? 0 : -ENOENT;
+}
+
 int target_files_maps(uint32_t pid, int *fd)
 {
 	char path[64], byte;
@@ -272,9 +291,9 @@ static int await_answer(int socket, int64_t deadline_ms, int *fd)
 	if (packet->bytes != sizeof(said))
 		return -EPROTO;
 	memcpy(&said, packet->data, sizeof(said));
-	if (!said && packet->n_fds != 1)
+	if (said >= 0 && packet->n_fds != 1)
 		return -EPROTO;
-	if (!said)
+	if (said >= 0)
 		*fd = packet_take_fd(packet, 0);
 	return said;
 }
@@ -307,7 +326,7 @@ int target_files_in_child(int (*open_it)(const void *what, int *fd), const void 
 		int opened = -1;
 		keep_only(theirs, parent);
 		code = open_it(what, &opened);
-		packet_send(theirs, &code, sizeof(code), &opened, code ? 0 : 1);
+		packet_send(theirs, &code, sizeof(code), &opened, code < 0 ? 0 : 1);
 		_exit(EXIT_SUCCESS);
 	}
 	/* By its pidfd: where SIGCHLD is ignored, an ended child's number is free again. */

@@ -20,6 +20,13 @@ int target_files_names(int pidfd, uint32_t pid);
 /* The process a thread belongs to. -ESRCH: gone. */
 int target_files_process_of(uint32_t tid, uint32_t *pid);
 
+/* Who a process acts as, and its number in its own PID namespace. -ENOENT: gone. */
+struct target_identity {
+	uid_t uid;
+	unsigned pid;
+};
+int target_files_identity(uint32_t pid, struct target_identity *identity);
+
 /* Opens /proc/PID/maps. *fd is -1 for a process without memory: a kernel thread, or one that is
  * ending. -ESRCH: gone. */
 int target_files_maps(uint32_t pid, int *fd);
@@ -48,7 +55,7 @@ bool target_files_fuse_of_root(const char *mountinfo, dev_t dev);
 /* -EOPNOTSUPP: the file lies on a FUSE file system of a user's; `dev` is its device. */
 int target_files_judge_system(int fd, dev_t dev);
 
-/* Has a child call open_it(what, fd) and passes its fd here; past the limit the child is killed:
- * -ETIMEDOUT. */
+/* Has a child call open_it(what, fd), which opens *fd where its result is not negative, and passes
+ * both here; past the limit the child is killed: -ETIMEDOUT. */
 int target_files_in_child(int (*open_it)(const void *what, int *fd), const void *what, int limit_ms,
 			  int *fd);

@@ -202,7 +202,6 @@ static int on_packet(struct worker_link *link)
 	case WORKER_TABLE:
 		return on_table(link, &answer);
 	case WORKER_CLOSE:
-	case WORKER_DEBUG:
 		return answer.bytes || !answer.head.last ? -EPROTO : settle(link, 0, "", NULL);
 	default:
 		return on_opened(link, &answer);
@@ -368,11 +367,15 @@ void worker_link_table(struct worker_link *link, uint32_t object, worker_link_on
 }
 
 void worker_link_debug(struct worker_link *link, uint32_t object, int fd,
-		       worker_link_on_done on_done, void *context)
+		       worker_link_on_opened on_opened_cb, void *context)
 {
-	struct question *question = question_new(WORKER_DEBUG, object, fd, context);
-	question->on_done = on_done;
-	enqueue(link, question);
+	open_as(link, question_new(WORKER_DEBUG, object, fd, context), on_opened_cb);
+}
+
+void worker_link_alt(struct worker_link *link, uint32_t object, int fd,
+		     worker_link_on_opened on_opened_cb, void *context)
+{
+	open_as(link, question_new(WORKER_ALT, object, fd, context), on_opened_cb);
 }
 
 void worker_link_close(struct worker_link *link, uint32_t object)

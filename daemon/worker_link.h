@@ -66,8 +66,11 @@ void worker_link_names(struct worker_link *link, uint32_t object, const uint64_t
 		       void *context);
 void worker_link_table(struct worker_link *link, uint32_t object, worker_link_on_table on_table,
 		       void *context);
-/* Gives an open object its separate debug file. -ESTALE: it is another object's. */
+/* Gives an open object its separate debug file, or what dwz moved out of that, and tells what the
+ * object is now. -ESTALE: it is another object's. */
 void worker_link_debug(struct worker_link *link, uint32_t object, int fd,
-		       worker_link_on_done on_done, void *context);
+		       worker_link_on_opened on_opened, void *context);
+void worker_link_alt(struct worker_link *link, uint32_t object, int fd,
+		     worker_link_on_opened on_opened, void *context);
 /* The worker forgets the object; nobody is told. */
 void worker_link_close(struct worker_link *link, uint32_t object);

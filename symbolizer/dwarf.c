@@ -51,7 +51,7 @@ static int read_sections(struct dwarf *dwarf, const struct elf *elf)
 	return 0;
 }
 
-int dwarf_new(const struct elf *elf, uint64_t work_max, struct dwarf **out)
+static int new_of_one(const struct elf *elf, uint64_t work_max, struct dwarf **out)
 {
 	const Elf64_Shdr *info = elf_section(elf, ".debug_info");
 	if (!info || info->sh_type == SHT_NOBITS)
@@ -72,10 +72,23 @@ int dwarf_new(const struct elf *elf, uint64_t work_max, struct dwarf **out)
 	return 0;
 }
 
+int dwarf_new(const struct elf *elf, const struct elf *alt, uint64_t work_max, struct dwarf **out)
+{
+	guard_dwarf struct dwarf *dwarf = NULL;
+	int code = new_of_one(elf, work_max, &dwarf);
+	if (code)
+		return code;
+	if (alt)
+		(void)new_of_one(alt, work_max, &dwarf->alt);
+	*out = steal_ptr(dwarf);
+	return 0;
+}
+
 void dwarf_free(struct dwarf *dwarf)
 {
 	if (!dwarf)
 		return;
+	dwarf_free(dwarf->alt);
 	for (uint32_t i = 0; i < dwarf->n_units; i++)
 		dwarf_unit_deinit(&dwarf->units[i]);
 	free(dwarf->units);

@@ -4,9 +4,8 @@
  * its first address.
  *
  * Nothing here recurses, references are followed a few steps, offsets only rise, and all work is
- * counted: a file made to keep us busy loses its lines, and keeps the names of its symbols. What
- * needs another file is left out: types and entries that dwz moved, split units (.dwo; their lines
- * are here, their inline chains are not). */
+ * counted: a file made to keep us busy loses its lines, and keeps the names of its symbols. Split
+ * units are left out (.dwo files: their lines are here, their inline chains are not). */
 #pragma once
 
 #include <stdbool.h>
@@ -40,9 +39,11 @@ struct dwarf_frame {
 	struct dwarf_unit *unit;
 };
 
-/* `work_max`: DWARF_WORK_MAX, but for tests. -ENODATA: the file has none; -ENOEXEC, -EFBIG,
- * -ENOMEM: not usable. Keeps no pointer to `elf`. */
-int dwarf_new(const struct elf *elf, uint64_t work_max, struct dwarf **dwarf);
+/* `alt`: the file to which dwz moved entries and texts of this one, or NULL; what is wrong with it
+ * costs their names. `work_max`: DWARF_WORK_MAX, but for tests. -ENODATA: the file has none;
+ * -ENOEXEC, -EFBIG, -ENOMEM: not usable. Keeps no pointer to the files. */
+int dwarf_new(const struct elf *elf, const struct elf *alt, uint64_t work_max,
+	      struct dwarf **dwarf);
 void dwarf_free(struct dwarf *dwarf);
 GUARD_DEFINE(dwarf, struct dwarf *, dwarf_free)
 #define guard_dwarf guard(guard_dwarf)

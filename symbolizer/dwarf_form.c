@@ -71,17 +71,28 @@ struct fixed {
 	bool local; /* counts from the unit */
 };
 static const struct fixed fixed_forms[] = {
-	[DW_FORM_addr] = {8, DWARF_ADDRESS},	     [DW_FORM_data1] = {1, DWARF_NUMBER},
-	[DW_FORM_data2] = {2, DWARF_NUMBER},	     [DW_FORM_data4] = {4, DWARF_NUMBER},
-	[DW_FORM_data8] = {8, DWARF_NUMBER},	     [DW_FORM_flag] = {1, DWARF_NUMBER},
-	[DW_FORM_ref1] = {1, DWARF_REFERENCE, true}, [DW_FORM_ref2] = {2, DWARF_REFERENCE, true},
-	[DW_FORM_ref4] = {4, DWARF_REFERENCE, true}, [DW_FORM_ref8] = {8, DWARF_REFERENCE, true},
-	[DW_FORM_strx1] = {1, DWARF_TEXT_INDEX},     [DW_FORM_strx2] = {2, DWARF_TEXT_INDEX},
-	[DW_FORM_strx3] = {3, DWARF_TEXT_INDEX},     [DW_FORM_strx4] = {4, DWARF_TEXT_INDEX},
-	[DW_FORM_addrx1] = {1, DWARF_ADDRESS_INDEX}, [DW_FORM_addrx2] = {2, DWARF_ADDRESS_INDEX},
-	[DW_FORM_addrx3] = {3, DWARF_ADDRESS_INDEX}, [DW_FORM_addrx4] = {4, DWARF_ADDRESS_INDEX},
-	[DW_FORM_ref_sup4] = {4, DWARF_OTHER},	     [DW_FORM_ref_sup8] = {8, DWARF_OTHER},
-	[DW_FORM_ref_sig8] = {8, DWARF_OTHER},	     [DW_FORM_data16] = {16, DWARF_OTHER},
+	[DW_FORM_addr] = {8, DWARF_ADDRESS},
+	[DW_FORM_data1] = {1, DWARF_NUMBER},
+	[DW_FORM_data2] = {2, DWARF_NUMBER},
+	[DW_FORM_data4] = {4, DWARF_NUMBER},
+	[DW_FORM_data8] = {8, DWARF_NUMBER},
+	[DW_FORM_flag] = {1, DWARF_NUMBER},
+	[DW_FORM_ref1] = {1, DWARF_REFERENCE, true},
+	[DW_FORM_ref2] = {2, DWARF_REFERENCE, true},
+	[DW_FORM_ref4] = {4, DWARF_REFERENCE, true},
+	[DW_FORM_ref8] = {8, DWARF_REFERENCE, true},
+	[DW_FORM_strx1] = {1, DWARF_TEXT_INDEX},
+	[DW_FORM_strx2] = {2, DWARF_TEXT_INDEX},
+	[DW_FORM_strx3] = {3, DWARF_TEXT_INDEX},
+	[DW_FORM_strx4] = {4, DWARF_TEXT_INDEX},
+	[DW_FORM_addrx1] = {1, DWARF_ADDRESS_INDEX},
+	[DW_FORM_addrx2] = {2, DWARF_ADDRESS_INDEX},
+	[DW_FORM_addrx3] = {3, DWARF_ADDRESS_INDEX},
+	[DW_FORM_addrx4] = {4, DWARF_ADDRESS_INDEX},
+	[DW_FORM_ref_sup4] = {4, DWARF_REFERENCE_ALT},
+	[DW_FORM_ref_sup8] = {8, DWARF_REFERENCE_ALT},
+	[DW_FORM_ref_sig8] = {8, DWARF_OTHER},
+	[DW_FORM_data16] = {16, DWARF_OTHER},
 };
 
 static struct dwarf_value read_variable(const struct elf_bytes *sections,
@@ -107,8 +118,9 @@ static struct dwarf_value read_variable(const struct elf_bytes *sections,
 			dwarf_form_text(&sections[DWARF_LINE_STR], dwarf_form_offset(c, format)));
 	case DW_FORM_strp_sup:
 	case DW_FORM_GNU_strp_alt:
-	case DW_FORM_GNU_ref_alt: /* in a file that dwz made: not read */
-		return passed_over(c, format->offset_bytes);
+		return make(DWARF_TEXT_ALT, dwarf_form_offset(c, format));
+	case DW_FORM_GNU_ref_alt:
+		return make(DWARF_REFERENCE_ALT, dwarf_form_offset(c, format));
 	case DW_FORM_sdata:
 		return make(DWARF_NUMBER, (uint64_t)cursor_sleb128(c));
 	case DW_FORM_udata:

@@ -38,7 +38,9 @@ enum dwarf_kind {
 	DWARF_TEXT,
 	DWARF_TEXT_INDEX,
 	DWARF_REFERENCE, /* offset in .debug_info */
-	DWARF_OFFSET,	 /* into another section */
+	DWARF_TEXT_ALT,	 /* offset in .debug_str, and in .debug_info, of the file that dwz made */
+	DWARF_REFERENCE_ALT,
+	DWARF_OFFSET, /* into another section */
 	DWARF_RANGES_INDEX,
 };
 struct dwarf_value {

@@ -210,47 +210,60 @@ int dwarf_scope_read(struct dwarf *dwarf, struct dwarf_unit *unit, struct dwarf_
 	return code;
 }
 
-/* Takes from one entry what is not known yet; returns the offset of the entry it refers to, 0:
- * none.
- */
-static uint64_t take_names(struct dwarf *dwarf, struct dwarf_unit *unit, uint64_t at,
-			   struct dwarf_frame *frame)
+/* Where an entry is described further: in this file, or in the one that dwz made. */
+struct reference {
+	uint64_t at; /* offset in .debug_info; 0: nowhere */
+	bool alt;
+};
+
+static void take_name(struct dwarf_frame *frame, uint32_t name, const struct dwarf_value *value,
+		      struct reference *next)
+{
+	bool text = value->kind == DWARF_TEXT;
+	if (name == DW_AT_name && text && !*frame->name)
+		frame->name = value->text;
+	else if ((name == DW_AT_linkage_name || name == DW_AT_MIPS_linkage_name) && text &&
+		 !*frame->linkage_name)
+		frame->linkage_name = value->text;
+	else if (name == DW_AT_decl_line && !frame->start_line)
+		frame->start_line = (uint32_t)value->number;
+	else if ((name == DW_AT_abstract_origin || name == DW_AT_specification) &&
+		 (value->kind == DWARF_REFERENCE || value->kind == DWARF_REFERENCE_ALT))
+		*next = (struct reference){value->number, value->kind == DWARF_REFERENCE_ALT};
+}
+
+/* Takes from one entry what is not known yet; returns the entry it refers to. */
+static struct reference take_names(struct dwarf *dwarf, struct dwarf_unit *unit, uint64_t at,
+				   struct dwarf_frame *frame)
 {
 	const struct dwarf_abbrevs *abbrevs = dwarf_unit_abbrevs(dwarf, unit);
 	struct cursor c = cursor_new(dwarf->sections[DWARF_INFO].data + at, unit->end - at);
 	const struct dwarf_abbrev *abbrev =
 		abbrevs ? dwarf_form_abbrev(abbrevs, cursor_uleb128(&c)) : NULL;
-	uint64_t next = 0;
+	struct reference next = {};
 	/* No budget: names of what was found are wanted also when it is used up. */
 	if (!abbrev || abbrev->n > ATTRIBUTES_MAX)
-		return 0;
+		return next;
 	for (uint32_t i = 0; i < abbrev->n && !c.failed; i++) {
 		const struct dwarf_attribute *a = &abbrevs->attributes[abbrev->first + i];
 		struct dwarf_value value =
 			dwarf_form_read(dwarf->sections, &unit->format, &c, a->form, a->constant);
 		dwarf_unit_resolve(dwarf, unit, &value);
-		if (a->name == DW_AT_name && value.kind == DWARF_TEXT && !*frame->name)
-			frame->name = value.text;
-		else if ((a->name == DW_AT_linkage_name || a->name == DW_AT_MIPS_linkage_name) &&
-			 value.kind == DWARF_TEXT && !*frame->linkage_name)
-			frame->linkage_name = value.text;
-		else if (a->name == DW_AT_decl_line && !frame->start_line)
-			frame->start_line = (uint32_t)value.number;
-		else if ((a->name == DW_AT_abstract_origin || a->name == DW_AT_specification) &&
-			 value.kind == DWARF_REFERENCE)
-			next = value.number;
+		take_name(frame, a->name, &value, &next);
 	}
 	return next;
 }
 
 void dwarf_scope_name(struct dwarf *dwarf, uint64_t entry, struct dwarf_frame *frame)
 {
+	struct reference here = {.at = entry};
 	frame->name = frame->linkage_name = "";
 	frame->start_line = 0;
-	for (int hops = 0; entry && hops < HOPS_MAX; hops++) {
-		struct dwarf_unit *unit = dwarf_unit_at(dwarf, entry);
+	for (int hops = 0; here.at && hops < HOPS_MAX; hops++) {
+		dwarf = here.alt ? dwarf->alt : dwarf;
+		struct dwarf_unit *unit = dwarf ? dwarf_unit_at(dwarf, here.at) : NULL;
 		if (!unit)
 			return;
-		entry = take_names(dwarf, unit, entry, frame);
+		here = take_names(dwarf, unit, here.at, frame);
 	}
 }

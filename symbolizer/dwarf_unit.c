@@ -77,6 +77,11 @@ void dwarf_unit_resolve(const struct dwarf *dwarf, const struct dwarf_unit *unit
 						unit->text_base, value->number, bytes, &number);
 		value->kind = there ? DWARF_TEXT : DWARF_OTHER;
 		value->text = dwarf_form_text(&dwarf->sections[DWARF_STR], number);
+	} else if (value->kind == DWARF_TEXT_ALT) {
+		value->kind = dwarf->alt ? DWARF_TEXT : DWARF_OTHER;
+		value->text = dwarf->alt ? dwarf_form_text(&dwarf->alt->sections[DWARF_STR],
+							   value->number)
+					 : "";
 	} else if (value->kind == DWARF_ADDRESS_INDEX) {
 		bool there = dwarf_form_element(&dwarf->sections[DWARF_ADDR], unit->address_base,
 						value->number, 8, &number);

@@ -26,6 +26,7 @@ struct dwarf_unit {
 };
 
 struct dwarf {
+	struct dwarf *alt; /* what dwz moved to another file, or NULL; it has none itself */
 	struct elf_bytes sections[DWARF_SECTIONS];
 	struct dwarf_unit *units; /* by offset */
 	uint32_t n_units;

@@ -11,6 +11,7 @@
 #include "common/limits.h"
 #include "common/worker.h"
 #include "symbolizer/answers.h"
+#include "symbolizer/debug_link.h"
 #include "symbolizer/demangle.h"
 #include "symbolizer/dwarf.h"
 #include "symbolizer/elf.h"
@@ -27,6 +28,7 @@
 struct object {
 	struct elf *elf;
 	struct elf *debug;	   /* its separate debug file, or NULL */
+	struct elf *alt;	   /* what dwz moved from its debugging information, or NULL */
 	struct symbols *symbols;   /* NULL: none could be read, see note */
 	struct kallsyms *kallsyms; /* the kernel, which has neither elf nor symbols */
 	struct jit_map *jit;	   /* code that a process made; the same holds for it */
@@ -107,9 +109,6 @@ static void read_symbols(struct object *object)
 		note(object, words(code));
 		return;
 	}
-	if (!elf_section_of_type(object->elf, SHT_SYMTAB) && !object->debug &&
-	    !elf_section(object->elf, ".gnu_debugdata"))
-		note(object, "stripped: only exported functions have names");
 	symbols_free(object->symbols);
 	object->symbols = steal_ptr(symbols);
 }
@@ -159,15 +158,32 @@ int object_open_vdso(int fd, struct object **object, struct err *err)
 	return object_open_memory(steal_ptr(bytes), n, object, err);
 }
 
+static bool has_lines(const struct elf *elf)
+{
+	const Elf64_Shdr *info = elf_section(elf, ".debug_info");
+	return info && info->sh_type != SHT_NOBITS;
+}
+
+/* By build ID where both have one; else by the CRC of the link. */
+static bool belongs(const struct elf *elf, const struct elf *debug)
+{
+	uint8_t id[ELF_BUILD_ID_MAX], wanted[ELF_BUILD_ID_MAX];
+	size_t n = elf_build_id(elf, wanted), has = elf_build_id(debug, id);
+	char name[WORKER_DEBUG_LINK];
+	uint32_t crc;
+	if (n && has)
+		return n == has && !memcmp(id, wanted, n);
+	debug_link_read(elf, name, &crc);
+	return *name && debug_link_matches(debug, crc);
+}
+
 int object_add_debug(struct object *object, int fd_take, struct err *err)
 {
 	guard_elf struct elf *debug = NULL;
 	int code = elf_open(fd_take, &debug, err);
 	if (code)
 		return code;
-	uint8_t id[ELF_BUILD_ID_MAX], wanted[ELF_BUILD_ID_MAX];
-	size_t n = object->elf ? elf_build_id(object->elf, wanted) : 0;
-	if (!n || elf_build_id(debug, id) != n || memcmp(id, wanted, n) != 0)
+	if (!object->elf || !belongs(object->elf, debug))
 		return err_set(err, -ESTALE, ERR_FAILED, "the debug file is for another build");
 	object_rest(object);
 	answers_deinit(&object->answers);
@@ -175,6 +191,30 @@ int object_add_debug(struct object *object, int fd_take, struct err *err)
 	object->debug = steal_ptr(debug);
 	*object->note = 0;
 	read_symbols(object);
+	return 0;
+}
+
+/* The file whose debugging information is in use. */
+static const struct elf *dwarf_file_of(const struct object *object)
+{
+	return object->debug && has_lines(object->debug) ? object->debug : object->elf;
+}
+
+int object_add_alt(struct object *object, int fd_take, struct err *err)
+{
+	guard_elf struct elf *alt = NULL;
+	int code = elf_open(fd_take, &alt, err);
+	if (code)
+		return code;
+	uint8_t id[ELF_BUILD_ID_MAX], wanted[WORKER_BUILD_ID];
+	char name[WORKER_ALT_LINK];
+	size_t n = object->elf ? debug_link_read_alt(dwarf_file_of(object), name, wanted) : 0;
+	if (!n || elf_build_id(alt, id) != n || memcmp(id, wanted, n) != 0)
+		return err_set(err, -ESTALE, ERR_FAILED, "the dwz file is for another build");
+	object_rest(object);
+	answers_deinit(&object->answers);
+	elf_close(object->alt);
+	object->alt = steal_ptr(alt);
 	return 0;
 }
 
@@ -212,6 +252,7 @@ void object_close(struct object *object)
 	answers_deinit(&object->answers);
 	free(object->functions);
 	dwarf_free(object->dwarf);
+	elf_close(object->alt);
 	symbols_free(object->symbols);
 	kallsyms_free(object->kallsyms);
 	jit_map_free(object->jit);
@@ -237,12 +278,6 @@ static uint32_t sources_of(const struct elf *elf)
 	return sources;
 }
 
-static bool has_lines(const struct elf *elf)
-{
-	const Elf64_Shdr *info = elf_section(elf, ".debug_info");
-	return info && info->sh_type != SHT_NOBITS;
-}
-
 static int compare_segments(const void *a, const void *b)
 {
 	const struct worker_segment *x = a, *y = b;
@@ -260,8 +295,12 @@ void object_describe(const struct object *object, struct worker_opened *opened)
 	}
 	const struct elf *elf = object->elf;
 	opened->n_symbols = object->symbols ? symbols_n(object->symbols) : 0;
-	opened->has_lines = has_lines(elf);
-	opened->sources = sources_of(elf);
+	opened->has_lines = has_lines(dwarf_file_of(object));
+	opened->sources = sources_of(elf) | (object->debug ? WORKER_SOURCE_DEBUG_FILE : 0);
+	uint32_t crc;
+	debug_link_read(elf, opened->debug_link, &crc);
+	opened->n_alt_id = (uint32_t)debug_link_read_alt(dwarf_file_of(object), opened->alt_link,
+							 opened->alt_id);
 	opened->n_build_id = (uint32_t)elf_build_id(elf, opened->build_id);
 	for (uint32_t i = 0; i < elf->n_segments && opened->n_segments < WORKER_SEGMENTS; i++) {
 		const Elf64_Phdr *p = &elf->segments[i];
@@ -370,9 +409,7 @@ static void put_chain(struct record *record, struct object *object, uint64_t add
 	struct dwarf_frame frames[DWARF_FRAMES_MAX];
 	if (!object->dwarf_read) {
 		object->dwarf_read = true;
-		bool separate = object->debug && has_lines(object->debug);
-		(void)dwarf_new(separate ? object->debug : object->elf, DWARF_WORK_MAX,
-				&object->dwarf);
+		(void)dwarf_new(dwarf_file_of(object), object->alt, DWARF_WORK_MAX, &object->dwarf);
 	}
 	uint32_t n = object->dwarf ? dwarf_find(object->dwarf, address, frames) : 0;
 	for (uint32_t i = 0; i + 1 < n; i++)

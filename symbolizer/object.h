@@ -27,6 +27,8 @@ int object_open_kernel(int fd, uint64_t stext, struct object **object, struct er
 int object_open_jit(int fd, struct object **object, struct err *err);
 /* Takes the fd of a separate debug file. -ESTALE: it is for another build; codes of elf_open(). */
 int object_add_debug(struct object *object, int fd_take, struct err *err);
+/* The same for what dwz moved out of its debugging information. */
+int object_add_alt(struct object *object, int fd_take, struct err *err);
 void object_close(struct object *object);
 GUARD_DEFINE(object, struct object *, object_close)
 #define guard_object guard(guard_object)

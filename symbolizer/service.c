@@ -75,6 +75,14 @@ static int open_object(struct service *service, const struct worker_request *req
 	}
 }
 
+static int describe(struct reply *reply, const struct object *object)
+{
+	struct worker_opened *opened = reply_room(reply, sizeof(*opened));
+	object_describe(object, opened);
+	reply_add(reply, sizeof(*opened));
+	return reply_end(reply);
+}
+
 static int answer_open(struct service *service, const struct worker_request *request)
 {
 	struct reply *reply = &service->reply;
@@ -86,10 +94,7 @@ static int answer_open(struct service *service, const struct worker_request *req
 	int code = open_object(service, request, slot, &err);
 	if (code)
 		return reply_fail(reply, code, *err.msg ? err.msg : strerror(-code));
-	struct worker_opened *opened = reply_room(reply, sizeof(*opened));
-	object_describe(*slot, opened);
-	reply_add(reply, sizeof(*opened));
-	return reply_end(reply);
+	return describe(reply, *slot);
 }
 
 static int answer_names(struct service *service, const struct worker_request *request,
@@ -139,13 +144,15 @@ static int answer_table(struct service *service, struct object *object)
 	return reply_end(reply);
 }
 
-static int answer_debug(struct service *service, struct object *object)
+static int answer_debug(struct service *service, uint32_t op, struct object *object)
 {
 	struct err err = {};
 	guard_fd int fd = packet_take_fd(service->packet, 0);
-	int code = fd < 0 ? -EBADF : object_add_debug(object, steal_fd(fd), &err);
+	int code = fd < 0	      ? -EBADF
+		   : op == WORKER_ALT ? object_add_alt(object, steal_fd(fd), &err)
+				      : object_add_debug(object, steal_fd(fd), &err);
 	return code ? reply_fail(&service->reply, code, *err.msg ? err.msg : strerror(-code))
-		    : reply_end(&service->reply);
+		    : describe(&service->reply, object);
 }
 
 static int answer(struct service *service, const struct worker_request *request)
@@ -161,11 +168,12 @@ static int answer(struct service *service, const struct worker_request *request)
 	case WORKER_NAMES:
 	case WORKER_TABLE:
 	case WORKER_DEBUG:
+	case WORKER_ALT:
 		if (!object)
 			return reply_fail(&service->reply, -ENOENT, "the object is not open");
 		return request->op == WORKER_NAMES   ? answer_names(service, request, object)
 		       : request->op == WORKER_TABLE ? answer_table(service, object)
-						     : answer_debug(service, object);
+						     : answer_debug(service, request->op, object);
 	case WORKER_CLOSE:
 		if (object)
 			forget(service, &service->objects[number]);

@@ -21,7 +21,7 @@ static int open_self(struct elf **elf, struct dwarf **dwarf, char path[512])
 	ssize_t n = readlink("/proc/self/exe", path, 511);
 	path[n > 0 ? n : 0] = 0;
 	CU_ASSERT_EQUAL(elf_open(open(path, O_RDONLY | O_CLOEXEC), elf, NULL), 0);
-	return dwarf_new(*elf, DWARF_WORK_MAX, dwarf);
+	return dwarf_new(*elf, NULL, DWARF_WORK_MAX, dwarf);
 }
 
 /* addr2line's output, a line at a time. */
@@ -113,7 +113,7 @@ static void files_without_it_say_so(void)
 	guard_elf struct elf *elf = NULL;
 	struct dwarf *dwarf = NULL;
 	CU_ASSERT_EQUAL(elf_open_memory(image, bytes, &elf, NULL), 0);
-	CU_ASSERT_EQUAL(dwarf_new(elf, DWARF_WORK_MAX, &dwarf), -ENODATA);
+	CU_ASSERT_EQUAL(dwarf_new(elf, NULL, DWARF_WORK_MAX, &dwarf), -ENODATA);
 	CU_ASSERT_PTR_NULL(dwarf);
 }
 

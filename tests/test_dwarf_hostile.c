@@ -137,7 +137,7 @@ static const char *name_of(struct bytes info, struct bytes abbrev, struct bytes 
 	static struct dwarf_frame frames[DWARF_FRAMES_MAX];
 	*n_frames = 0;
 	CU_ASSERT_EQUAL(elf_open_memory(image, bytes, &elf, NULL), 0);
-	if (!dwarf_new(elf, WORK_MAX, &dwarf))
+	if (!dwarf_new(elf, NULL, WORK_MAX, &dwarf))
 		*n_frames = dwarf_find(dwarf, address, frames);
 	snprintf(name, sizeof(name), "%s", *n_frames ? frames[0].name : "");
 	return name;
@@ -253,7 +253,7 @@ static void bombs_are_refused(void)
 	guard_elf struct elf *elf = NULL;
 	struct dwarf *dwarf = NULL;
 	CU_ASSERT_EQUAL(elf_open_memory(image, bytes, &elf, NULL), 0);
-	CU_ASSERT_EQUAL(dwarf_new(elf, WORK_MAX, &dwarf), -EFBIG);
+	CU_ASSERT_EQUAL(dwarf_new(elf, NULL, WORK_MAX, &dwarf), -EFBIG);
 }
 
 /* A good unit with every byte changed in turn. */

@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Separate debug files by .gnu_debuglink, and what dwz moved out of them."""
+import shutil
+import subprocess
+
+import pytest
+
+import probe
+
+
+def tool(*args):
+    subprocess.run([str(a) for a in args], check=True, capture_output=True)
+
+
+def split(tmp_path, *, build_id=True):
+    """A stripped program that names its debug file, and that file."""
+    program, debug = tmp_path / "program", tmp_path / "program.debug"
+    shutil.copy(probe.TARGETS / "mangled", program)
+    if not build_id:
+        tool("objcopy", "--remove-section=.note.gnu.build-id", program)
+    tool("objcopy", "--only-keep-debug", program, debug)
+    tool("strip", program)
+    tool("objcopy", f"--add-gnu-debuglink={debug}", program)
+    return program, debug
+
+
+def record(tmp_path, program):
+    _, profile = probe.record(tmp_path / "out.pb.gz", "-F", 499, "--", program, 0.5)
+    return profile
+
+
+def check_named(profile):
+    assert profile.share("shop::cart<long>::add") > 0.9
+    frame = next(f for s in profile.samples for f in s.frames if f.function.startswith("shop::cart"))
+    assert frame.file.endswith("tests/targets/mangled.cc") and frame.line > 10
+
+
+@pytest.mark.parametrize("build_id", [True, False])
+@pytest.mark.parametrize("below", ["", ".debug"])
+def test_link(tmp_path, build_id, below):
+    program, debug = split(tmp_path, build_id=build_id)
+    if below:
+        (tmp_path / below).mkdir()
+        debug.rename(tmp_path / below / debug.name)
+    check_named(record(tmp_path, program))
+
+
+def test_link_to_another_file(tmp_path):
+    """Without a build ID the CRC decides."""
+    program, debug = split(tmp_path, build_id=False)
+    with debug.open("ab") as file:
+        file.write(b"more")
+    profile = record(tmp_path, program)
+    assert not any(name.startswith("shop::") for name in profile.names())
+
+
+def test_dwz(tmp_path):
+    """Two programs whose debug files share a third one, as Debian packages have them."""
+    program, debug = split(tmp_path)
+    other = tmp_path / "other.debug"
+    tool("objcopy", "--only-keep-debug", probe.TARGETS / "whole", other)
+    shared = tmp_path / "shared.debug"
+    tool("dwz", "-m", shared, "-M", "/usr/lib/debug/.dwz/probe-test/shared.debug", debug, other)
+    tool("objcopy", "--remove-section=.gnu_debuglink", program)
+    tool("objcopy", f"--add-gnu-debuglink={debug}", program)
+    # In a /usr/lib/debug of its own.
+    script = ('mount -t tmpfs none /usr/lib/debug && mkdir -p /usr/lib/debug/.dwz/probe-test && '
+              'cp "$1" /usr/lib/debug/.dwz/probe-test && shift && exec "$@"')
+    out = tmp_path / "out.pb.gz"
+    result = probe.run("/usr/bin/unshare", "-m", "/bin/sh", "-ec", script, "sh", shared,
+                       probe.BUILD / "probe", "record", "-o", out, "-F", 499, "--", program, 0.5)
+    assert result.code == 0, result
+    check_named(probe.Profile(out))
