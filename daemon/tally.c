@@ -27,16 +27,33 @@ static uint32_t thread_of(struct tally *tally, const struct sample_event *sample
 			    sample->comm);
 }
 
+/* Threads go by what they are, the others by their name. */
+struct waker_key {
+	uint64_t start_time_ns, tid;
+	char comm[COMM_BYTES];
+};
+
+static struct waker_key waker_key(const struct tally_waker *waker)
+{
+	struct waker_key key = {waker->start_time_ns, waker->tid, {0}};
+	if (waker->tid == TALLY_WAKER_OTHERS)
+		memcpy(key.comm, waker->comm, sizeof(key.comm));
+	return key;
+}
+
 static bool same_waker(const void *context, uint32_t number, const void *key)
 {
 	const struct tally *tally = context;
-	return !memcmp(&tally->wakers.at[number], key, sizeof(struct tally_waker));
+	const struct waker_key own = waker_key(&tally->wakers.at[number]);
+	return !memcmp(&own, key, sizeof(own));
 }
 
+/* 0: it is one too many. */
 static uint32_t add_waker(struct tally *tally, const struct tally_waker *waker)
 {
-	uint64_t hash = index_hash(waker, sizeof(*waker));
-	uint32_t number = index_find(&tally->by_waker, hash, same_waker, tally, waker);
+	const struct waker_key key = waker_key(waker);
+	uint64_t hash = index_hash(&key, sizeof(key));
+	uint32_t number = index_find(&tally->by_waker, hash, same_waker, tally, &key);
 	if (number || (tally->wakers.n > TALLY_WAKERS && waker->tid != TALLY_WAKER_OTHERS))
 		return number;
 	*array_add(&tally->wakers) = *waker;
@@ -51,20 +68,17 @@ static uint32_t waker_of(struct tally *tally, const struct wait_event *wait)
 	if (!tally->with_wakers || wait->state == WAIT_RUNNABLE || wait->state == WAIT_THROTTLED ||
 	    wait->sample.event.kind != EVENT_WAIT)
 		return 0;
-	struct tally_waker waker;
-	memset(&waker, 0, sizeof(waker)); /* compared as bytes */
-	if (wait->waker_tid) {
-		waker.tid = wait->waker_tid;
+	struct tally_waker waker = {.tid = wait->waker_tid};
+	if (waker.tid) {
 		waker.start_time_ns = wait->waker_start_time_ns;
 		memcpy(waker.comm, wait->waker_comm, strnlen(wait->waker_comm, COMM_BYTES));
 	}
 	uint32_t number = add_waker(tally, &waker);
-	if (!number) {
-		waker.tid = TALLY_WAKER_OTHERS;
-		waker.start_time_ns = 0;
-		number = add_waker(tally, &waker);
-	}
-	return number;
+	if (number)
+		return number;
+	waker.tid = TALLY_WAKER_OTHERS;
+	waker.start_time_ns = 0;
+	return add_waker(tally, &waker);
 }
 
 static bool same_row(const void *context, uint32_t number, const void *key)

@@ -184,7 +184,32 @@ static void tells_states_and_wakers_apart(void)
 	threads_deinit(&threads);
 }
 
+/* More wakers than are told one by one: the others go by their names. */
+static void bounds_wakers(void)
+{
+	struct threads threads;
+	struct tally tally;
+	threads_init(&threads);
+	tally_init(&tally, &threads);
+	tally.with_wakers = true;
+	struct wait_event wait = wait_of(100, 50, 0);
+	for (uint32_t i = 0; i < 3 * TALLY_WAKERS; i++) {
+		wait.waker_tid = 100 + i;
+		memcpy(wait.waker_comm, i & 1 ? "odd\0" : "even", 5);
+		tally_add_wait(&tally, &wait, (struct tally_stacks){.user = 3}, 0, 1000);
+	}
+	CU_ASSERT_EQUAL(tally.wakers.n - 1, TALLY_WAKERS + 2);
+	CU_ASSERT_EQUAL(tally.rows.n - 1, TALLY_WAKERS + 2);
+	const struct tally_waker *last = &tally.wakers.at[tally.wakers.n - 1];
+	CU_ASSERT_EQUAL(last->tid, TALLY_WAKER_OTHERS);
+	CU_ASSERT_STRING_EQUAL(last->comm, "odd");
+	CU_ASSERT_EQUAL(tally.rows.at[tally.rows.n - 1].taken, TALLY_WAKERS);
+	tally_deinit(&tally);
+	threads_deinit(&threads);
+}
+
 SUITE(tally, {"adds up by thread and stacks", adds_up}, {"sums stay exact", sums_stay_exact},
       {"cuts waits to the recording", cuts_waits_to_the_recording},
       {"weighs waits by their period", weighs_waits_by_their_period},
-      {"tells states and wakers apart", tells_states_and_wakers_apart});
+      {"tells states and wakers apart", tells_states_and_wakers_apart},
+      {"bounds wakers", bounds_wakers});
