@@ -42,7 +42,7 @@ static __always_inline void times_read(struct task_struct *task, const struct no
 	times->tid = task->pid;
 	times->off_ns = times->off_since_ns = 0;
 	times->state = WAIT_RUNNING;
-	times->pad = 0;
+	times->noted = entry != NULL;
 	bpf_probe_read_kernel(times->comm, sizeof(times->comm), task->comm);
 	if (entry)
 		noted_read(entry, times);

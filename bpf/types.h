@@ -198,7 +198,7 @@ struct thread_times {
 			     * off it was stolen (or spent on interrupts) */
 	__u64 off_since_ns; /* since when that one lasts; 0: on a CPU */
 	__u32 state;	    /* enum wait_state, of that one */
-	__u32 pad;
+	__u32 noted;	    /* 1: these three are known; else 0, all of them */
 };
 TYPES_ASSERT_SIZE(struct thread_times, 88);
 

@@ -86,7 +86,7 @@ static int ask_fd(struct asker *asker, const struct broker_request *request, int
 	return 0;
 }
 
-int asker_load(struct asker *asker, int fds[LOAD_FDS], struct err *err)
+int asker_load(struct asker *asker, int fds[LOAD_FDS], uint64_t *features, struct err *err)
 {
 	int code = ask(asker, &(struct broker_request){.op = BROKER_LOAD}, -1, err);
 	if (code)
@@ -95,6 +95,8 @@ int asker_load(struct asker *asker, int fds[LOAD_FDS], struct err *err)
 		return err_set(err, -EPROTO, ERR_FAILED, "the broker's reply lacks a file");
 	for (int i = 0; i < LOAD_FDS; i++)
 		fds[i] = packet_take_fd(asker->packet, i);
+	if (features)
+		*features = reply_of(asker)->value;
 	return 0;
 }
 

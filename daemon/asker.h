@@ -18,7 +18,8 @@ void asker_free(struct asker *asker);
 /* For the event loop: readable or hung up outside a question means that the broker is gone. */
 int asker_fd(const struct asker *asker);
 
-int asker_load(struct asker *asker, int fds[LOAD_FDS], struct err *err);
+/* *features: enum broker_load_feature; may be NULL. */
+int asker_load(struct asker *asker, int fds[LOAD_FDS], uint64_t *features, struct err *err);
 /* The session is of who is at the other end of `client`, borrowed. *everything: it may record every
  * process; else one that has exec'ed, or was forked while it is held, is to be taken again. */
 int asker_session(struct asker *asker, uint32_t session, int client, bool *everything,

@@ -145,8 +145,12 @@ static void add_wait(Probe__Info *info, const char *name, uint64_t n, uint64_t n
 static void add_waits(Probe__Info *info, const struct session *session, struct build_result *result)
 {
 	const struct counters_sum *sum = &session->sum;
-	if (!session_waits(session))
+	if (!session_waits(session)) {
+		if (session->request->mode == PROBE__RECORD__MODE__WALL)
+			build_info_add_note(info, "off-CPU", 0,
+					    "not recorded: this kernel's BPF cannot follow waits");
 		return;
+	}
 	for (unsigned i = 0; i < WAITS; i++)
 		add_wait(info, counters_wait_name(i), sum->waits[i], sum->waits_ns[i]);
 	add_wait(info, "stack_not_received", session->lost_waits, session->lost_waits_ns);
@@ -165,16 +169,11 @@ static void add_waits(Probe__Info *info, const struct session *session, struct b
 
 static const char *mode_of(const struct session *session)
 {
-	switch (session->request->mode) {
-	case PROBE__RECORD__MODE__OFF:
-		return "off";
-	case PROBE__RECORD__MODE__WALL:
-		return "wall";
-	case PROBE__RECORD__MODE__SNAPSHOT:
+	if (session_is_snapshot(session))
 		return "snapshot";
-	default:
-		return "cpu";
-	}
+	if (!session_samples(session))
+		return "off";
+	return session_waits(session) ? "wall" : "cpu";
 }
 
 static const char *reason_of(const struct session *session)

@@ -254,11 +254,13 @@ static int open_parts(struct sampler *sampler, const int fds[LOAD_FDS], struct e
 int sampler_new(struct asker *asker, struct sampler **sampler, struct err *err)
 {
 	int fds[LOAD_FDS];
-	int code = asker_load(asker, fds, err);
+	uint64_t features = 0;
+	int code = asker_load(asker, fds, &features, err);
 	if (code)
 		return code;
 	struct sampler *new = memory_new(1, sizeof(*new));
 	new->asker = asker;
+	new->features = features;
 	new->objects = objects_new();
 	locations_init(&new->locations);
 	/* The links of fork, exec and exit live as long as the engine; the maps' fds do not have

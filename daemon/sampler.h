@@ -23,6 +23,7 @@ struct unwind_tables;
 
 struct sampler {
 	struct asker *asker; /* borrowed */
+	uint64_t features;   /* enum broker_load_feature: what the programs can do here */
 	int life_links[3];
 	struct ring *ring;
 	int ring_fd;		   /* readable when much has gathered */

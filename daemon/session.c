@@ -2,79 +2,32 @@
 #include "daemon/session.h"
 
 #include <errno.h>
-#include <math.h>
 #include <signal.h>
 #include <string.h>
 #include <unistd.h>
-#include "common/array.h"
 #include "common/clock.h"
 #include "common/guard.h"
-#include "common/limits.h"
 #include "common/memory.h"
 #include "daemon/asker.h"
 #include "daemon/fold.h"
+#include "daemon/offcpu.h"
 #include "daemon/processes.h"
 #include "daemon/procfs.h"
+#include "daemon/request.h"
 #include "daemon/sampler.h"
 #include "daemon/snapshot.h"
 #include "daemon/unwind_late.h"
 #include "daemon/unwind_loader.h"
-#include "daemon/offcpu.h"
 
 static const uint64_t SECOND_NS = 1000000000;
 /* Tables of a process with 500 libraries take half a second. */
 static const uint64_t LOADING_NS = 2000000000;
 
-/* kernel.perf_event_max_sample_rate; 0 where it cannot be read. */
-static unsigned max_sample_rate(void)
-{
-	FILE *file guard_file = fopen("/proc/sys/kernel/perf_event_max_sample_rate", "re");
-	unsigned rate = 0;
-	if (!file || fscanf(file, "%u", &rate) != 1)
-		return 0;
-	return rate;
-}
-
-static int check_hz(const Probe__Record *request, double *hz, struct err *err)
-{
-	unsigned limit = max_sample_rate();
-	*hz = request->hz ? request->hz : limit ? limit : 999;
-	if (request->mode == PROBE__RECORD__MODE__SNAPSHOT)
-		*hz = limit && limit < SNAPSHOT_HZ ? limit : SNAPSHOT_HZ;
-	if (!isfinite(*hz) || *hz < 0.01)
-		return err_set(err, -EINVAL, ERR_USAGE, "the frequency must be at least 0.01 Hz");
-	if (limit && *hz > limit) {
-		err_hint(err, "kernel.perf_event_max_sample_rate is the limit; -F max uses it");
-		return err_set(err, -EINVAL, ERR_USAGE, "%g Hz is more than the %u Hz allowed here",
-			       *hz, limit);
-	}
-	return 0;
-}
-
-static int check_request(const Probe__Record *request, struct err *err)
-{
-	size_t kinds = (request->n_pids || request->n_tids) + (request->comm != NULL) +
-		       (request->has_all && request->all);
-	if (kinds != 1)
-		return err_set(err, -EINVAL, ERR_USAGE,
-			       "name what to record: -p PID, -t TID, --comm NAME, -a or a command");
-	if (request->n_pids + request->n_tids > LIMIT_TARGETS)
-		return err_set(err, -E2BIG, ERR_USAGE, "more than %d targets", LIMIT_TARGETS);
-	if (request->no_user && request->no_kernel)
-		return err_set(err, -EINVAL, ERR_USAGE, "-U and -K together leave no stacks");
-	for (size_t i = 0; i < request->n_cpus; i++)
-		if (request->cpus[i] >= CPUS_MAX)
-			return err_set(err, -EINVAL, ERR_USAGE, "no CPU %u here", request->cpus[i]);
-	return 0;
-}
-
 int session_new(struct sampler *sampler, const Probe__Record *request, int client,
 		struct session **session, struct err *err)
 {
 	double hz = 0;
-	int code = check_request(request, err);
-	if (!code)
-		code = check_hz(request, &hz, err);
+	int code = request_check(request, sampler->features, &hz, err);
 	if (code)
 		return code;
 	struct session *new = memory_new(1, sizeof(*new));
@@ -130,8 +83,9 @@ bool session_samples(const struct session *session)
 
 bool session_waits(const struct session *session)
 {
-	return session->request->mode == PROBE__RECORD__MODE__OFF ||
-	       session->request->mode == PROBE__RECORD__MODE__WALL;
+	Probe__Record__Mode mode = session->request->mode;
+	return (session->sampler->features & LOAD_WAITS) &&
+	       (mode == PROBE__RECORD__MODE__OFF || mode == PROBE__RECORD__MODE__WALL);
 }
 
 bool session_is_snapshot(const struct session *session)

@@ -39,6 +39,7 @@ static void begin(const struct times *times, struct thread *thread, const struct
 	thread->begin_ns = born ? from->start_time_ns : from->time_ns;
 	thread->first = born ? (struct threads_account){0} : account_of(from);
 	thread->last = thread->first;
+	thread->noted = from->noted;
 }
 
 static uint32_t note(struct times *times, const struct thread_times *from)
@@ -48,11 +49,12 @@ static uint32_t note(struct times *times, const struct thread_times *from)
 	struct thread *thread = &times->threads->at[number];
 	if (!thread->begin_ns)
 		begin(times, thread, from);
-	times->off_known |= from->off_ns || from->off_since_ns;
+	times->off_known |= from->noted;
 	const struct threads_account now = account_of(from);
 	/* A leader's number and birth go to the thread of its process that calls exec. */
 	if (!thread->end_ns && now.oncpu_ns >= thread->first.oncpu_ns) {
 		thread->last = now;
+		thread->noted &= from->noted;
 		thread->on_cpu = !from->off_since_ns;
 	}
 	return number;
@@ -178,7 +180,7 @@ struct threads_sum times_of(const struct times *times, const struct thread *thre
 		return t;
 	uint64_t end = thread->end_ns ? thread->end_ns : times->end_ns;
 	t.wall_ns = less(end, thread->begin_ns);
-	if (times->off_known) {
+	if (thread->noted) {
 		t.stolen_ns = less(t.wall_ns, off + t.oncpu_ns);
 		/* The tick of one that runs is yet to be accounted. */
 		uint64_t late = thread->on_cpu ? least(t.stolen_ns, times->tick_ns) : 0;

@@ -18,7 +18,7 @@ struct times {
 	uint64_t sessions;	 /* the bit of this one */
 	uint64_t begin_ns, end_ns;
 	uint64_t tick_ns; /* the account of a running thread may be so late */
-	bool off_known;	  /* the programs tell of switches */
+	bool off_known;	  /* of some thread: the programs tell of switches */
 };
 
 void times_init(struct times *times, struct threads *threads);

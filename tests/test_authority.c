@@ -65,7 +65,7 @@ static void place_init(struct place *place)
 	place->serving = serving_start(place->listening.fd);
 	place->asker = asker_new(place->serving.socket);
 	place->serving.socket = -1;
-	CU_ASSERT_EQUAL(asker_load(place->asker, fds, NULL), 0);
+	CU_ASSERT_EQUAL(asker_load(place->asker, fds, NULL, NULL), 0);
 	for (int i = 0; i < LOAD_FDS; i++)
 		close(fds[i]);
 }

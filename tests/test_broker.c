@@ -157,11 +157,11 @@ static void does_every_operation(void)
 	struct asker *asker guard_asker = asker_new(steal_fd(served.socket));
 	struct err err = {0};
 	int fds[LOAD_FDS];
-	CU_ASSERT_EQUAL(asker_load(asker, fds, &err), 0);
+	CU_ASSERT_EQUAL(asker_load(asker, fds, NULL, &err), 0);
 	CU_ASSERT_STRING_EQUAL(err.msg, "");
 	for (int i = 0; i < LOAD_FDS; i++)
 		CU_ASSERT_EQUAL(close(fds[i]), 0);
-	CU_ASSERT_EQUAL(asker_load(asker, fds, NULL), -EPROTO); /* once */
+	CU_ASSERT_EQUAL(asker_load(asker, fds, NULL, NULL), -EPROTO); /* once */
 	opens_maps_and_files(asker, served.client, target);
 	names_who_is_not_there(asker, served.client, target);
 	opens_events(asker, served.client);

@@ -47,6 +47,7 @@ static void live(struct world *w, uint32_t tgid, uint32_t tid, uint64_t birth, c
 				    .oncpu_ns = 60,
 				    .runnable_ns = 4,
 				    .off_ns = 30,
+				    .noted = 1,
 				    .sessions = 1,
 				    .tgid = tgid,
 				    .tid = tid};

@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 #include "common/guard.h"
+#include "daemon/broker.h"
 #include "daemon/sampler.h"
 #include "daemon/session.h"
 #include "tests/unit.h"
@@ -60,6 +61,7 @@ static struct thread_times reading(const struct life *life, uint32_t tid, uint64
 				 .tgid = 1,
 				 .tid = tid,
 				 .comm = "made",
+				 .noted = 1,
 				 .off_since_ns = off_since(life, time)};
 	for (uint32_t i = 0; i + 1 < life->n && life->at[i] < time; i += 2)
 		r.off_ns += (life->at[i + 1] < time ? life->at[i + 1] : time) - life->at[i];
@@ -108,6 +110,7 @@ struct world {
 static void world_init(struct world *w)
 {
 	w->sampler.configs = &w->config;
+	w->sampler.features = LOAD_WAITS | LOAD_SLEEPERS;
 	w->request = (Probe__Record)PROBE__RECORD__INIT;
 	w->request.mode = PROBE__RECORD__MODE__OFF;
 	w->session.sampler = &w->sampler;

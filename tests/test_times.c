@@ -90,7 +90,8 @@ static struct thread_times reading(uint32_t tid, uint64_t time_ns, uint64_t oncp
 				     .sessions = 1,
 				     .tgid = 10,
 				     .tid = tid,
-				     .off_ns = off_ns};
+				     .off_ns = off_ns,
+				     .noted = 1};
 }
 
 /* In units of ticks, which are far longer than what a recording lasts here. */

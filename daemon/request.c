@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/request.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include "bpf/types.h"
+#include "common/err.h"
+#include "common/guard.h"
+#include "common/limits.h"
+#include "daemon/broker.h"
+#include "daemon/snapshot.h"
+
+/* kernel.perf_event_max_sample_rate; 0 where it cannot be read. */
+static unsigned max_sample_rate(void)
+{
+	FILE *file guard_file = fopen("/proc/sys/kernel/perf_event_max_sample_rate", "re");
+	unsigned rate = 0;
+	if (!file || fscanf(file, "%u", &rate) != 1)
+		return 0;
+	return rate;
+}
+
+static int check_hz(const Probe__Record *request, double *hz, struct err *err)
+{
+	unsigned limit = max_sample_rate();
+	*hz = request->hz ? request->hz : limit ? limit : 999;
+	if (request->mode == PROBE__RECORD__MODE__SNAPSHOT)
+		*hz = limit && limit < SNAPSHOT_HZ ? limit : SNAPSHOT_HZ;
+	if (!isfinite(*hz) || *hz < 0.01)
+		return err_set(err, -EINVAL, ERR_USAGE, "the frequency must be at least 0.01 Hz");
+	if (limit && *hz > limit) {
+		err_set(err, -EINVAL, ERR_USAGE, "%g Hz is more than the %u Hz allowed here", *hz,
+			limit);
+		err_hint(err, "kernel.perf_event_max_sample_rate is the limit; -F max uses it");
+		return -EINVAL;
+	}
+	return 0;
+}
+
+static int check_words(const Probe__Record *request, struct err *err)
+{
+	size_t kinds = (request->n_pids || request->n_tids) + (request->comm != NULL) +
+		       (request->has_all && request->all);
+	if (kinds != 1)
+		return err_set(err, -EINVAL, ERR_USAGE,
+			       "name what to record: -p PID, -t TID, --comm NAME, -a or a command");
+	if (request->n_pids + request->n_tids > LIMIT_TARGETS)
+		return err_set(err, -E2BIG, ERR_USAGE, "more than %d targets", LIMIT_TARGETS);
+	if (request->no_user && request->no_kernel)
+		return err_set(err, -EINVAL, ERR_USAGE, "-U and -K together leave no stacks");
+	for (size_t i = 0; i < request->n_cpus; i++)
+		if (request->cpus[i] >= CPUS_MAX)
+			return err_set(err, -EINVAL, ERR_USAGE, "no CPU %u here", request->cpus[i]);
+	return 0;
+}
+
+/* What this kernel's programs cannot do. Of wall, CPU time is left, and a note. */
+static int check_features(const Probe__Record *request, uint64_t features, struct err *err)
+{
+	if (request->mode == PROBE__RECORD__MODE__SNAPSHOT && !(features & LOAD_SLEEPERS))
+		return err_set(err, -ENOTSUP, ERR_FAILED,
+			       "this kernel's BPF cannot read the stacks of threads that sleep");
+	if (request->mode != PROBE__RECORD__MODE__OFF || (features & LOAD_WAITS))
+		return 0;
+	err_set(err, -ENOTSUP, ERR_FAILED, "this kernel's BPF cannot follow what threads wait for");
+	err_hint(err, "--mode cpu records where they run");
+	return -ENOTSUP;
+}
+
+int request_check(const Probe__Record *request, uint64_t features, double *hz, struct err *err)
+{
+	int code = check_words(request, err);
+	if (!code)
+		code = check_hz(request, hz, err);
+	return code ? code : check_features(request, features, err);
+}
