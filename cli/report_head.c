@@ -53,12 +53,10 @@ static uint64_t sum(Probe__Counter *const *counters, size_t n)
 	return total;
 }
 
-int64_t report_head_samples(const struct profile *profile)
+/* -1: there is none. */
+static int64_t sum_of_column(const struct profile *profile, const char *type)
 {
-	if (profile->info && profile->info->has_samples)
-		return profile->info->samples > INT64_MAX ? INT64_MAX
-							  : (int64_t)profile->info->samples;
-	int column = profile_find_type(profile, "samples");
+	int column = profile_find_type(profile, type);
 	if (column < 0)
 		return -1;
 	int64_t total = 0;
@@ -66,6 +64,14 @@ int64_t report_head_samples(const struct profile *profile)
 		total = selection_add(
 			total, profile->values[(size_t)i * profile->types.n + (size_t)column]);
 	return total;
+}
+
+int64_t report_head_samples(const struct profile *profile)
+{
+	if (profile->info && profile->info->has_samples)
+		return profile->info->samples > INT64_MAX ? INT64_MAX
+							  : (int64_t)profile->info->samples;
+	return sum_of_column(profile, "samples");
 }
 
 char *report_head_name(const struct profile *profile)
@@ -89,6 +95,38 @@ static double hz_of(const struct profile *profile)
 								   : 0;
 }
 
+/* Of what became of the waits. */
+static bool is_lost_wait(const Probe__Counter *wait)
+{
+	static const char *const others[] = {"seen", "sent", "skipped", "held"};
+	for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++)
+		if (!strcmp(wait->name, others[i]))
+			return false;
+	return true;
+}
+
+static uint64_t all_lost(const Probe__Info *info)
+{
+	uint64_t lost = sum(info->lost, info->n_lost);
+	for (size_t i = 0; i < info->n_wait; i++)
+		if (is_lost_wait(info->wait[i]) &&
+		    __builtin_add_overflow(lost, info->wait[i]->value, &lost))
+			return UINT64_MAX;
+	return lost;
+}
+
+static bool is_mode(const Probe__Info *info, const char *mode)
+{
+	return info && info->mode && !strcmp(info->mode, mode);
+}
+
+static void add_number(struct line *line, int64_t n, const char *one, const char *many)
+{
+	add(line, "  ");
+	add_count(line, n < 0 ? 0 : (uint64_t)n);
+	add(line, " %s", n == 1 ? one : many);
+}
+
 static void first_line(struct line *line, const struct profile *profile)
 {
 	guard_mem char *name = report_head_name(profile);
@@ -100,17 +138,17 @@ static void first_line(struct line *line, const struct profile *profile)
 		add(line, " (%" PRIu32 ")", info->pid);
 	if (profile->duration_ns > 0)
 		add(line, "  %.1fs", (double)profile->duration_ns / 1e9);
-	if (hz_of(profile) > 0)
+	bool off_only = is_mode(info, "off");
+	if (hz_of(profile) > 0 && !off_only)
 		add(line, "%s %.6g Hz", profile->duration_ns > 0 ? " at" : "  at", hz_of(profile));
 	int64_t samples = report_head_samples(profile);
-	if (samples >= 0) {
-		add(line, "  ");
-		add_count(line, (uint64_t)samples);
-		add(line, samples == 1 ? " sample" : " samples");
-	}
+	if (samples >= 0 && !off_only)
+		add_number(line, samples, "sample", "samples");
+	if (off_only || is_mode(info, "wall"))
+		add_number(line, sum_of_column(profile, "offcpu_events"), "wait", "waits");
 	add(line, "  ");
 	if (info)
-		add_count(line, sum(info->lost, info->n_lost));
+		add_count(line, all_lost(info));
 	add(line, info ? " lost" : "lost: not known");
 }
 
@@ -142,19 +180,19 @@ static bool add_counters(struct line *line, Probe__Counter *const *counters, siz
 	return any;
 }
 
-static void print_whole(FILE *out, const Probe__Info *info)
+static void print_whole(FILE *out, const char *title, Probe__Counter *const *ends, size_t n)
 {
-	uint64_t all = sum(info->walk_ends, info->n_walk_ends), whole = 0;
-	for (size_t i = 0; i < info->n_walk_ends; i++)
-		if (!strcmp(info->walk_ends[i]->name, "root"))
-			whole += info->walk_ends[i]->value;
+	uint64_t all = sum(ends, n), whole = 0;
+	for (size_t i = 0; i < n; i++)
+		if (!strcmp(ends[i]->name, "root"))
+			whole += ends[i]->value;
 	if (!all)
 		return;
 	struct line line = {0};
-	add(&line, "whole stacks %.1f%%", 100.0 * (double)whole / (double)all);
+	add(&line, "%s %.1f%%", title, 100.0 * (double)whole / (double)all);
 	if (whole != all) {
 		add(&line, "; others ended by: ");
-		add_counters(&line, info->walk_ends, info->n_walk_ends, "root");
+		add_counters(&line, ends, n, "root");
 	}
 	fprintf(out, "%s\n", line.text);
 }
@@ -165,6 +203,26 @@ static void print_counters(FILE *out, const char *title, Probe__Counter *const *
 	add(&line, "%s: ", title);
 	if (add_counters(&line, counters, n, NULL))
 		fprintf(out, "%s\n", line.text);
+}
+
+/* Which waits the rows do not tell of, and of which some stand for all. */
+static void print_waits(FILE *out, const Probe__Info *info)
+{
+	struct line line = {0};
+	for (size_t i = 0; i < info->n_wait; i++) {
+		if (!is_lost_wait(info->wait[i]) || !info->wait[i]->value)
+			continue;
+		add(&line, "%s", line.n ? ", " : "waits lost: ");
+		add_counters(&line, &info->wait[i], 1, NULL);
+	}
+	if (line.n)
+		fprintf(out, "%s\n", line.text);
+	if (info->off_period_ns) {
+		char period[AMOUNT_TEXT];
+		amount_alone(period, "nanoseconds", (int64_t)info->off_period_ns);
+		fprintf(out, "waits of less than %s: by chance, those taken stand for all\n",
+			period);
+	}
 }
 
 static void print_notes(FILE *out, const Probe__Info *info)
@@ -210,8 +268,10 @@ void report_head_print(FILE *out, const struct profile *profile, const char *fil
 		return;
 	report_times_print(out, profile);
 	report_resources_print_growth(out, profile);
-	print_whole(out, info);
+	print_whole(out, "whole stacks", info->walk_ends, info->n_walk_ends);
+	print_whole(out, "whole stacks of waits", info->wait_walk_ends, info->n_wait_walk_ends);
 	print_counters(out, "lost", info->lost, info->n_lost);
+	print_waits(out, info);
 	print_undelivered(out, info);
 	if (info->steal_share >= 0.01)
 		fprintf(out, "stolen by the hypervisor: %.1f%% of the machine's time\n",
@@ -252,10 +312,14 @@ static void json_info(struct jsontext *json, const Probe__Info *info)
 		jsontext_string(json, "ended_by", info->reason);
 	if (info->has_firings)
 		jsontext_int(json, "firings_count", (int64_t)info->firings);
-	jsontext_int(json, "lost_count", (int64_t)sum(info->lost, info->n_lost));
+	jsontext_int(json, "lost_count", (int64_t)all_lost(info));
 	json_counters(json, "lost", info->lost, info->n_lost);
 	json_counters(json, "other_firings", info->firing, info->n_firing);
 	json_counters(json, "walk_ends", info->walk_ends, info->n_walk_ends);
+	json_counters(json, "waits", info->wait, info->n_wait);
+	json_counters(json, "wait_walk_ends", info->wait_walk_ends, info->n_wait_walk_ends);
+	if (info->has_off_period_ns)
+		jsontext_int(json, "off_period_ns", (int64_t)info->off_period_ns);
 	if (info->has_steal_share)
 		jsontext_real(json, "steal_percent", 100 * info->steal_share);
 	json_strings(json, "labels", info->labels, info->n_labels);

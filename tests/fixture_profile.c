@@ -217,6 +217,16 @@ struct profile *fixture_profile_waits(void)
 	info->mode = strdup("wall");
 	info->hz = 100;
 	info->samples = 267;
+	info->off_period_ns = 3200000;
+	info->n_wait = 3;
+	info->wait = malloc(3 * sizeof(*info->wait));
+	info->wait[0] = counter("seen", 124);
+	info->wait[1] = counter("sent", 120);
+	info->wait[2] = counter("overdue", 4);
+	info->n_wait_walk_ends = 2;
+	info->wait_walk_ends = malloc(2 * sizeof(*info->wait_walk_ends));
+	info->wait_walk_ends[0] = counter("root", 98);
+	info->wait_walk_ends[1] = counter("no row", 2);
 	info->n_thread = 3;
 	info->thread = malloc(3 * sizeof(*info->thread));
 	info->thread[0] = thread(4242, 2500000000, 100000000, 400000000, 27000000000);

@@ -376,10 +376,31 @@ static void reads_head(void)
 	profile_free(profile);
 }
 
+static void reads_head_of_waits(void)
+{
+	struct profile *profile = fixture_profile_waits();
+	char *text = NULL;
+	size_t bytes;
+	FILE *out = open_memstream(&text, &bytes);
+	report_head_print(out, profile, "nginx.pb.gz", 80);
+	fclose(out);
+	same_text(text, "nginx (4242)  30.0s at 100 Hz  267 samples  117 waits  6 lost        "
+			"nginx.pb.gz\n"
+			"thread time 90.0s: on-cpu 2.6s, stolen 0.1s, runnable 0.5s, blocked 86.8s "
+			"(accounted 83.6%)\n"
+			"whole stacks 97.0%; others ended by: no row 3\n"
+			"whole stacks of waits 98.0%; others ended by: no row 2\n"
+			"lost: ring full 2\n"
+			"waits lost: overdue 4\n"
+			"waits of less than 3.20ms: by chance, those taken stand for all\n");
+	free(text);
+	profile_free(profile);
+}
+
 SUITE(report, {"amounts", amounts}, {"prints the flat table", prints_the_flat_table},
       {"cuts to the terminal", cuts_to_the_terminal}, {"prints modules", prints_modules},
       {"prints threads", prints_threads},
       {"prints threads with their times", prints_threads_with_their_times},
       {"accounts for all time", accounts_for_all_time}, {"prints wakers", prints_wakers},
       {"prints trees", prints_trees}, {"refuses what is not there", refuses_what_is_not_there},
-      {"reads the head", reads_head});
+      {"reads the head", reads_head}, {"reads the head of waits", reads_head_of_waits});
