@@ -29,6 +29,11 @@
 /* How often the ring is drained and clients are looked after. The ring wakes us before when it
  * fills; 10 wake-ups a second are 0.02 % of a CPU. */
 static const uint64_t TICK_US = 100 * 1000;
+static const uint64_t ALONE_US = 60 * 1000 * 1000;
+
+enum {
+	OBJECTS_AT_REST = 2048,
+};
 /* After SIGTERM, for names and for clients to read their profiles. */
 static const uint64_t STOP_US = 20 * 1000 * 1000;
 
@@ -60,24 +65,33 @@ static void tick_clients(struct engine *engine)
  * come and go all the time would keep the ring from being drained. */
 static int arm_tick(struct engine *engine)
 {
-	if (sd_event_source_get_enabled(engine->tick, NULL) > 0)
+	if (!engine->alone_ns && sd_event_source_get_enabled(engine->tick, NULL) > 0)
 		return 0;
+	engine->alone_ns = 0;
 	sd_event_source_set_time_relative(engine->tick, TICK_US);
 	return sd_event_source_set_enabled(engine->tick, SD_EVENT_ONESHOT);
 }
 
-/* A daemon that has recorded many programs keeps them until nobody records: each holds an fd. */
-static void rest(struct engine *engine)
+/* Objects are kept for the next recording, which then has their tables and names at once. But each
+ * holds its file open, so that no file system can be unmounted: some thousands are let go at once,
+ * and all of them when nobody has come for a while. */
+static int rest(struct engine *engine)
 {
-	enum {
-		OBJECTS_AT_REST = 2048
-	};
-	if (!engine->sampler || objects_count(engine->sampler->objects) <= OBJECTS_AT_REST ||
-	    !unwind_loader_is_ready(engine->loader))
-		return;
-	unwind_loader_evict(engine->loader);
-	symbolizer_clear(engine->symbolizer);
-	objects_clear(engine->sampler->objects);
+	uint64_t now = clock_now_ns();
+	if (!engine->alone_ns)
+		engine->alone_ns = now;
+	uint32_t n = engine->sampler ? objects_count(engine->sampler->objects) : 0;
+	bool long_alone = now - engine->alone_ns >= ALONE_US * 1000;
+	if (n > (long_alone ? 0 : OBJECTS_AT_REST) && unwind_loader_is_ready(engine->loader)) {
+		unwind_loader_evict(engine->loader);
+		symbolizer_clear(engine->symbolizer);
+		objects_clear(engine->sampler->objects);
+		n = 0;
+	}
+	if (!n)
+		return 0;
+	sd_event_source_set_time_relative(engine->tick, ALONE_US);
+	return sd_event_source_set_enabled(engine->tick, SD_EVENT_ONESHOT);
 }
 
 static int on_tick(sd_event_source *source, uint64_t usec, void *userdata)
@@ -89,8 +103,7 @@ static int on_tick(sd_event_source *source, uint64_t usec, void *userdata)
 		listener_tick(engine->listener);
 	if (engine->n_clients)
 		return arm_tick(engine);
-	rest(engine);
-	return engine->listener ? 0 : sd_event_exit(engine->event, 0);
+	return engine->listener ? rest(engine) : sd_event_exit(engine->event, 0);
 }
 
 static int on_ring(sd_event_source *source, int fd, uint32_t revents, void *userdata)

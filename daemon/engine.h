@@ -28,6 +28,7 @@ struct engine {
 	uint32_t n_clients, clients_room;
 	struct listener *listener; /* NULL: serves those it has, and ends with the last one */
 	sd_event_source *tick;
+	uint64_t alone_ns; /* since when nobody is there; 0: somebody is */
 	bool stopping;
 	uint64_t started_ns;   /* CLOCK_MONOTONIC */
 	uint64_t n_recordings; /* begun */

@@ -13,6 +13,10 @@
 #include "common/memory.h"
 #include "daemon/unwind_pieces.h"
 
+enum {
+	SPARSE_PAGES = 16 << 10, /* 8 MiB of code with next to no rows */
+};
+
 /* Longer than any walk: walks are bounded and run with interrupts off. */
 static const uint64_t GRACE_NS = 100 * 1000 * 1000;
 
@@ -156,7 +160,11 @@ int unwind_tables_add(struct unwind_tables *tables, const struct unwind_rule *ru
 	struct unwind_table table = {.n_rows = n_rows, .n_rules = n_rules};
 	table.base_page = rows[0].pc >> UNWIND_PAGE_SHIFT;
 	table.n_pages = (rows[n_rows - 1].pc >> UNWIND_PAGE_SHIFT) - table.base_page + 1;
-	if (n_rows > UNWIND_ROWS || table.n_pages > UNWIND_PAGES || n_rules > UNWIND_RULES - 1)
+	/* A few rows far from each other would take the room of many: code has one a few dozen
+	 * bytes. */
+	uint64_t pages_max = SPARSE_PAGES + 16ull * n_rows;
+	if (n_rows > UNWIND_ROWS || table.n_pages > UNWIND_PAGES || n_rules > UNWIND_RULES - 1 ||
+	    table.n_pages > pages_max)
 		return -E2BIG;
 	settle(tables);
 	uint32_t slot = unwind_pieces_take(&tables->shared[UNWIND_TABLES_FD].free, 1);

@@ -190,6 +190,21 @@ static void pieces_grow_together(void)
 	unwind_pieces_deinit(&p);
 }
 
-SUITE(unwind_tables, {"finds rows", finds_rows},
+/* Two rows at the ends of 128 MiB of code would take half of all pages. */
+static void sparse_tables_are_refused(void)
+{
+	struct arrays a = {0};
+	arrays_init(&a);
+	const struct unwind_rule rules[2] = {{0}};
+	struct unwind_row rows[] = {{0x1000, 1}, {128 << 20, 1}};
+	uint32_t number = 0;
+	CU_ASSERT_EQUAL(unwind_tables_add(a.tables, rules, 2, rows, 2, &number), -E2BIG);
+	rows[1].pc = 4 << 20;
+	CU_ASSERT_EQUAL(unwind_tables_add(a.tables, rules, 2, rows, 2, &number), 0);
+	arrays_deinit(&a);
+}
+
+SUITE(unwind_tables, {"sparse tables are refused", sparse_tables_are_refused},
+      {"finds rows", finds_rows},
       {"finds the same as a plain search", finds_the_same_as_a_plain_search},
       {"room comes back", room_comes_back}, {"pieces grow together", pieces_grow_together});
