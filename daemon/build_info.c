@@ -2,17 +2,16 @@
 #include "daemon/build_info.h"
 
 #include <inttypes.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/sysinfo.h>
 #include <sys/utsname.h>
 #include "common/array.h"
 #include "common/escape.h"
 #include "common/info.pb-c.h"
 #include "common/memory.h"
 #include "common/profile.h"
+#include "daemon/agreement.h"
 #include "daemon/build.h"
 #include "daemon/build_threads.h"
 #include "daemon/objects.h"
@@ -244,33 +243,6 @@ static void add_table_notes(Probe__Info *info, const struct sampler *sampler)
 	build_info_add_note(info, "unwind tables", 0, text);
 }
 
-/* Samples stand for time on the CPU, stolen time too, which the threads' own times tell exactly:
- * where the two differ by more than chance allows, something is wrong with either. Readings take a
- * while, and may be a tick off for each CPU at both ends. */
-static void add_agreement(Probe__Info *info, const struct session *session,
-			  const struct build_result *result)
-{
-	if (!session_samples(session) || !session->times_known || !session->times.off_known ||
-	    session->request->n_cpus)
-		return;
-	const struct threads_sum exact = times_sum(&session->times);
-	uint64_t n = session->tally.samples + result->lost;
-	double period = (double)session->period_ns, by_samples = (double)n * period;
-	double by_times = (double)(exact.oncpu_ns + exact.stolen_ns);
-	double ends =
-		(2. * (double)session->times.tick_ns + (double)session->reading_ns) * get_nprocs();
-	double beyond = fabs(by_samples - by_times) - ends;
-	char text[160];
-	if (beyond <= 0 || beyond * beyond <= 4. * 4. * by_times * period) /* 4 sigma */
-		return;
-	snprintf(
-		text, sizeof(text),
-		"samples stand for %.2f s on the CPU, the kernel accounts for %.2f s (%.2f s of it "
-		"stolen): more than chance makes",
-		by_samples / 1e9, by_times / 1e9, (double)exact.stolen_ns / 1e9);
-	build_info_add_note(info, "samples and times differ", 0, text);
-}
-
 /* What did not fit anywhere, meanwhile, and so is in no sum. */
 static void add_counter_notes(Probe__Info *info, const struct counters_sum *sum)
 {
@@ -311,7 +283,9 @@ void build_info(struct profile *profile, const struct sampler *sampler,
 		session->all_time ? (double)session->stolen / (double)session->all_time : 0;
 	if (!session_is_snapshot(session)) {
 		add_firings(info, session, result);
-		add_agreement(info, session, result);
+		char text[160];
+		if (!agreement_check(session, result->lost, text, sizeof(text)))
+			build_info_add_note(info, "samples and times differ", 0, text);
 	}
 	add_waits(info, session, result);
 	add_walk_ends(info, sampler, session);

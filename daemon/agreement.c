@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/agreement.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <sys/sysinfo.h>
+#include "daemon/session.h"
+
+bool agreement_check(const struct session *session, uint64_t lost, char *text, size_t room)
+{
+	if (!session_samples(session) || !session->times_known || !session->times.off_known ||
+	    session->request->n_cpus)
+		return true;
+	const struct threads_sum exact = times_sum(&session->times);
+	double period = (double)session->period_ns;
+	double by_samples = (double)(session->tally.samples + lost) * period;
+	double by_times = (double)(exact.oncpu_ns + exact.stolen_ns);
+	/* Readings take a while, and may be a tick off for each CPU at both ends. */
+	double ends =
+		(2. * (double)session->times.tick_ns + (double)session->reading_ns) * get_nprocs();
+	double beyond = fabs(by_samples - by_times) - ends;
+	double variance = by_times * period;
+	if (beyond <= 0 || beyond * beyond <= 4. * 4. * variance)
+		return true;
+	snprintf(
+		text, room,
+		"samples stand for %.2f s on the CPU, the kernel accounts for %.2f s (%.2f s of it "
+		"stolen): more than chance makes",
+		by_samples / 1e9, by_times / 1e9, (double)exact.stolen_ns / 1e9);
+	return false;
+}
