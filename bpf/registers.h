@@ -51,6 +51,18 @@ static __always_inline void registers_number(const struct pt_regs *from, struct 
 	to->pc = from->rip;
 }
 
+/* A thread that has yet to return from the clone or clone3 (system calls 56 and 435) that made it:
+ * its registers are its maker's, its stack is new and says nothing of where it returns to. After
+ * registers_read(). */
+static __always_inline bool registers_newborn(const struct pt_regs *interrupted,
+					      const struct pt_regs *saved,
+					      const struct task_struct *task)
+{
+	if (task->pid == task->tgid || (interrupted && registers_user_mode(interrupted)))
+		return false;
+	return !saved->rax && (saved->orig_rax == 56 || saved->orig_rax == 435);
+}
+
 /* The registers the thread has, or will have, in user mode. False: it has none. `interrupted` are
  * those that an event found (NULL: the thread is in the kernel); `saved` is room for the kernel's
  * copy, which is read whole: newer kernels keep cs as a u16 in a union, which a typed access would

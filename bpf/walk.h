@@ -154,6 +154,11 @@ static __always_inline __u32 walk_user(struct scratch *s, const struct pt_regs *
 		walk_push(s);
 		return WALK_32BIT;
 	}
+	if (registers_newborn(interrupted, &s->registers, task)) {
+		walk_locate(walk);
+		walk_push(s);
+		return WALK_ROOT;
+	}
 	struct walk_loop loop = {.s = s, .end = WALK_BUDGET};
 	bpf_loop(USER_FRAMES_MAX + 1, walk_frame, &loop, 0);
 	return walk_has_no_image(task, s, loop.end) ? WALK_NO_REGISTERS : loop.end;
