@@ -228,6 +228,16 @@ static bool same_location(const void *context, uint32_t number, const void *key)
 	return true;
 }
 
+void profile_set_lines(struct profile *profile, uint32_t location, const struct profile_line *lines,
+		       uint32_t n)
+{
+	profile->locations.at[location].first_line = profile->lines.n;
+	profile->locations.at[location].n_lines = n;
+	RESERVE(&profile->lines, n);
+	for (uint32_t i = 0; i < n; i++)
+		profile->lines.at[profile->lines.n++] = lines[i];
+}
+
 uint32_t profile_add_location(struct profile *profile, const struct profile_location *location,
 			      const struct profile_line *lines, uint32_t n)
 {
@@ -243,13 +253,8 @@ uint32_t profile_add_location(struct profile *profile, const struct profile_loca
 	uint32_t number = profile_table_find(table, hash, same_location, profile, &key);
 	if (number != PROFILE_TABLE_NONE)
 		return number;
-	struct profile_location added = *location;
-	added.first_line = profile->lines.n;
-	added.n_lines = n;
-	RESERVE(&profile->lines, n);
-	for (uint32_t i = 0; i < n; i++)
-		profile->lines.at[profile->lines.n++] = lines[i];
-	number = APPEND(&profile->locations, added);
+	number = APPEND(&profile->locations, *location);
+	profile_set_lines(profile, number, lines, n);
 	profile_table_add(table, hash, number);
 	return number;
 }

@@ -112,6 +112,10 @@ uint32_t profile_add_function(struct profile *profile, const struct profile_func
 /* `lines`: n of them, innermost first; first_line and n_lines of `location` are set here. */
 uint32_t profile_add_location(struct profile *profile, const struct profile_location *location,
 			      const struct profile_line *lines, uint32_t n);
+/* Gives a location other lines: names that were found later. Rows do not change. After that,
+ * locations cannot be added any more (they would not be found to be equal). */
+void profile_set_lines(struct profile *profile, uint32_t location, const struct profile_line *lines,
+		       uint32_t n);
 uint32_t profile_add_stack(struct profile *profile, const uint32_t *locations, uint32_t n);
 /* Sorted by key inside, so that order does not matter. */
 uint32_t profile_add_labels(struct profile *profile, const struct profile_label *labels,

@@ -253,8 +253,33 @@ static void says_that_info_is_a_part(void)
 	CU_ASSERT_EQUAL(into->info->n_notes, 1);
 }
 
-SUITE(profile, {"interns strings", interns_strings}, {"interns objects", interns_objects},
-      {"orders labels", orders_labels}, {"adds rows up", adds_rows_up},
-      {"has our columns", has_our_columns}, {"merges", merges},
+static void names_found_later(void)
+{
+	struct profile *profile guard_profile = profile_new_ours();
+	row(profile, "a+0x10", 1);
+	row(profile, "a+0x10", 2);
+	const uint32_t n = profile->locations.n;
+	const struct profile_line lines[2] = {
+		{.function = profile_add_function(
+			 profile, &(struct profile_function){.name = text(profile, "inlined")}),
+		 .line = 7},
+		{.function = profile_add_function(
+			 profile, &(struct profile_function){.name = text(profile, "leaf")})},
+	};
+	profile_set_lines(profile, 1, lines, 2);
+	CU_ASSERT_EQUAL(profile->locations.n, n);
+	CU_ASSERT_EQUAL(profile->rows.n, 2);
+	const struct profile_location *first = &profile->locations.at[1];
+	CU_ASSERT_EQUAL(first->n_lines, 2);
+	CU_ASSERT_EQUAL(first->address, 0x10);
+	CU_ASSERT_STRING_EQUAL(
+		profile_function_name(profile, profile->lines.at[first->first_line].function),
+		"inlined");
+	CU_ASSERT_EQUAL(profile->lines.at[first->first_line].line, 7);
+}
+
+SUITE(profile, {"names found later", names_found_later}, {"interns strings", interns_strings},
+      {"interns objects", interns_objects}, {"orders labels", orders_labels},
+      {"adds rows up", adds_rows_up}, {"has our columns", has_our_columns}, {"merges", merges},
       {"refuses other types", refuses_other_types}, {"merges info", merges_info},
       {"says that info is a part", says_that_info_is_a_part});
