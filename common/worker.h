@@ -8,7 +8,8 @@
 
 enum worker_op {
 	/* object; fd 0: the mapped file. → struct worker_opened. An object opened again is
-	 * replaced. */
+	 * replaced. value 1: the file is at rest, perhaps a debug file: its addresses are ELF
+	 * addresses. */
 	WORKER_OPEN = 1,
 	/* object, addresses: file offsets of the instructions meant (the engine has taken 1 from
 	 * return addresses); kernel: offsets from _stext → records, see worker_name */

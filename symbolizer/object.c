@@ -27,6 +27,7 @@
 
 struct object {
 	struct elf *elf;
+	bool at_rest;		   /* asked for by ELF addresses */
 	struct elf *debug;	   /* its separate debug file, or NULL */
 	struct elf *alt;	   /* what dwz moved from its debugging information, or NULL */
 	struct symbols *symbols;   /* NULL: none could be read, see note */
@@ -125,11 +126,15 @@ static int from_elf(struct elf *elf_take, struct object **out)
 	return 0;
 }
 
-int object_open(int fd_take, struct object **object, struct err *err)
+int object_open(int fd_take, bool at_rest, struct object **object, struct err *err)
 {
 	struct elf *elf;
 	int code = elf_open(fd_take, &elf, err);
-	return code ? code : from_elf(elf, object);
+	if (!code)
+		code = from_elf(elf, object);
+	if (!code)
+		(*object)->at_rest = at_rest;
+	return code;
 }
 
 int object_open_memory(uint8_t *memory_take, size_t bytes, struct object **object, struct err *err)
@@ -445,7 +450,8 @@ static size_t make_record(struct object *object, uint64_t address, void *bytes)
 		put_kernel(&record, object, address);
 	} else if (object->jit) {
 		put_jit(&record, object, address);
-	} else if (elf_offset_to_address(object->elf, address, &record.head.vaddr)) {
+	} else if (object->at_rest ||
+		   elf_offset_to_address(object->elf, address, &record.head.vaddr)) {
 		uint64_t start = 0;
 		const char *symbol = find_symbol(object, record.head.vaddr, &start);
 		put_chain(&record, object, record.head.vaddr, symbol);

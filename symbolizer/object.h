@@ -4,6 +4,7 @@
  * a note; what goes wrong with the file is an error. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -14,8 +15,9 @@ struct err;
 struct object;
 struct worker_opened;
 
-/* Takes the fd, also when it fails. Codes of elf_open(). */
-int object_open(int fd_take, struct object **object, struct err *err);
+/* Takes the fd, also when it fails. Codes of elf_open(). `at_rest`: addresses are ELF addresses,
+ * not file offsets, which a debug file does not have. */
+int object_open(int fd_take, bool at_rest, struct object **object, struct err *err);
 /* The same for a file in memory, which it takes. */
 int object_open_memory(uint8_t *memory_take, size_t bytes, struct object **object, struct err *err);
 /* Reads the vdso's bytes from the fd (borrowed), a pipe or a file. */

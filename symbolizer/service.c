@@ -65,7 +65,7 @@ static int open_object(struct service *service, const struct worker_request *req
 		return err_set(err, -EBADF, ERR_FAILED, "no file came with the request");
 	switch (request->op) {
 	case WORKER_OPEN:
-		return object_open(steal_fd(fd), object, err);
+		return object_open(steal_fd(fd), request->value == 1, object, err);
 	case WORKER_OPEN_VDSO:
 		return object_open_vdso(fd, object, err);
 	case WORKER_OPEN_JIT:

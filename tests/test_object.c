@@ -66,7 +66,7 @@ static void names_this_function(void)
 	uint64_t vaddr;
 	guard_object struct object *object = NULL;
 	int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
-	CU_ASSERT_EQUAL(object_open(fd, &object, NULL), 0);
+	CU_ASSERT_EQUAL(object_open(fd, false, &object, NULL), 0);
 	/* The file offset of our own code, from the mapping that holds it. */
 	guard_file FILE *maps = fopen("/proc/self/maps", "re");
 	char line[1024];
@@ -93,7 +93,7 @@ static void says_what_is_missing(void)
 	CU_ASSERT_EQUAL(opened.sources, 0);
 	struct err err = {};
 	struct object *none = NULL;
-	CU_ASSERT_EQUAL(object_open(image_file("#!/bin/sh", 9), &none, &err), -ENOEXEC);
+	CU_ASSERT_EQUAL(object_open(image_file("#!/bin/sh", 9), false, &none, &err), -ENOEXEC);
 	CU_ASSERT_STRING_EQUAL(err.msg, "not an ELF file");
 }
 
@@ -278,6 +278,21 @@ static void segments_that_make_no_sense(void)
 	}
 }
 
+/* A debug file has no code, and its segments no bytes: it is asked for ELF addresses. */
+static void files_at_rest(void)
+{
+	const struct image_symbol list[] = {
+		{"main", IMAGE_TEXT + 0x100, 0x10, STT_FUNC, STB_GLOBAL}};
+	size_t bytes;
+	uint64_t vaddr;
+	guard_mem uint8_t *image = image_new(list, 1, &bytes);
+	((Elf64_Phdr *)(void *)(image + sizeof(Elf64_Ehdr)))->p_filesz = 0;
+	guard_object struct object *at_rest = NULL;
+	CU_ASSERT_EQUAL(object_open(image_file(image, bytes), true, &at_rest, NULL), 0);
+	CU_ASSERT_STRING_EQUAL(name_at(at_rest, IMAGE_TEXT + 0x108, &vaddr), "main");
+	CU_ASSERT_EQUAL(vaddr, IMAGE_TEXT + 0x108);
+}
+
 SUITE(object, {"names by file offset", names_by_file_offset},
       {"names this function", names_this_function}, {"says what is missing", says_what_is_missing},
       {"packed symbols", packed_symbols},
@@ -285,4 +300,5 @@ SUITE(object, {"names by file offset", names_by_file_offset},
       {"stripped functions have bounds", stripped_functions_have_bounds},
       {"debug files give names and lines", debug_files_give_names_and_lines},
       {"changed files", changed_files},
-      {"segments that make no sense", segments_that_make_no_sense});
+      {"segments that make no sense", segments_that_make_no_sense},
+      {"files at rest", files_at_rest});

@@ -49,7 +49,7 @@ int main(int argc, char **argv)
 	static uint64_t record[OBJECT_RECORD_BYTES / sizeof(uint64_t)];
 	guard_object struct object *object = NULL;
 	char line[64];
-	if (argc < 2 || object_open(open(argv[1], O_RDONLY | O_CLOEXEC), &object, NULL))
+	if (argc < 2 || object_open(open(argv[1], O_RDONLY | O_CLOEXEC), false, &object, NULL))
 		return 1;
 	if (argc > 2 && object_add_debug(object, open(argv[2], O_RDONLY | O_CLOEXEC), NULL))
 		return 1;
