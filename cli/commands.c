@@ -15,6 +15,7 @@
 #include "cli/report.h"
 #include "cli/stat.h"
 #include "cli/status.h"
+#include "cli/symbolize.h"
 #include "cli/top.h"
 #include "common/err.h"
 
@@ -33,6 +34,8 @@ const struct command commands[] = {
 	{"flamegraph", "a page or picture to look around in", flamegraph_command},
 	{"export", "a profile in another format", export_command},
 	{"merge", "several profiles as one", export_merge_command},
+	{"symbolize", "names and lines from debug files, for a profile without them",
+	 symbolize_command},
 	{"top", "a live table of where processes spend their time now", top_command},
 	{"stat", "what processes use each second: CPU, memory, I/O", stat_command},
 	{"list", "the processes that you may record", list_command},
