@@ -126,7 +126,7 @@ def wait_for(condition, seconds, what):
 @contextlib.contextmanager
 def program(*args, ready=None, **options):
     """A program in the background, ended by its pid. Yields the Popen."""
-    popen = subprocess.Popen([str(a) for a in args], stdin=subprocess.DEVNULL,
+    popen = subprocess.Popen([str(a) for a in args], stdin=options.pop("stdin", subprocess.DEVNULL),
                              stdout=options.pop("stdout", subprocess.DEVNULL),
                              stderr=options.pop("stderr", subprocess.DEVNULL),
                              env=options.pop("env", environment()), **options)
@@ -514,11 +514,11 @@ def resources(data):
 
 class Info:
     """Field 1000 of a profile of ours: common/info.proto."""
-    TEXTS = {2: "name", 4: "mode", 6: "reason", 17: "host_kernel", 20: "event"}
+    TEXTS = {2: "name", 4: "mode", 6: "reason", 17: "host_kernel", 20: "event", 26: "off_hook"}
     NUMBERS = {1: "version", 3: "pid", 7: "processes", 8: "threads", 9: "firings", 10: "samples",
-               19: "whole_machine"}
+               19: "whole_machine", 25: "off_period_ns"}
     DOUBLES = {5: "hz", 14: "steal_share", 18: "own_cpu_seconds"}
-    COUNTERS = {11: "firing", 12: "lost", 13: "walk_ends"}
+    COUNTERS = {11: "firing", 12: "lost", 13: "walk_ends", 22: "wait", 23: "wait_ns", 24: "wait_walk_ends"}
 
     def __init__(self, data):
         import struct
