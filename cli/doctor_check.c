@@ -115,21 +115,24 @@ static void check_daemon(struct doctor_check_input *input, struct doctor_check *
 
 static void check_programs(struct doctor_check_input *input, struct doctor_check *check)
 {
-	char self[PATH_MAX - 32], probed[PATH_MAX], symbolizer[PATH_MAX];
+	char self[PATH_MAX - 64], probed[PATH_MAX], symbolizer[PATH_MAX];
 	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
 	self[n > 0 ? n : 0] = '\0';
 	char *slash = strrchr(self, '/');
 	*(slash ? slash : self) = '\0';
-	static const char *const places[] = {"", "/../sbin"};
+	/* As built, and as installed. */
+	static const struct {
+		const char *probed, *symbolizer;
+	} places[] = {{"", ""}, {"/../sbin", "/../libexec/probe"}};
 	for (size_t i = 0; i < sizeof(places) / sizeof(*places); i++) {
-		snprintf(probed, sizeof(probed), "%s%s/probed", self, places[i]);
-		snprintf(symbolizer, sizeof(symbolizer), "%s%s/probe-symbolizer", self, places[i]);
+		snprintf(probed, sizeof(probed), "%s%s/probed", self, places[i].probed);
+		snprintf(symbolizer, sizeof(symbolizer), "%s%s/probe-symbolizer", self,
+			 places[i].symbolizer);
 		if (access(probed, X_OK))
 			continue;
 		if (!access(symbolizer, X_OK))
-			return say(check, DOCTOR_CHECK_OK, "%.200s, probe-symbolizer beside it",
-				   probed);
-		say(check, without_daemon(input), "no probe-symbolizer beside %.180s", probed);
+			return say(check, DOCTOR_CHECK_OK, "%.200s, and probe-symbolizer", probed);
+		say(check, without_daemon(input), "no probe-symbolizer for %.180s", probed);
 		return advise(check, "build or install all of probe");
 	}
 	say(check, without_daemon(input), "no probed beside %.200s/probe", self);
@@ -195,7 +198,13 @@ static void check_paranoid(struct doctor_check_input *input, struct doctor_check
 		say(check, DOCTOR_CHECK_BROKEN, "not there: %s", strerror(-code));
 		return advise(check, "a kernel with CONFIG_PERF_EVENTS=y is needed");
 	}
-	say(check, DOCTOR_CHECK_OK, "%s (matters only to unprivileged users of perf)", value);
+	if (strtol(value, NULL, 10) <= 2)
+		return say(check, DOCTOR_CHECK_OK,
+			   "%s (matters only to unprivileged users of perf)", value);
+	say(check, DOCTOR_CHECK_NOTE,
+	    "%s: opening an event takes CAP_SYS_ADMIN, which the service has not", value);
+	advise(check, "`sysctl kernel.perf_event_paranoid=2`, or CAP_SYS_ADMIN for the service: "
+		      "probed(8)");
 }
 
 static void check_event(struct doctor_check_input *input, struct doctor_check *check)

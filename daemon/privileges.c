@@ -4,13 +4,16 @@
 #include <cap-ng.h>
 #include <errno.h>
 #include <grp.h>
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
 #include "common/err.h"
+#include "common/guard.h"
 
 static const int kept[] = {
 	CAP_BPF,		/* programs, maps and links */
@@ -24,6 +27,15 @@ static const int kept[] = {
 	CAP_SETPCAP,		/* and an empty bounding set */
 	CAP_KILL,		/* ending them, whose uid is another */
 };
+
+/* Debian's kernels have a level of kernel.perf_event_paranoid above the upstream ones, where
+ * opening an event takes CAP_SYS_ADMIN instead of CAP_PERFMON. */
+static bool events_need_admin(void)
+{
+	FILE *file guard_file = fopen("/proc/sys/kernel/perf_event_paranoid", "re");
+	int level;
+	return file && fscanf(file, "%d", &level) == 1 && level > 2;
+}
 
 #ifdef SANITIZE /* LeakSanitizer attaches to its own process at exit */
 #define DUMPABLE 1
@@ -49,13 +61,16 @@ static int lock(struct err *err)
 
 int privileges_keep(struct err *err)
 {
-	int held[sizeof(kept) / sizeof(kept[0])];
+	int held[sizeof(kept) / sizeof(kept[0]) + 1];
 	size_t n = 0;
 	if (capng_get_caps_process() < 0)
 		return err_set(err, -EIO, ERR_FAILED, "cannot read the own capabilities");
 	for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++)
 		if (capng_have_capability(CAPNG_PERMITTED, kept[i]))
 			held[n++] = kept[i];
+	/* The service is not granted it unless its administrator says so. */
+	if (events_need_admin() && capng_have_capability(CAPNG_PERMITTED, CAP_SYS_ADMIN))
+		held[n++] = CAP_SYS_ADMIN;
 	capng_clear(CAPNG_SELECT_ALL);
 	for (size_t i = 0; i < n; i++)
 		capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED | CAPNG_BOUNDING_SET,

@@ -14,6 +14,7 @@ install: all
 	install -D -m 644 $(B)/probed.service $(data)/lib/systemd/system/probed.service
 	install -D -m 644 packaging/probe.sysusers $(data)/lib/sysusers.d/probe.conf
 	install -D -m 644 packaging/probe.tmpfiles $(data)/lib/tmpfiles.d/probe.conf
+	install -D -m 644 packaging/perf-event-paranoid.conf -t $(data)/share/doc/probe/examples
 	[ -e $(DESTDIR)/etc/probe/probed.conf ] || \
 		install -D -m 644 packaging/probed.conf $(DESTDIR)/etc/probe/probed.conf
 	packaging/man/page all $(B)/man $(B)/probe $(VERSION)
