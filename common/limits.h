@@ -31,6 +31,8 @@
 /* Clients of the daemon at once; one more is refused with a line. Together with the bytes below
  * this bounds what clients can make the engine hold to 512 MiB, and to 4 MiB while they behave. */
 #define LIMIT_CLIENTS 256
+/* Of these, of one user who is not root. */
+#define LIMIT_CLIENTS_PER_UID 64
 /* Bytes queued for one client that reads slowly, and as many that it may have sent in one frame. */
 #define LIMIT_CLIENT_QUEUE_BYTES (1 << 20)
 /* Seconds until a client has said Hello and what it wants; a person does not wait that long. */

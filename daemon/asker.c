@@ -100,13 +100,18 @@ int asker_load(struct asker *asker, int fds[LOAD_FDS], uint64_t *features, struc
 	return 0;
 }
 
-int asker_session(struct asker *asker, uint32_t session, int client, bool *everything,
+int asker_session(struct asker *asker, uint32_t session, int client, struct asker_rights *rights,
 		  struct err *err)
 {
 	struct broker_request request = {.op = BROKER_SESSION, .session = session};
 	int code = ask(asker, &request, client, err);
 	if (!code)
-		*everything = reply_of(asker)->value;
+		*rights = (struct asker_rights){
+			.everything = reply_of(asker)->rights & BROKER_MAY_EVERYTHING,
+			.off_cpu = reply_of(asker)->rights & BROKER_MAY_OFF_CPU,
+			.hz_max = reply_of(asker)->hz_max,
+			.bytes_max = reply_of(asker)->value,
+		};
 	return code;
 }
 
@@ -296,4 +301,9 @@ int asker_list(struct asker *asker, int client, int *pids, struct err *err)
 {
 	struct broker_request request = {.op = BROKER_LIST};
 	return ask_fd(asker, &request, client, true, pids, err);
+}
+
+int asker_ping(struct asker *asker, struct err *err)
+{
+	return ask(asker, &(struct broker_request){.op = BROKER_PING}, -1, err);
 }

@@ -20,9 +20,16 @@ int asker_fd(const struct asker *asker);
 
 /* *features: enum broker_load_feature; may be NULL. */
 int asker_load(struct asker *asker, int fds[LOAD_FDS], uint64_t *features, struct err *err);
-/* The session is of who is at the other end of `client`, borrowed. *everything: it may record every
- * process; else one that has exec'ed, or was forked while it is held, is to be taken again. */
-int asker_session(struct asker *asker, uint32_t session, int client, bool *everything,
+/* What a client may, by the configuration of the moment. */
+struct asker_rights {
+	bool everything; /* record every process; else one that has exec'ed, or was forked while it
+			  * is held, is to be taken again */
+	bool off_cpu;	 /* waits, too */
+	uint32_t hz_max; /* UINT32_MAX: no limit but the kernel's */
+	uint64_t bytes_max; /* what a recording may make the engine hold */
+};
+/* The session is of who is at the other end of `client`, borrowed. */
+int asker_session(struct asker *asker, uint32_t session, int client, struct asker_rights *rights,
 		  struct err *err);
 /* CPUs wanted as a set of CPUS_MAX bits. Fills events[] and links[] by CPU, -1 where none; the
  * number of events opened is the result (0 or more), negative errno on failure. */
@@ -57,5 +64,6 @@ int asker_kallsyms(struct asker *asker, uint64_t *stext, int *fd, struct err *er
 int asker_worker(struct asker *asker, int *socket, int *pid, struct err *err);
 /* For one that takes too long or says nonsense. */
 int asker_end_worker(struct asker *asker, int pid, struct err *err);
+int asker_ping(struct asker *asker, struct err *err);
 /* What `client` may record: *pids is a file of uint32_t, -1: every process. */
 int asker_list(struct asker *asker, int client, int *pids, struct err *err);

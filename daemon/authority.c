@@ -2,12 +2,14 @@
 #include "daemon/authority.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "common/err.h"
 #include "common/guard.h"
+#include "daemon/audit.h"
 #include "daemon/verdict.h"
 
 int authority_init(struct authority *authority, const struct config *config, int socket,
@@ -32,6 +34,19 @@ void authority_deinit(struct authority *authority)
 {
 	for (uint32_t i = 0; i < SESSIONS_MAX; i++)
 		authority_end(authority, i);
+}
+
+void authority_reload(struct authority *authority)
+{
+	struct config config;
+	struct err err = {0};
+	config_init(&config);
+	if (config_read(&config, authority->config_path, &err)) {
+		audit_problem("%s: the configuration stays as it was", err.msg);
+		return;
+	}
+	authority->config = config;
+	audit_line("the configuration was read again");
 }
 
 /* Accepted where we listen, or the one client's. The listening socket itself has the name, too, and
@@ -88,21 +103,33 @@ static int admit(const struct authority *authority, const struct peer *peer, boo
 	return -EACCES;
 }
 
+uint32_t authority_count(const struct authority *authority)
+{
+	uint32_t n = 0;
+	for (int i = 0; i < SESSIONS_MAX; i++)
+		n += authority->sessions[i].begun;
+	return n;
+}
+
 static int check_quota(const struct authority *authority, uid_t uid, struct err *err)
 {
-	uint32_t all = 0, own = 0;
-	for (int i = 0; i < SESSIONS_MAX; i++) {
-		all += authority->sessions[i].begun;
+	uint32_t all = authority_count(authority), own = 0;
+	for (int i = 0; i < SESSIONS_MAX; i++)
 		own += authority->sessions[i].begun && authority->sessions[i].peer.uid == uid;
-	}
 	if (all >= authority->config.recordings)
 		return err_set(err, -EBUSY, ERR_FAILED, "%u recordings are running already",
 			       authority->config.recordings);
 	if (own >= authority->config.recordings_per_uid)
-		return err_set(err, -EBUSY, ERR_FAILED,
+		return err_set(err, -EBUSY, ERR_PERMISSION,
 			       "uid %u runs as many recordings as it may already: %u", uid,
 			       authority->config.recordings_per_uid);
 	return 0;
+}
+
+static uint32_t hz_max(const struct config *config, bool everything)
+{
+	bool by_uid = !everything && config->frequency_per_uid < config->frequency;
+	return by_uid ? config->frequency_per_uid : config->frequency;
 }
 
 int authority_begin(struct authority *authority, uint32_t session, int socket, struct err *err)
@@ -119,8 +146,15 @@ int authority_begin(struct authority *authority, uint32_t session, int socket, s
 		code = check_quota(authority, peer.uid, err);
 	if (code)
 		return code;
-	authority->sessions[session] =
-		(struct authority_session){.begun = true, .everything = everything, .peer = peer};
+	const struct config *config = &authority->config;
+	authority->sessions[session] = (struct authority_session){
+		.begun = true,
+		.everything = everything,
+		.off_cpu = config->off_cpu,
+		.hz_max = hz_max(config, everything),
+		.bytes_max = (uint64_t)config->recording_mb << 20,
+		.peer = peer,
+	};
 	peer = (struct peer){.pidfd = -1};
 	return 0;
 }
@@ -128,12 +162,35 @@ int authority_begin(struct authority *authority, uint32_t session, int socket, s
 void authority_end(struct authority *authority, uint32_t session)
 {
 	peer_deinit(&authority->sessions[session].peer);
-	authority->sessions[session].begun = authority->sessions[session].everything = false;
+	authority->sessions[session] = (struct authority_session){.peer.pidfd = -1};
 }
 
 bool authority_has_begun(const struct authority *authority, uint32_t session)
 {
 	return session < SESSIONS_MAX && authority->sessions[session].begun;
+}
+
+int authority_check_hz(struct authority *authority, uint32_t session, uint64_t period_ns,
+		       struct err *err)
+{
+	struct authority_session *own = &authority->sessions[session];
+	const struct config *config = &authority->config;
+	uint64_t hz = 1000000000 / period_ns, others = 0;
+	for (uint32_t i = 0; i < SESSIONS_MAX; i++)
+		if (i != session && authority->sessions[i].begun &&
+		    authority->sessions[i].peer.uid == own->peer.uid)
+			others += authority->sessions[i].hz;
+	if (hz > own->hz_max)
+		return err_set(err, -EACCES, ERR_PERMISSION,
+			       "%" PRIu64 " Hz is more than the %u Hz allowed here", hz,
+			       own->hz_max);
+	if (!own->everything && hz + others > config->frequency_per_uid)
+		return err_set(err, -EACCES, ERR_PERMISSION,
+			       "uid %u samples at %" PRIu64
+			       " Hz already, of the %u Hz that one user may at once",
+			       own->peer.uid, others, config->frequency_per_uid);
+	own->hz = (uint32_t)hz;
+	return 0;
 }
 
 bool authority_judges(const struct authority *authority)

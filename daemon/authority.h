@@ -22,6 +22,7 @@ struct err;
 
 struct authority {
 	struct config config;
+	const char *config_path; /* read again by authority_reload() */
 	bool listening;		 /* for clients, at `name`; else there is one, on `cookie` */
 	struct sockaddr_un name; /* zero-padded */
 	socklen_t n_name;
@@ -29,6 +30,10 @@ struct authority {
 	struct authority_session {
 		bool begun;
 		bool everything; /* may record every process */
+		bool off_cpu;	 /* and this by the configuration that held when it began */
+		uint32_t hz_max; /* UINT32_MAX: not limited */
+		uint64_t bytes_max;
+		uint32_t hz; /* of its events; 0: none yet */
 		struct peer peer;
 	} sessions[SESSIONS_MAX];
 };
@@ -37,6 +42,9 @@ struct authority {
 int authority_init(struct authority *authority, const struct config *config, int socket,
 		   struct err *err);
 void authority_deinit(struct authority *authority);
+/* Reads the configuration again, for sessions that begin from now on; with a mistake in it, what
+ * held holds. Says which in the diary. */
+void authority_reload(struct authority *authority);
 
 /* A session for who is at the other end of `socket`. -EPROTO: it has begun already, or this is no
  * client's socket; ERR_PERMISSION, ERR_FAILED with words: not served. */
@@ -46,7 +54,12 @@ bool authority_has_begun(const struct authority *authority, uint32_t session);
 /* Whether its client may record every process. */
 bool authority_is_everything(const struct authority *authority, uint32_t session);
 
-/* Whether there is a session whose client may not. */
+/* Before events with this period: 0, or words for who samples too often already. */
+int authority_check_hz(struct authority *authority, uint32_t session, uint64_t period_ns,
+		       struct err *err);
+/* Sessions that have begun. */
+uint32_t authority_count(const struct authority *authority);
+/* Whether there is one whose client may not. */
 bool authority_judges(const struct authority *authority);
 
 /* 0, or words for who may not record every process. */

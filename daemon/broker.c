@@ -3,11 +3,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/pidfd.h>
+#include <sys/signalfd.h>
+#include <systemd/sd-daemon.h>
 #include <unistd.h>
 
 #include "common/clock.h"
@@ -16,19 +19,17 @@
 #include "common/packet.h"
 #include "daemon/authority.h"
 #include "daemon/debug_files.h"
-#include "daemon/launch.h"
 #include "daemon/perf_map.h"
 #include "daemon/programs.h"
 #include "daemon/take.h"
 #include "daemon/target_files.h"
+#include "daemon/workers.h"
 
 enum {
 	/* An event and a link a CPU fill the packet. */
 	CPUS_A_REPLY = LIMIT_PACKET_FDS / 2,
 	HUNG_MAX = 16,
 	HOST = UINT32_MAX, /* among processes that hung */
-	/* A killed worker is gone within microseconds, unless a file system holds it. */
-	WORKERS_END_MS = 50,
 	CHECK_MS = 1000,
 };
 
@@ -36,11 +37,10 @@ GUARD_DEFINE(packet, struct packet *, packet_free)
 
 struct broker {
 	int socket;
-	int program;
+	int reload;
 	struct authority *authority;
 	struct programs *programs; /* NULL until BROKER_LOAD */
-	struct launch_worker workers[WORKERS_MAX];
-	int n_workers;
+	struct workers workers;
 	/* Processes whose files hang: one that maps hundreds must not stop us for minutes. */
 	uint32_t hung[HUNG_MAX];
 	uint32_t n_hung;		/* ever; the oldest are forgotten */
@@ -95,7 +95,18 @@ static int on_session(struct broker *broker, const struct broker_request *reques
 	if (code)
 		return code;
 	broker->revoked[request->session] = 0;
-	answer->reply.value = authority_is_everything(broker->authority, request->session);
+	const struct authority_session *session = &broker->authority->sessions[request->session];
+	answer->reply.rights = (session->everything ? BROKER_MAY_EVERYTHING : 0) |
+			       (session->off_cpu ? BROKER_MAY_OFF_CPU : 0);
+	answer->reply.hz_max = session->hz_max;
+	answer->reply.value = session->bytes_max;
+	return 0;
+}
+
+static int on_ping(struct broker *broker, const struct broker_request *request, int fd,
+		   struct answer *answer, struct err *err)
+{
+	sd_notifyf(0, "WATCHDOG=1\nSTATUS=%u recordings", authority_count(broker->authority));
 	return 0;
 }
 
@@ -152,7 +163,8 @@ static int on_events(struct broker *broker, const struct broker_request *request
 {
 	if (request->period_ns < PERIOD_MIN_NS)
 		return -EPROTO;
-	return each_cpu(broker, request, answer, open_events, err);
+	int code = authority_check_hz(broker->authority, request->session, request->period_ns, err);
+	return code ? code : each_cpu(broker, request, answer, open_events, err);
 }
 
 static int open_sideband(struct broker *broker, const struct broker_request *request, int cpu,
@@ -417,46 +429,23 @@ static int on_kallsyms(struct broker *broker, const struct broker_request *reque
 	return 0;
 }
 
-/* Forgets workers that have ended. */
-static void count_workers(struct broker *broker)
-{
-	int n = 0;
-	for (int i = 0; i < broker->n_workers; i++) {
-		struct pollfd ended = {.fd = broker->workers[i].pidfd, .events = POLLIN};
-		if (poll(&ended, 1, 0) > 0)
-			close(ended.fd);
-		else
-			broker->workers[n++] = broker->workers[i];
-	}
-	broker->n_workers = n;
-}
-
 static int on_worker(struct broker *broker, const struct broker_request *request, int fd,
 		     struct answer *answer, struct err *err)
 {
-	count_workers(broker);
-	if (broker->n_workers == WORKERS_MAX)
-		return -EAGAIN;
-	if (broker->program < 0)
-		return err_set(err, -ENOENT, ERR_FAILED,
-			       "probe-symbolizer is not where probed lies");
-	struct launch_worker *worker = &broker->workers[broker->n_workers];
 	int socket;
-	int code = launch_worker(broker->program, worker, &socket, err);
+	pid_t pid;
+	int code = workers_start(&broker->workers, &pid, &socket, err);
 	if (code)
 		return code;
-	broker->n_workers++;
 	answer_add(answer, socket);
-	answer->reply.value = worker->pid;
+	answer->reply.value = (uint64_t)pid;
 	return 0;
 }
 
 static int on_end_worker(struct broker *broker, const struct broker_request *request, int fd,
 			 struct answer *answer, struct err *err)
 {
-	for (int i = 0; i < broker->n_workers; i++)
-		if ((uint32_t)broker->workers[i].pid == request->pid)
-			pidfd_send_signal(broker->workers[i].pidfd, SIGKILL, NULL, 0);
+	workers_end(&broker->workers, (pid_t)request->pid);
 	return 0;
 }
 
@@ -486,6 +475,7 @@ static const struct {
 	[BROKER_KALLSYMS] = {on_kallsyms, .loaded = true},
 	[BROKER_WORKER] = {on_worker},
 	[BROKER_END_WORKER] = {on_end_worker},
+	[BROKER_PING] = {on_ping},
 	[BROKER_LIST] = {on_list, .fd = true},
 };
 
@@ -544,48 +534,57 @@ static int serve(struct broker *broker, const struct packet *packet)
 	return code;
 }
 
-/* All workers end, and are waited for a little. */
-static void end_workers(struct broker *broker)
-{
-	for (int i = 0; i < broker->n_workers; i++)
-		pidfd_send_signal(broker->workers[i].pidfd, SIGKILL, NULL, 0);
-	for (int i = 0; i < broker->n_workers; i++) {
-		struct pollfd ended = {.fd = broker->workers[i].pidfd, .events = POLLIN};
-		poll(&ended, 1, WORKERS_END_MS);
-		close(ended.fd);
-	}
-	broker->n_workers = 0;
-}
-
 /* While a client is served that may not record all processes, those it does are looked at every
- * second, also when the engine asks for nothing. */
-static void check_taken(struct broker *broker)
+ * second, also when the engine asks for nothing. Returns ms until the next time, or -1. */
+static int check_taken(struct broker *broker)
 {
-	struct pollfd asked = {.fd = broker->socket, .events = POLLIN};
-	int64_t left_ms;
-	do {
-		if (!broker->programs || !authority_judges(broker->authority))
-			return;
-		int64_t now_ms = (int64_t)(clock_now_ns() / 1000000);
-		left_ms = broker->checked_ms + CHECK_MS - now_ms;
-		if (left_ms > 0)
-			continue;
-		broker->checked_ms = now_ms;
-		left_ms = CHECK_MS;
-		take_check_all(broker->programs, broker->authority, broker->revoked);
-	} while (poll(&asked, 1, (int)left_ms) == 0);
+	if (!broker->programs || !authority_judges(broker->authority))
+		return -1;
+	int64_t now_ms = (int64_t)(clock_now_ns() / 1000000);
+	int64_t left_ms = broker->checked_ms + CHECK_MS - now_ms;
+	if (left_ms > 0)
+		return (int)left_ms;
+	broker->checked_ms = now_ms;
+	take_check_all(broker->programs, broker->authority, broker->revoked);
+	return CHECK_MS;
 }
 
-int broker_run(int socket, int program, struct authority *authority)
+static void read_configuration(struct broker *broker)
+{
+	struct signalfd_siginfo signal;
+	if (read(broker->reload, &signal, sizeof(signal)) != sizeof(signal))
+		return;
+	sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%" PRIu64, clock_now_ns() / 1000);
+	authority_reload(broker->authority);
+	sd_notify(0, "READY=1");
+}
+
+/* Until the engine asks. */
+static void wait_for_request(struct broker *broker)
+{
+	struct pollfd fds[] = {{.fd = broker->socket, .events = POLLIN},
+			       {.fd = broker->reload, .events = POLLIN}};
+	do {
+		fds[0].revents = fds[1].revents = 0;
+		poll(fds, 2, check_taken(broker));
+		if (fds[1].revents)
+			read_configuration(broker);
+	} while (!fds[0].revents);
+}
+
+int broker_run(int socket, int program, int reload, struct authority *authority)
 {
 	signal(SIGCHLD, SIG_IGN); /* children leave no zombies: their pidfds say that they ended */
 	struct packet *packet guard(guard_packet) = packet_new();
 	if (!packet)
 		return EXIT_FAILURE;
-	struct broker broker = {.socket = socket, .program = program, .authority = authority};
+	struct broker broker = {.socket = socket,
+				.workers.program = program,
+				.reload = reload,
+				.authority = authority};
 	int code;
 	do {
-		check_taken(&broker);
+		wait_for_request(&broker);
 		code = packet_receive(socket, packet);
 		if (code == -EPROTO)
 			packet->bytes = 0; /* too much of something: refused like any other */
@@ -593,7 +592,7 @@ int broker_run(int socket, int program, struct authority *authority)
 			code = serve(&broker, packet);
 		packet_clear(packet);
 	} while (!code);
-	end_workers(&broker);
+	workers_deinit(&broker.workers);
 	programs_free(broker.programs);
 	return code == -ECONNRESET || code == -EPIPE ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -20,8 +20,8 @@ enum broker_op {
 	/* → 1 reply with fds in the order of enum broker_load_fd. Once in a broker's life. */
 	BROKER_LOAD = 1, /* reply.value: enum broker_load_feature */
 	/* session (+ 1 fd: the client's socket) → the session is its client's from now on, until
-	 * BROKER_DROP. Before all that names a session. reply.value: 1: it may record every
-	 * process. */
+	 * BROKER_DROP. Before all that names a session. reply.rights, hz_max, value: bytes that it
+	 * may make the engine hold. */
 	BROKER_SESSION,
 	/* session, period_ns, cpu set → one event fd and one link fd a CPU, in turn, events
 	 * disabled. CPUs that are off line or not there are missing in the reply's cpus. Repeated
@@ -71,6 +71,8 @@ enum broker_op {
 	BROKER_PERF_MAP,
 	/* pid: of a worker that takes too long or says nonsense → it is killed */
 	BROKER_END_WORKER,
+	/* The engine's loop turns: once in a while, for the service manager's watchdog */
+	BROKER_PING,
 	/* (+ 1 fd: a client's socket) → fd of uint32_t, the processes that it may record; none: all
 	 * of them */
 	BROKER_LIST,
@@ -140,6 +142,8 @@ struct broker_reply {
 	int32_t status; /* enum err_status when code < 0 and words are there */
 	uint64_t value;
 	uint32_t more; /* ask again with this first_cpu; 0: done */
+	uint32_t hz_max;
+	uint32_t rights; /* enum broker_rights */
 	uint32_t pad;
 	uint64_t cpus[CPUS_MAX /
 		      64]; /* BROKER_EVENTS: CPUs whose fds are in this reply, ascending */
@@ -147,15 +151,18 @@ struct broker_reply {
 	char hint[320];
 };
 
+enum broker_rights {
+	BROKER_MAY_EVERYTHING = 1 << 0, /* record every process */
+	BROKER_MAY_OFF_CPU = 1 << 1,
+};
+
 enum {
-	/* One names an object in tens of milliseconds; more than the CPUs of most hosts would only
-	 * give a broken engine processes to fork. */
-	WORKERS_MAX = 8,
 	/* The kernel's own lower bound of a cpu-clock event. */
 	PERIOD_MIN_NS = 10000,
 };
 
 /* Serves the engine on `socket` until it closes, then ends every worker that is left. `program` is
- * probe-symbolizer, opened (-1: not there). All borrowed. Runs as the process: ignores SIGCHLD.
- * Returns its exit status. */
-int broker_run(int socket, int program, struct authority *authority);
+ * probe-symbolizer, opened (-1: not there). `reload`: a signalfd, whose every signal means that the
+ * configuration is to be read again; -1: none. All borrowed. Runs as the process: ignores SIGCHLD.
+ * Tells the service manager how it goes (sd_notify(3)). Returns its exit status. */
+int broker_run(int socket, int program, int reload, struct authority *authority);

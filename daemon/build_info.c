@@ -292,6 +292,9 @@ void build_info(struct profile *profile, const struct sampler *sampler,
 	add_table_notes(info, sampler);
 	add_counter_notes(info, &session->sum);
 	build_threads_add(info, session);
+	char note[128];
+	if (session_note(session, note, sizeof(note)))
+		build_info_add_note(info, "recording", 0, note);
 	uint32_t untold = times_unfinished(&session->times);
 	if (session->times_known && untold) {
 		char text[80];

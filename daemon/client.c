@@ -190,13 +190,6 @@ static void say_progress(struct client *client, Probe__Progress__Phase phase)
 	say(client, &message);
 }
 
-static uint32_t client_uid(const struct client *client)
-{
-	uint32_t pid, uid;
-	client_peer(client, &pid, &uid);
-	return uid;
-}
-
 static void say_finished(struct client *client)
 {
 	const struct session *session = client->session;
@@ -219,12 +212,8 @@ static void say_finished(struct client *client)
 			 (double)finished.duration_ns / 1e9);
 		finished.note = note;
 	}
-	if (session->n_refused) {
-		snprintf(note, sizeof(note), "%u process%s left out, which uid %u may not profile",
-			 session->n_refused, session->n_refused == 1 ? " was" : "es were",
-			 client_uid(client));
+	if (session_note(session, note, sizeof(note)))
 		finished.note = note;
-	}
 	Probe__Message message = PROBE__MESSAGE__INIT;
 	message.kind_case = PROBE__MESSAGE__KIND_FINISHED;
 	message.finished = &finished;
@@ -303,7 +292,8 @@ static void refuse(struct client *client, const struct err *err)
 	uint32_t pid, uid;
 	client_peer(client, &pid, &uid);
 	if (err->status == ERR_PERMISSION)
-		audit_line("uid %" PRIu32 " (PID %" PRIu32 ") was refused: %s", uid, pid, err->msg);
+		audit_problem("uid %" PRIu32 " (PID %" PRIu32 ") was refused: %s", uid, pid,
+			      err->msg);
 	fail(client, err);
 }
 

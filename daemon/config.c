@@ -16,6 +16,11 @@
 #include "common/err.h"
 #include "common/guard.h"
 
+enum {
+	/* That of the shortest period (broker.h) is less. */
+	FREQUENCY_MOST = 1000000,
+};
+
 static bool set_group(struct config *config, const char *name)
 {
 	const struct group *found = getgrnam(name);
@@ -26,8 +31,14 @@ static bool set_group(struct config *config, const char *name)
 
 void config_init(struct config *config)
 {
-	*config =
-		(struct config){.recordings = SESSIONS_MAX, .recordings_per_uid = SESSIONS_MAX / 2};
+	*config = (struct config){
+		.recordings = SESSIONS_MAX,
+		.recordings_per_uid = SESSIONS_MAX / 2,
+		.frequency = FREQUENCY_MOST,
+		.frequency_per_uid = 2000,
+		.off_cpu = true,
+		.recording_mb = 512,
+	};
 	set_group(config, CONFIG_GROUP);
 }
 
@@ -38,6 +49,8 @@ static const char *const who[] = {
 	NULL,
 };
 
+static const char *const no_yes[] = {"no", "yes", NULL};
+
 static const struct {
 	const char *section, *key;
 	size_t offset; /* of a uint32_t */
@@ -47,6 +60,11 @@ static const struct {
 	{"limits", "recordings", offsetof(struct config, recordings), 1, SESSIONS_MAX},
 	{"limits", "recordings_per_uid", offsetof(struct config, recordings_per_uid), 1,
 	 SESSIONS_MAX},
+	{"limits", "frequency", offsetof(struct config, frequency), 1, FREQUENCY_MOST},
+	{"limits", "frequency_per_uid", offsetof(struct config, frequency_per_uid), 1,
+	 FREQUENCY_MOST},
+	{"limits", "off_cpu", offsetof(struct config, off_cpu), .words = no_yes},
+	{"limits", "recording_mb", offsetof(struct config, recording_mb), 1, 1 << 20},
 	{"access", "who", offsetof(struct config, who), .words = who},
 };
 
@@ -170,4 +188,21 @@ int config_read(struct config *config, const char *path, struct err *err)
 	if (!code)
 		*config = reading.config;
 	return code;
+}
+
+void config_print(const struct config *config, FILE *file)
+{
+	const char *section = "";
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+		uint32_t value;
+		memcpy(&value, (const char *)config + keys[i].offset, sizeof(value));
+		if (strcmp(section, keys[i].section) != 0)
+			fprintf(file, "[%s]\n", keys[i].section);
+		section = keys[i].section;
+		if (keys[i].words)
+			fprintf(file, "%s = %s\n", keys[i].key, keys[i].words[value]);
+		else
+			fprintf(file, "%s = %u\n", keys[i].key, value);
+	}
+	fprintf(file, "group = %s\n", config->group_name[0] ? config->group_name : "none");
 }

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <systemd/sd-event.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 #include "common/array.h"
@@ -180,10 +181,30 @@ static void refuse(int socket_take, const struct err *err)
 	wire_free(wire);
 }
 
+/* One user does not take all the places. */
+static int check_share(const struct engine *engine, int socket, struct err *err)
+{
+	struct ucred peer = {0};
+	socklen_t bytes = sizeof(peer);
+	uint32_t own = 0, pid, uid;
+	if (getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &bytes) || peer.uid == 0)
+		return 0;
+	for (uint32_t i = 0; i < engine->n_clients; i++) {
+		client_peer(engine->clients[i], &pid, &uid);
+		own += uid == peer.uid;
+	}
+	if (own < LIMIT_CLIENTS_PER_UID)
+		return 0;
+	return err_set(err, -EUSERS, ERR_PERMISSION, "uid %u has %u connections already", peer.uid,
+		       own);
+}
+
 int engine_add_client(struct engine *engine, int socket_take)
 {
 	struct err err = {0};
-	int code = make_room(engine, &err);
+	int code = check_share(engine, socket_take, &err);
+	if (!code)
+		code = make_room(engine, &err);
 	if (code) {
 		refuse(socket_take, &err);
 		return code;
@@ -224,6 +245,27 @@ static int on_stop(sd_event_source *source, const struct signalfd_siginfo *info,
 	arm_tick(engine);
 	return sd_event_add_time_relative(engine->event, NULL, CLOCK_MONOTONIC, STOP_US, 0,
 					  on_patience_end, engine);
+}
+
+/* For the service manager's watchdog, twice as often as it wants to hear: the broker tells it that
+ * both of us are well. */
+static int on_ping(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct engine *engine = userdata;
+	asker_ping(engine->asker, NULL);
+	sd_event_source_set_time_relative(source, engine->watchdog_us / 2);
+	return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+}
+
+/* Its process is the broker, so that sd_event's own does not do. */
+static int watch_over(struct engine *engine)
+{
+	const char *usec = getenv("WATCHDOG_USEC");
+	engine->watchdog_us = usec ? strtoull(usec, NULL, 10) : 0;
+	if (!engine->watchdog_us)
+		return 0;
+	return sd_event_add_time_relative(engine->event, NULL, CLOCK_MONOTONIC,
+					  engine->watchdog_us / 2, 0, on_ping, engine);
 }
 
 static int init(struct engine *engine, int broker_socket)
@@ -280,6 +322,8 @@ int engine_serve(int listen_socket, int broker_socket)
 		code = sd_event_add_signal(engine.event, NULL, SIGTERM, on_stop, &engine);
 	if (code >= 0)
 		code = sd_event_add_signal(engine.event, NULL, SIGINT, on_stop, &engine);
+	if (code >= 0)
+		code = watch_over(&engine);
 	if (code >= 0)
 		code = confine_engine(NULL);
 	if (code >= 0) {

@@ -7,15 +7,18 @@
 #include <limits.h>
 #include <linux/close_range.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/pidfd.h>
+#include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
 #include "common/err.h"
+#include "daemon/audit.h"
 #include "daemon/authority.h"
 #include "daemon/broker.h"
 #include "daemon/config.h"
@@ -25,16 +28,18 @@
 #include "daemon/privileges.h"
 
 static const char usage[] =
-	"Usage: probed [--socket PATH] [--config FILE]\n"
+	"Usage: probed [--socket PATH] [--config FILE] [--check]\n"
 	"Serves recordings to `probe`, in the foreground.\n"
 	"  --socket PATH   listens there (" LISTENER_PATH ")\n"
-	"  --config FILE   limits (" CONFIG_PATH ", where there is one)\n"
+	"  --config FILE   who may do what (" CONFIG_PATH
+	", where there is one), and FILE.d/*.conf\n"
+	"  --check         says what the configuration comes to, or what is wrong with it\n"
 	"  --embedded FD   serves the one client on this socket: `probe` without a daemon\n"
 	"  --version  --help\n";
 
 static int complain(const struct err *err)
 {
-	fprintf(stderr, "probed: %s\n", err->msg);
+	audit_problem("%s", err->msg);
 	if (err->hint[0])
 		fprintf(stderr, "  hint: %s\n", err->hint);
 	return err->status ? err->status : ERR_FAILED;
@@ -110,7 +115,7 @@ static int run_embedded(const char *number)
 		return complain(&err);
 	close(client);
 	launch_quiet();
-	return broker_run(engine.broker_socket, program, &authority);
+	return broker_run(engine.broker_socket, program, -1, &authority);
 }
 
 /* What the broker does with SIGTERM and SIGINT: the engine ends its clients' recordings, and then
@@ -132,8 +137,20 @@ static void block_stops(sigset_t *before)
 	sigaddset(&stops, SIGTERM);
 	sigaddset(&stops, SIGINT);
 	sigprocmask(SIG_BLOCK, &stops, before);
-	signal(SIGHUP, SIG_IGN);
 	signal(SIGPIPE, SIG_IGN);
+}
+
+/* SIGHUP, from now on; the engine inherits that it is blocked. */
+static int open_reload(struct err *err)
+{
+	sigset_t reload;
+	sigemptyset(&reload);
+	sigaddset(&reload, SIGHUP);
+	sigprocmask(SIG_BLOCK, &reload, NULL);
+	int fd = signalfd(-1, &reload, SFD_CLOEXEC);
+	return fd >= 0 ? fd
+		       : err_set(err, -errno, ERR_FAILED, "cannot wait for signals: %s",
+				 strerror(errno));
 }
 
 static void take_stops(int pidfd, const sigset_t *before)
@@ -143,6 +160,7 @@ static void take_stops(int pidfd, const sigset_t *before)
 	sigaction(SIGTERM, &action, NULL);
 	sigaction(SIGINT, &action, NULL);
 	sigset_t open = *before;
+	sigaddset(&open, SIGHUP);
 	sigdelset(&open, SIGTERM);
 	sigdelset(&open, SIGINT);
 	sigprocmask(SIG_SETMASK, &open, NULL);
@@ -159,6 +177,17 @@ static int listen_on(const char *path, const struct config *config,
 	return listener_open(path, 0600, CONFIG_NO_GROUP, listening, err);
 }
 
+static int check(const char *config_path)
+{
+	struct err err = {0};
+	struct config config;
+	config_init(&config);
+	if (config_read(&config, config_path, &err))
+		return complain(&err);
+	config_print(&config, stdout);
+	return EXIT_SUCCESS;
+}
+
 static int run_daemon(const char *path, const char *config_path)
 {
 	struct err err = {0};
@@ -171,9 +200,11 @@ static int run_daemon(const char *path, const char *config_path)
 	if (only_root(&err) || config_read(&config, config_path, &err))
 		return complain(&err);
 	block_stops(&before);
-	if (listen_on(path, &config, &listening, &err))
+	int reload = open_reload(&err);
+	if (reload < 0 || listen_on(path, &config, &listening, &err))
 		return complain(&err);
 	int code = authority_init(&authority, &config, listening.fd, &err);
+	authority.config_path = config_path;
 	if (!code)
 		code = become_broker(engine_serve, listening.fd, &engine, &program, &err);
 	close(listening.fd);
@@ -182,8 +213,8 @@ static int run_daemon(const char *path, const char *config_path)
 		return complain(&err);
 	}
 	take_stops(engine.pidfd, &before);
-	sd_notify(1, "READY=1");
-	code = broker_run(engine.broker_socket, program, &authority);
+	sd_notify(0, "READY=1");
+	code = broker_run(engine.broker_socket, program, reload, &authority);
 	listener_remove(&listening);
 	if (is_stopping)
 		return code;
@@ -197,11 +228,13 @@ int main(int argc, char **argv)
 		{"embedded", required_argument, NULL, 'e'},
 		{"socket", required_argument, NULL, 's'},
 		{"config", required_argument, NULL, 'c'},
+		{"check", no_argument, NULL, 'C'},
 		{"version", no_argument, NULL, 'v'},
 		{"help", no_argument, NULL, 'h'},
 		{0},
 	};
 	const char *embedded = NULL, *path = NULL, *config = NULL;
+	bool checks = false;
 	for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
 		switch (option) {
 		case 'e':
@@ -213,6 +246,9 @@ int main(int argc, char **argv)
 		case 'c':
 			config = optarg;
 			break;
+		case 'C':
+			checks = true;
+			break;
 		case 'v':
 			puts("probed " VERSION);
 			return EXIT_SUCCESS;
@@ -223,9 +259,11 @@ int main(int argc, char **argv)
 			return ERR_USAGE;
 		}
 	}
-	if (optind != argc || (embedded && (path || config))) {
+	if (optind != argc || (embedded && (path || config || checks))) {
 		fputs(usage, stderr);
 		return ERR_USAGE;
 	}
+	if (checks)
+		return check(config);
 	return embedded ? run_embedded(embedded) : run_daemon(path ? path : LISTENER_PATH, config);
 }

@@ -8,7 +8,7 @@
 #include "common/err.h"
 #include "common/guard.h"
 #include "common/limits.h"
-#include "daemon/broker.h"
+#include "daemon/asker.h"
 #include "daemon/snapshot.h"
 
 /* kernel.perf_event_max_sample_rate; 0 where it cannot be read. */
@@ -21,12 +21,15 @@ static unsigned max_sample_rate(void)
 	return rate;
 }
 
-static int check_hz(const Probe__Record *request, double *hz, struct err *err)
+static int choose_hz(const Probe__Record *request, const struct asker_rights *rights, double *hz,
+		     struct err *err)
 {
-	unsigned limit = max_sample_rate();
-	*hz = request->hz ? request->hz : limit ? limit : 999;
+	unsigned limit = max_sample_rate(), most = limit ? limit : 999;
+	if (most > rights->hz_max)
+		most = rights->hz_max;
+	*hz = request->hz ? request->hz : most;
 	if (request->mode == PROBE__RECORD__MODE__SNAPSHOT)
-		*hz = limit && limit < SNAPSHOT_HZ ? limit : SNAPSHOT_HZ;
+		*hz = most < SNAPSHOT_HZ ? most : SNAPSHOT_HZ;
 	if (!isfinite(*hz) || *hz < 0.01)
 		return err_set(err, -EINVAL, ERR_USAGE, "the frequency must be at least 0.01 Hz");
 	if (limit && *hz > limit) {
@@ -35,7 +38,31 @@ static int check_hz(const Probe__Record *request, double *hz, struct err *err)
 		err_hint(err, "kernel.perf_event_max_sample_rate is the limit; -F max uses it");
 		return -EINVAL;
 	}
+	if (*hz > rights->hz_max) {
+		err_set(err, -EACCES, ERR_PERMISSION, "%g Hz is more than the %u Hz allowed here",
+			*hz, rights->hz_max);
+		err_hint(err, "the administrator's limit (probed.conf); -F max uses it");
+		return -EACCES;
+	}
 	return 0;
+}
+
+static bool wants_waits(const Probe__Record *request)
+{
+	return request->mode == PROBE__RECORD__MODE__OFF ||
+	       request->mode == PROBE__RECORD__MODE__WALL;
+}
+
+int request_may(const Probe__Record *request, const struct asker_rights *rights, double *hz,
+		struct err *err)
+{
+	if (wants_waits(request) && !rights->off_cpu) {
+		err_set(err, -EACCES, ERR_PERMISSION,
+			"the administrator allows no recordings of what threads wait for");
+		err_hint(err, "use --mode cpu");
+		return -EACCES;
+	}
+	return choose_hz(request, rights, hz, err);
 }
 
 static int check_words(const Probe__Record *request, struct err *err)
@@ -68,10 +95,8 @@ static int check_features(const Probe__Record *request, uint64_t features, struc
 	return -ENOTSUP;
 }
 
-int request_check(const Probe__Record *request, uint64_t features, double *hz, struct err *err)
+int request_check(const Probe__Record *request, uint64_t features, struct err *err)
 {
 	int code = check_words(request, err);
-	if (!code)
-		code = check_hz(request, hz, err);
 	return code ? code : check_features(request, features, err);
 }

@@ -2,7 +2,9 @@
 #include "daemon/session.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 #include "common/clock.h"
@@ -12,6 +14,7 @@
 #include "daemon/fold.h"
 #include "daemon/offcpu.h"
 #include "daemon/processes.h"
+#include "daemon/holdings.h"
 #include "daemon/procfs.h"
 #include "daemon/request.h"
 #include "daemon/sampler.h"
@@ -26,8 +29,7 @@ static const uint64_t LOADING_NS = 2000000000;
 int session_new(struct sampler *sampler, const Probe__Record *request, int client,
 		struct session **session, struct err *err)
 {
-	double hz = 0;
-	int code = request_check(request, sampler->features, &hz, err);
+	int code = request_check(request, sampler->features, err);
 	if (code)
 		return code;
 	struct session *new = memory_new(1, sizeof(*new));
@@ -37,8 +39,11 @@ int session_new(struct sampler *sampler, const Probe__Record *request, int clien
 		return err_set(err, -EBUSY, ERR_FAILED, "%d recordings are running already",
 			       SESSIONS_MAX);
 	}
-	code = asker_session(sampler->asker, (uint32_t)slot, client, &new->everything, err);
+	code = asker_session(sampler->asker, (uint32_t)slot, client, &new->rights, err);
+	if (!code)
+		code = request_may(request, &new->rights, &new->hz, err);
 	if (code) {
+		asker_drop(sampler->asker, (uint32_t)slot, &(uint64_t){0}, NULL);
 		sampler_remove_session(sampler, (uint32_t)slot);
 		free(new);
 		return code;
@@ -46,8 +51,7 @@ int session_new(struct sampler *sampler, const Probe__Record *request, int clien
 	new->sampler = sampler;
 	new->request = request;
 	new->slot = (uint32_t)slot;
-	new->hz = hz;
-	new->period_ns = (uint64_t)((double)SECOND_NS / hz);
+	new->period_ns = (uint64_t)((double)SECOND_NS / new->hz);
 	new->begun_ns = clock_now_ns();
 	events_init(&new->events);
 	members_init(&new->members);
@@ -384,7 +388,7 @@ void session_on_held(struct session *session, uint32_t pid, const char *comm)
 {
 	struct sampler *sampler = session->sampler;
 	int maps guard_fd = -1;
-	if (session->everything || session->state == SESSION_STOPPED)
+	if (session->rights.everything || session->state == SESSION_STOPPED)
 		return;
 	int code = asker_take(sampler->asker, session->slot, pid, -1, TAKE_AGAIN, &maps, NULL);
 	if (!code && maps >= 0)
@@ -399,6 +403,17 @@ void session_on_exit(struct session *session, uint32_t pid, const char *comm)
 	members_leave(&session->members, pid);
 }
 
+/* Looked at when there is a quarter more than the last time: that costs in proportion to what came.
+ */
+static void weigh(struct session *session)
+{
+	uint32_t rows = session->tally.rows.n + session->threads.n;
+	if (rows < session->weighed_rows + session->weighed_rows / 4)
+		return;
+	session->weighed_rows = rows;
+	session->too_large = holdings_bytes(session) > session->rights.bytes_max;
+}
+
 /* Once a second. Events of exit can be lost when the ring is full: those that are gone leave. */
 static void look_after(struct session *session, uint64_t now)
 {
@@ -410,6 +425,7 @@ static void look_after(struct session *session, uint64_t now)
 		if (members->at[i].alive && kill((pid_t)members->at[i].pid, 0) && errno == ESRCH)
 			members_leave(members, members->at[i].pid);
 	events_follow(&session->events);
+	weigh(session);
 	fold_dead(&session->times, &session->tally, members, now - SECOND_NS);
 }
 
@@ -428,6 +444,8 @@ int session_tick(struct session *session, struct err *err)
 	look_after(session, now);
 	if (!request->all && !session->members.n_alive)
 		session_stop(session, PROBE__FINISHED__REASON__TARGET_ENDED);
+	else if (session->too_large)
+		session_stop(session, PROBE__FINISHED__REASON__STOPPED);
 	else if ((duration_ns && now - session->started_ns >= duration_ns) ||
 		 (session_is_snapshot(session) && snapshot_is_whole(session)))
 		session_stop(session, PROBE__FINISHED__REASON__DURATION);
@@ -511,4 +529,15 @@ uint64_t session_lost(const struct session *session)
 	if (session->state == SESSION_SAMPLING)
 		counters_since(session->sampler->counters, session->slot, &session->start, &sum);
 	return sum.ticks.held + sum.ticks.lost + session->lost_unknown + lost_waits(session, &sum);
+}
+
+bool session_note(const struct session *session, char *text, size_t n)
+{
+	if (session->too_large)
+		snprintf(text, n, "ended before its time: it held %" PRIu64 " MB, all that it may",
+			 session->rights.bytes_max >> 20);
+	else if (session->n_refused)
+		snprintf(text, n, "%u process%s left out, which the user may not profile",
+			 session->n_refused, session->n_refused == 1 ? " was" : "es were");
+	return session->too_large || session->n_refused;
 }

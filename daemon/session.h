@@ -8,6 +8,7 @@
 #include "bpf/types.h"
 #include "common/err.h"
 #include "common/protocol.pb-c.h"
+#include "daemon/asker.h"
 #include "daemon/counters.h"
 #include "daemon/events.h"
 #include "daemon/members.h"
@@ -52,12 +53,14 @@ struct session {
 	struct counters_sum start, sum;
 	uint64_t lost_unknown;		    /* samples whose stack body never came */
 	uint64_t lost_waits, lost_waits_ns; /* waits likewise */
-	uint32_t lost_sleepers;	   /* threads that slept at the end, whose stack is not known */
-	uint64_t off_period_ns;	   /* the highest that waits were taken by */
-	uint64_t stolen, all_time; /* the machine's clock ticks meanwhile */
-	uint64_t checked_ns;	   /* when the targets were last looked after */
-	bool everything;	   /* the client may record every process */
-	uint32_t n_refused;	   /* that would be targets, but the client may not record them */
+	uint32_t lost_sleepers;	    /* threads that slept at the end, whose stack is not known */
+	uint64_t off_period_ns;	    /* the highest that waits were taken by */
+	uint64_t stolen, all_time;  /* the machine's clock ticks meanwhile */
+	uint64_t checked_ns;	    /* when the targets were last looked after */
+	struct asker_rights rights; /* of the client */
+	uint32_t weighed_rows;	    /* when its memory was last added up */
+	bool too_large;		    /* more than the client may hold: it ends */
+	uint32_t n_refused;	    /* that would be targets, but the client may not record them */
 };
 
 /* A new session, not started, for who is at the other end of `client` (borrowed, only here).
@@ -88,6 +91,8 @@ void session_on_wait(struct session *session, const struct wait_event *wait,
 void session_on_fork(struct session *session, uint32_t pid, const char *comm);
 void session_on_exec(struct session *session, uint32_t pid, const char *comm);
 void session_on_exit(struct session *session, uint32_t pid, const char *comm);
+/* What the client should know of how it ended; false: nothing. */
+bool session_note(const struct session *session, char *text, size_t n);
 /* After an exec, and of a child that is held: has it judged anew. */
 void session_on_held(struct session *session, uint32_t pid, const char *comm);
 /* A target, and alive. */

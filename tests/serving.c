@@ -24,7 +24,7 @@ static _Noreturn void be_broker(int socket, int client)
 	if (authority_init(&authority, &config, client, NULL) || privileges_keep(NULL))
 		_exit(99);
 	close(client);
-	int status = broker_run(socket, program, &authority);
+	int status = broker_run(socket, program, -1, &authority);
 	authority_deinit(&authority);
 	_exit(status);
 }

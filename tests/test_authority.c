@@ -84,10 +84,9 @@ static void place_deinit(struct place *place)
 
 static void begin(struct place *place, uint32_t session)
 {
-	bool everything = true;
-	CU_ASSERT_EQUAL(asker_session(place->asker, session, place->accepted, &everything, NULL),
-			0);
-	CU_ASSERT(!everything);
+	struct asker_rights rights = {.everything = true};
+	CU_ASSERT_EQUAL(asker_session(place->asker, session, place->accepted, &rights, NULL), 0);
+	CU_ASSERT(!rights.everything && rights.off_cpu && rights.hz_max == 2000);
 }
 
 /* What taking it says; its maps are closed. */
@@ -136,15 +135,15 @@ static void believes_no_other_socket(void)
 	const int fds[] = {
 		place.listening.fd, own, place.connected, accepted, connected, pair[0], -1};
 	for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++) {
-		bool everything = false;
-		CU_ASSERT_EQUAL(asker_session(place.asker, 0, fds[i], &everything, NULL), -EPROTO);
+		struct asker_rights rights;
+		CU_ASSERT_EQUAL(asker_session(place.asker, 0, fds[i], &rights, NULL), -EPROTO);
 	}
 	int pids = -1;
 	CU_ASSERT_EQUAL(asker_list(place.asker, pair[0], &pids, NULL), -EPROTO);
 	begin(&place, 0);
 	begin(&place, 1);
-	bool everything;
-	CU_ASSERT_EQUAL(asker_session(place.asker, 1, place.accepted, &everything, NULL), -EPROTO);
+	struct asker_rights rights;
+	CU_ASSERT_EQUAL(asker_session(place.asker, 1, place.accepted, &rights, NULL), -EPROTO);
 	listener_remove(&other);
 	close(other.fd);
 	close(pair[0]);
@@ -272,7 +271,46 @@ static void lists_what_the_client_may(void)
 	CU_ASSERT(has_own);
 }
 
-SUITE(authority, {"believes no other socket", believes_no_other_socket},
+/* Opens one CPU's events and closes them. */
+static int ask_events(struct place *place, uint32_t session, uint64_t period_ns, struct err *err)
+{
+	int events[CPUS_MAX], links[CPUS_MAX];
+	const uint64_t cpus[CPUS_MAX / 64] = {1};
+	int n = asker_events(place->asker, session, period_ns, cpus, events, links, err);
+	if (n < 0)
+		return n;
+	CU_ASSERT_EQUAL(n, 1);
+	close(events[0]);
+	close(links[0]);
+	return 0;
+}
+
+/* However the engine asks: the configuration's limits are the broker's. */
+static void keeps_to_the_limits(void)
+{
+	struct place place guard_place = {0};
+	place_init(&place);
+	struct err err = {0};
+	begin(&place, 0);
+	begin(&place, 1);
+	CU_ASSERT_EQUAL(ask_events(&place, 0, 1000000000 / 2001, &err), -EACCES);
+	CU_ASSERT_STRING_EQUAL(err.msg, "2001 Hz is more than the 2000 Hz allowed here");
+	CU_ASSERT_EQUAL(err.status, ERR_PERMISSION);
+	CU_ASSERT_EQUAL(ask_events(&place, 0, 1000000000 / 1500, NULL), 0);
+	CU_ASSERT_EQUAL(ask_events(&place, 1, 1000000000 / 501, &(struct err){0}), -EACCES);
+	CU_ASSERT_EQUAL(ask_events(&place, 1, 1000000000 / 500, NULL), 0);
+	CU_ASSERT_EQUAL(drop(&place, 0), 0);
+	CU_ASSERT_EQUAL(ask_events(&place, 1, 1000000000 / 1999, NULL), 0);
+	for (uint32_t i = 2; i < 33; i++)
+		begin(&place, i);
+	struct asker_rights rights;
+	err = (struct err){0};
+	CU_ASSERT_EQUAL(asker_session(place.asker, 40, place.accepted, &rights, &err), -EBUSY);
+	CU_ASSERT_STRING_EQUAL(err.msg, "uid 61201 runs as many recordings as it may already: 32");
+}
+
+SUITE(authority, {"keeps to the limits", keeps_to_the_limits},
+      {"believes no other socket", believes_no_other_socket},
       {"takes what the client may", takes_what_the_client_may}, {"looks again", looks_again},
       {"forgets a number", forgets_a_number},
       {"lists what the client may", lists_what_the_client_may});

@@ -5,6 +5,7 @@
 #include "daemon/broker.h"
 #include "daemon/launch.h"
 #include "daemon/target_files.h"
+#include "daemon/workers.h"
 #include "common/err.h"
 #include "common/guard.h"
 #include "common/packet.h"
@@ -55,9 +56,10 @@ static bool find_code(int maps, struct target_line *code)
 
 static void begin(struct asker *asker, uint32_t session, int client)
 {
-	bool everything = false;
-	CU_ASSERT_EQUAL(asker_session(asker, session, client, &everything, NULL), 0);
-	CU_ASSERT(everything);
+	struct asker_rights rights = {0};
+	CU_ASSERT_EQUAL(asker_session(asker, session, client, &rights, NULL), 0);
+	CU_ASSERT(rights.everything && rights.off_cpu && rights.hz_max > 1000);
+	CU_ASSERT_EQUAL(rights.bytes_max, 512ull << 20);
 }
 
 static void end(struct asker *asker, uint32_t session)

@@ -5,16 +5,19 @@
 #include <math.h>
 #include <string.h>
 #include "common/err.h"
-#include "daemon/broker.h"
+#include "daemon/asker.h"
 #include "tests/unit.h"
 
 static const uint64_t EVERY = LOAD_WAITS | LOAD_SLEEPERS;
 
 static int check(const Probe__Record *request, uint64_t features, struct err *err)
 {
+	const struct asker_rights every = {.off_cpu = true, .hz_max = UINT32_MAX};
 	double hz;
 	*err = (struct err){0};
-	int code = request_check(request, features, &hz, err);
+	int code = request_check(request, features, err);
+	if (!code)
+		code = request_may(request, &every, &hz, err);
 	CU_ASSERT_EQUAL(code != 0, err_is_set(err));
 	return code;
 }
@@ -64,11 +67,32 @@ static void says_what_this_kernel_cannot(void)
 	request.mode = PROBE__RECORD__MODE__SNAPSHOT;
 	CU_ASSERT_EQUAL(check(&request, LOAD_WAITS, &err), -ENOTSUP);
 	CU_ASSERT_EQUAL(check(&request, LOAD_SLEEPERS, &err), 0);
+}
+
+static void keeps_to_the_clients_rights(void)
+{
+	struct asker_rights rights = {.hz_max = 500};
+	struct err err = {0};
 	double hz = 0;
+	Probe__Record request = PROBE__RECORD__INIT;
+	CU_ASSERT_EQUAL(request_may(&request, &rights, &hz, NULL), 0); /* -F max */
+	CU_ASSERT_EQUAL(hz, 500);
+	request.hz = 501;
+	CU_ASSERT_EQUAL(request_may(&request, &rights, &hz, &err), -EACCES);
+	CU_ASSERT_EQUAL(err.status, ERR_PERMISSION);
+	CU_ASSERT_STRING_EQUAL(err.msg, "501 Hz is more than the 500 Hz allowed here");
+	request.hz = 500;
+	CU_ASSERT_EQUAL(request_may(&request, &rights, &hz, NULL), 0);
+	request.mode = PROBE__RECORD__MODE__WALL;
+	CU_ASSERT_EQUAL(request_may(&request, &rights, &hz, NULL), -EACCES);
+	rights.off_cpu = true;
+	CU_ASSERT_EQUAL(request_may(&request, &rights, &hz, NULL), 0);
+	request.mode = PROBE__RECORD__MODE__SNAPSHOT;
 	request.hz = 5;
-	CU_ASSERT_EQUAL(request_check(&request, EVERY, &hz, NULL), 0);
-	CU_ASSERT(hz > 100); /* its own */
+	CU_ASSERT_EQUAL(request_may(&request, &rights, &hz, NULL), 0);
+	CU_ASSERT_EQUAL(hz, 500); /* its own, or the most */
 }
 
 SUITE(request, {"refuses what nobody may ask", refuses_what_nobody_may_ask},
-      {"says what this kernel cannot", says_what_this_kernel_cannot});
+      {"says what this kernel cannot", says_what_this_kernel_cannot},
+      {"keeps to the client's rights", keeps_to_the_clients_rights});

@@ -143,12 +143,12 @@ def record_as(server, uid, out, *args):
 
 def test_exec_into_a_setuid_program(server, setuid_program, tmp_path):
     """Of each child what comes before the exec, and nothing after; root sees both. 1,000 with RACES=1000."""
-    races = int(os.environ.get("RACES", 150))
+    races = int(os.environ.get("RACES", 80))
     counts = {}
     for uid in (ME, 0):
         with users.by_fd(setuid_program) as (paths, fds):
             with users.target(ME, probe.TARGETS / "setuid", races, *paths, pass_fds=fds) as popen:
-                profile, err = record_as(server, uid, tmp_path / f"{uid}.pb.gz", "-p", popen.pid, "-F", 2999)
+                profile, err = record_as(server, uid, tmp_path / f"{uid}.pb.gz", "-p", popen.pid, "-F", 1999)
                 assert popen.wait(60) == 0
         after = profile.total(where=lambda s: any(
             f.function == "setuid_after" or f.module.endswith("setuid-after") for f in s.frames))
@@ -168,4 +168,4 @@ def test_process_that_hides_while_it_is_recorded(server, tmp_path):
         profile, err = record_as(server, ME, tmp_path / "h.pb.gz", "-p", popen.pid, "-F", 499, "4s")
         whole = (probe.cpu_ns(popen.pid) - before) / 1e9 * 499
     assert 10 < profile.total() < 0.9 * whole, (profile.total(), whole)
-    assert f"1 process was left out, which uid {ME} may not profile" in err, err
+    assert f"1 process was left out, which the user may not profile" in err, err

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a recording makes the engine hold: with many threads and ever new stacks that grows as long
+ * as it runs, and a client decides how long. */
+#pragma once
+
+#include <stdint.h>
+
+struct session;
+
+/* Bytes of its rows, threads, and the stacks that these name, each counted once. Costs as much time
+ * as there are rows. */
+uint64_t holdings_bytes(const struct session *session);
