@@ -43,6 +43,20 @@ static void on_opened(void *context, int code, const char *words,
 		run->opened = *opened;
 }
 
+static void on_done(void *context, int code, const char *words)
+{
+	struct run *run = context;
+	run->result->strange |= code == -EPROTO;
+	if (code)
+		snprintf(run->result->words, sizeof(run->result->words), "%s", words);
+}
+
+/* It may not fit: the object goes on without it. */
+static void on_debug(void *context, int code, const char *words, const struct worker_opened *opened)
+{
+	on_done(context, code, words);
+}
+
 static void on_name(void *context, size_t index, const struct worker_link_name *name)
 {
 	struct run *run = context;
@@ -50,14 +64,6 @@ static void on_name(void *context, size_t index, const struct worker_link_name *
 	if (!index && name->n_lines)
 		snprintf(run->result->name, sizeof(run->result->name), "%s",
 			 name->lines[name->n_lines - 1].name);
-}
-
-static void on_done(void *context, int code, const char *words)
-{
-	struct run *run = context;
-	run->result->strange |= code == -EPROTO;
-	if (code)
-		snprintf(run->result->words, sizeof(run->result->words), "%s", words);
 }
 
 static void on_table(void *context, int code, const char *words, const struct worker_table *table,
@@ -171,7 +177,7 @@ static bool questions(struct run *run, int fd, int debug_fd)
 	if (!ask(run) || run->result->opened)
 		return !worker_link_is_dead(run->link);
 	if (debug_fd >= 0) {
-		worker_link_debug(run->link, OBJECT, debug_fd, on_done, run);
+		worker_link_debug(run->link, OBJECT, debug_fd, on_debug, run);
 		if (!ask(run))
 			return false;
 	}
