@@ -73,6 +73,13 @@ uint32_t objects_take_wanted(struct objects *objects)
 	return objects->wanted.n ? objects->wanted.at[--objects->wanted.n] : 0;
 }
 
+bool objects_is_unsettled(const struct objects *objects, uint32_t number)
+{
+	const struct object *object = &objects->at[number];
+	return object->fd < 0 && object->code == -ENOENT && object->kind == OBJECT_FILE &&
+	       object->tries < TRIES_MAX;
+}
+
 uint32_t objects_count(const struct objects *objects)
 {
 	return objects->n - 1;

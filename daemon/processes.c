@@ -302,8 +302,10 @@ void processes_on_map(struct processes *processes, const struct sideband_record 
 	int code =
 		spaces_put(processes->spaces, process->space, process->pid, &record->line, &object);
 	/* Where files lie upon others (overlayfs), some kernels tell another inode here than in
-	 * /proc/PID/maps. */
-	if (code < 0 || objects_get(processes->objects, object)->code == -ESTALE)
+	 * /proc/PID/maps. And the first mapping of a program reaches over all of it at first, until
+	 * the kernel has unmapped the rest. */
+	if (code < 0 || objects_get(processes->objects, object)->code == -ESTALE ||
+	    objects_is_unsettled(processes->objects, object))
 		mark_stale(processes, process);
 	if (!code)
 		process->changed = processes->any_changed = true;
