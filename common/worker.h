@@ -69,6 +69,7 @@ enum worker_source {
 	WORKER_SOURCE_SYMTAB = 2,
 	WORKER_SOURCE_MINI = 4, /* .gnu_debugdata */
 	WORKER_SOURCE_DYNSYM = 8,
+	WORKER_SOURCE_GO = 16, /* .gopclntab; read where there is no .symtab */
 };
 
 struct worker_segment {

@@ -96,10 +96,9 @@ static void describe_names(Probe__Examine__Module *module, const struct worker_o
 		uint32_t bit;
 		const char *name;
 	} sources[] = {
-		{WORKER_SOURCE_DEBUG_FILE, "debug file"},
-		{WORKER_SOURCE_SYMTAB, ".symtab"},
-		{WORKER_SOURCE_MINI, ".gnu_debugdata"},
-		{WORKER_SOURCE_DYNSYM, ".dynsym"},
+		{WORKER_SOURCE_DEBUG_FILE, "debug file"}, {WORKER_SOURCE_SYMTAB, ".symtab"},
+		{WORKER_SOURCE_MINI, ".gnu_debugdata"},	  {WORKER_SOURCE_DYNSYM, ".dynsym"},
+		{WORKER_SOURCE_GO, ".gopclntab"},
 	};
 	for (size_t i = 0; i < sizeof(sources) / sizeof(*sources); i++)
 		if (opened->sources & sources[i].bit)

@@ -15,6 +15,7 @@
 #include "symbolizer/demangle.h"
 #include "symbolizer/dwarf.h"
 #include "symbolizer/elf.h"
+#include "symbolizer/go_names.h"
 #include "symbolizer/inflate.h"
 #include "symbolizer/jit_map.h"
 #include "symbolizer/kallsyms.h"
@@ -104,6 +105,9 @@ static void read_symbols(struct object *object)
 		add_table(object, symbols, object->elf, SHT_DYNSYM);
 		if (plt_add(symbols, object->elf))
 			note(object, "broken relocations: PLT stubs have no names");
+		if (!object->debug && !elf_section_of_type(object->elf, SHT_SYMTAB) &&
+		    go_names_add(symbols, object->elf))
+			note(object, "broken .gopclntab");
 		code = symbols_finish(symbols);
 	}
 	if (code) {
@@ -276,6 +280,8 @@ static uint32_t sources_of(const struct elf *elf)
 	uint32_t sources = 0;
 	if (elf_section_of_type(elf, SHT_SYMTAB))
 		sources |= WORKER_SOURCE_SYMTAB;
+	else if (go_names_has(elf))
+		sources |= WORKER_SOURCE_GO;
 	if (elf_section(elf, ".gnu_debugdata"))
 		sources |= WORKER_SOURCE_MINI;
 	if (elf_section_of_type(elf, SHT_DYNSYM))

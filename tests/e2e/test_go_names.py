@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Go programs that were stripped: their functions have names all the same."""
+import pytest
+
+import probe
+
+GO = """package main
+
+//go:noinline
+func burn(n int) int {
+	s := 0
+	for i := 0; i < n; i++ { s += i * i % 7 }
+	return s
+}
+
+func main() {
+	s := 0
+	for i := 0; i < 300; i++ { s += burn(1000000) }
+	println(s)
+}
+"""
+
+
+@pytest.mark.parametrize("mode", ["exe", "pie"])
+def test_stripped(tmp_path, mode):
+    (tmp_path / "main.go").write_text(GO)
+    program = tmp_path / "program"
+    built = probe.run("/usr/bin/go", "build", f"-buildmode={mode}", "-ldflags=-s -w", "-o", program,
+                      tmp_path / "main.go", timeout=120,
+                      env=probe.environment(HOME=str(tmp_path), GOCACHE=str(tmp_path / "cache"), GO111MODULE="off"))
+    assert built.code == 0, built
+    _, profile = probe.record(tmp_path / "out.pb.gz", "-F", 499, "--", program)
+    # By frame pointers: burn has none of its own, so that its caller is not seen.
+    for function in ("main.burn", "runtime.main"):
+        assert profile.share(function) > 0.9, function
