@@ -2,15 +2,28 @@
 /* Threads whose switches are followed: those of sessions that read times. An entry is made when a
  * thread is born, or when the threads are read for a session that begins, and goes at the thread's
  * last switch, or with the last such session. The key is the task's address: a thread keeps it
- * through an exec that gives it another tid. */
+ * through an exec that gives it another tid.
+ *
+ * Every switch of the host looks for two threads, so the table is our own, and is searched without
+ * a call: of a bucket, which is a line of the cache, all keys are compared. One that is full says
+ * so, and then the other bucket of the key is searched, too. */
 #pragma once
 
 #include "bpf/count.h"
 #include "bpf/filter.h"
 
 enum {
-	NOTED_MAX = 32 << 10,
+	NOTED_BITS = 12, /* of the number of a bucket */
+	NOTED_BUCKETS = 1 << NOTED_BITS,
+	NOTED_WAYS = 7,
+	NOTED_SLOTS = NOTED_BUCKETS * NOTED_WAYS,
 	NOTED_TRIES = 4,
+	NOTED_CLAIMED = 1, /* as a key: its entry is being written */
+};
+
+struct noted_bucket {
+	__u64 key[NOTED_WAYS]; /* 0: free */
+	__u64 overflowed;      /* some of its threads are in their other bucket */
 };
 
 struct noted {
@@ -23,30 +36,90 @@ struct noted {
 	__u32 switches;	    /* odd while the entry is being changed */
 	__u16 state;	    /* enum wait_state, since it left the CPU */
 	__u16 ended;
+	__u64 pad[2];
 };
+TYPES_ASSERT_SIZE(struct noted, 64);
 
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(key_size, sizeof(__u64));
-	__uint(value_size, sizeof(struct noted));
-	__uint(max_entries, NOTED_MAX);
-} noted SEC(".maps");
+MAPS_ARRAY(noted_buckets, struct noted_bucket, NOTED_BUCKETS, 0);
+MAPS_ARRAY(noted, struct noted, NOTED_SLOTS, 0);
 
 /* Sessions that read times: while there are any, sampler_switch is attached. The broker's. */
 __u64 timing = 0;
 
 #define NOTED_BARRIER() __asm__ volatile("" ::: "memory")
 
+/* The task's address, less that of something that stays: the verifier lets us count with the
+ * difference of two pointers only. */
+static __always_inline __u64 noted_key(const struct task_struct *task)
+{
+	__asm__ volatile("" : "+r"(task)); /* a pointer still, not a number that equals it */
+	__u64 key = (__u64)task - (__u64)&timing;
+	__asm__ volatile("" : "+r"(key));
+	return key;
+}
+
+/* Where the key goes: the first bucket, and the other. */
+static __always_inline __u64 noted_hash(__u64 key)
+{
+	return key * 0x9e3779b97f4a7c15ull;
+}
+static __always_inline __u32 noted_first(__u64 hash)
+{
+	return hash >> (64 - NOTED_BITS);
+}
+static __always_inline __u32 noted_other(__u64 hash)
+{
+	__u32 apart = hash >> (64 - 2 * NOTED_BITS) & (NOTED_BUCKETS - 1);
+	return noted_first(hash) ^ (apart | 1);
+}
+
+/* Number of the slot of the bucket that holds the key, or NOTED_SLOTS. */
+static __always_inline __u32 noted_slot(const struct noted_bucket *bucket, __u32 number, __u64 key)
+{
+#pragma unroll
+	for (int i = 0; i < NOTED_WAYS; i++)
+		if (bucket->key[i] == key)
+			return number * NOTED_WAYS + i;
+	return NOTED_SLOTS;
+}
+
 static __always_inline struct noted *noted_find(const struct task_struct *task)
 {
-	__u64 key = (__u64)task;
-	return bpf_map_lookup_elem(&noted, &key);
+	__u64 key = noted_key(task), hash = noted_hash(key);
+	__u32 number = noted_first(hash);
+	const struct noted_bucket *bucket = bpf_map_lookup_elem(&noted_buckets, &number);
+	if (!bucket)
+		return NULL;
+	__u32 slot = noted_slot(bucket, number, key);
+	if (slot == NOTED_SLOTS && bucket->overflowed) {
+		number = noted_other(hash);
+		bucket = bpf_map_lookup_elem(&noted_buckets, &number);
+		if (!bucket)
+			return NULL;
+		slot = noted_slot(bucket, number, key);
+	}
+	if (slot == NOTED_SLOTS)
+		return NULL;
+	return bpf_map_lookup_elem(&noted, &slot);
+}
+
+/* Two programs that note a thread at the same time may both have: all of its entries go. */
+static __always_inline void noted_clear(__u32 number, __u64 key)
+{
+	struct noted_bucket *bucket = bpf_map_lookup_elem(&noted_buckets, &number);
+	if (!bucket)
+		return;
+#pragma unroll
+	for (int i = 0; i < NOTED_WAYS; i++)
+		if (bucket->key[i] == key)
+			bucket->key[i] = 0;
 }
 
 static __always_inline void noted_forget(const struct task_struct *task)
 {
-	__u64 key = (__u64)task;
-	bpf_map_delete_elem(&noted, &key);
+	__u64 key = noted_key(task), hash = noted_hash(key);
+	noted_clear(noted_first(hash), key);
+	noted_clear(noted_other(hash), key);
 }
 
 static __always_inline __u64 noted_run_delay(const struct task_struct *task)
@@ -81,15 +154,37 @@ static __always_inline __u32 noted_state(const struct task_struct *task, bool pr
 
 /* ---- entries */
 
-/* False: it did not fit, which is counted. */
-static __always_inline bool noted_insert(const struct task_struct *task, const struct noted *from,
-					 __u64 flags)
+/* Claims a free slot of the bucket for the key; who looks for it finds it only when it is whole.
+ * False: there is none. */
+static __always_inline bool noted_put(__u32 number, __u64 key, const struct noted *from)
 {
-	__u64 key = (__u64)task;
-	long r = bpf_map_update_elem(&noted, &key, from, flags);
-	if (r && r != -EEXIST)
-		count(COUNTER_THREADS_FULL);
-	return !r;
+	struct noted_bucket *bucket = bpf_map_lookup_elem(&noted_buckets, &number);
+	if (!bucket)
+		return false;
+	for (int i = 0; i < NOTED_WAYS; i++) {
+		__u32 slot = number * NOTED_WAYS + i;
+		if (bucket->key[i] ||
+		    __sync_val_compare_and_swap(&bucket->key[i], 0, NOTED_CLAIMED))
+			continue;
+		struct noted *entry = bpf_map_lookup_elem(&noted, &slot);
+		if (entry)
+			*entry = *from;
+		NOTED_BARRIER();
+		bucket->key[i] = key;
+		return true;
+	}
+	bucket->overflowed = 1;
+	return false;
+}
+
+/* False: it did not fit, which is counted. */
+static __always_inline bool noted_insert(const struct task_struct *task, const struct noted *from)
+{
+	__u64 key = noted_key(task), hash = noted_hash(key);
+	if (noted_put(noted_first(hash), key, from) || noted_put(noted_other(hash), key, from))
+		return true;
+	count(COUNTER_THREADS_FULL);
+	return false;
 }
 
 /* A new thread, which has not run yet. What there was under its address is long gone. */
@@ -100,8 +195,10 @@ static __always_inline void noted_birth(const struct task_struct *task, __u64 se
 		.off_since_ns = bpf_ktime_get_ns(),
 		.state = WAIT_RUNNABLE,
 	};
-	if (sessions & timing)
-		noted_insert(task, &entry, BPF_ANY);
+	if (!(sessions & timing))
+		return;
+	noted_forget(task);
+	noted_insert(task, &entry);
 }
 
 /* Makes the entry say whether the thread is on a CPU, while it may be switching. A switch that
@@ -139,10 +236,11 @@ static __always_inline struct noted *noted_seed(const struct task_struct *task, 
 	__u64 now_ns = bpf_ktime_get_ns();
 	if (!task->on_cpu)
 		fresh.off_since_ns = now_ns;
-	bool made = noted_insert(task, &fresh, BPF_NOEXIST);
+	if (!noted_insert(task, &fresh))
+		return NULL;
 	entry = noted_find(task);
-	if (!made || !entry)
-		return entry;
+	if (!entry)
+		return NULL;
 	/* One that ends makes an entry itself where it has none (times_exit): it is gone already.
 	 */
 	if (task->exit_state && !entry->ended) {
@@ -200,15 +298,32 @@ static __always_inline void noted_read(const struct noted *entry, struct thread_
 }
 
 /* ---- the end of a session, which reads times no more. ~0: of all that do. */
-static long noted_drop_one(void *map, const __u64 *key, struct noted *entry, __u64 *sessions)
+struct noted_drop {
+	__u64 sessions;
+};
+
+static long noted_drop_bucket(__u32 number, void *data)
 {
-	__sync_fetch_and_and(&entry->sessions, ~*sessions);
-	if (!(entry->sessions & timing))
-		bpf_map_delete_elem(map, key);
+	const struct noted_drop *drop = data;
+	struct noted_bucket *bucket = bpf_map_lookup_elem(&noted_buckets, &number);
+	if (!bucket)
+		return 1;
+	for (int i = 0; i < NOTED_WAYS; i++) {
+		__u32 slot = number * NOTED_WAYS + i;
+		struct noted *entry = bpf_map_lookup_elem(&noted, &slot);
+		if (!entry || bucket->key[i] <= NOTED_CLAIMED)
+			continue;
+		__sync_fetch_and_and(&entry->sessions, ~drop->sessions);
+		if (!(entry->sessions & timing))
+			bucket->key[i] = 0;
+	}
+	if (!timing)
+		bucket->overflowed = 0;
 	return 0;
 }
 
 static __always_inline void noted_drop(__u64 sessions)
 {
-	bpf_for_each_map_elem(&noted, noted_drop_one, &sessions, 0);
+	struct noted_drop drop = {sessions};
+	bpf_loop(NOTED_BUCKETS, noted_drop_bucket, &drop, 0);
 }

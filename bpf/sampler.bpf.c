@@ -132,13 +132,13 @@ int BPF_PROG(sampler_exit, struct task_struct *task)
 	return 0;
 }
 
-/* Of threads that are not noted it costs two lookups. */
+/* Of threads that are not noted it costs two searches. */
 SEC("tp_btf/sched_switch")
 int BPF_PROG(sampler_switch, bool preempted, struct task_struct *prev, struct task_struct *next,
 	     unsigned int prev_state)
 {
 	__u64 now_ns = 0;
-	struct noted *leaves = prev->pid ? noted_find(prev) : NULL;
+	struct noted *leaves = noted_find(prev);
 	if (leaves) {
 		now_ns = bpf_ktime_get_ns();
 		if (prev_state == KERNEL_TASK_DEAD)
@@ -146,7 +146,7 @@ int BPF_PROG(sampler_switch, bool preempted, struct task_struct *prev, struct ta
 		else
 			noted_leave(leaves, prev, noted_state(prev, preempted, prev_state), now_ns);
 	}
-	struct noted *returns = next->pid ? noted_find(next) : NULL;
+	struct noted *returns = noted_find(next);
 	if (!returns)
 		return 0;
 	now_ns = now_ns ? now_ns : bpf_ktime_get_ns();

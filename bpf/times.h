@@ -74,7 +74,7 @@ static __always_inline void times_exit(struct task_struct *task)
 		return;
 	}
 	struct noted fresh = {.sessions = bits, .waiting = waiting, .ended = 1};
-	noted_insert(task, &fresh, BPF_ANY);
+	noted_insert(task, &fresh);
 }
 
 /* The switch away from a dead thread. */

@@ -29,6 +29,7 @@ struct waits_pace {
 	__u64 window_ns; /* when it began */
 	__u64 walks;	 /* in it */
 	__u64 period_ns;
+	__u64 random;
 };
 
 struct waits_cpu {
@@ -68,14 +69,18 @@ static __always_inline struct waits_cpu *waits_this_cpu(void)
 	return bpf_map_lookup_elem(&waits_cpus, &zero);
 }
 
+static __always_inline void waits_add(struct cpu_counters *row, enum wait_count which, __u64 off_ns)
+{
+	row->waits[which]++;
+	row->waits_ns[which] += off_ns;
+}
+
 static __always_inline void waits_count(enum wait_count which, __u64 off_ns)
 {
 	__u32 cpu = bpf_get_smp_processor_id();
 	struct cpu_counters *row = bpf_map_lookup_elem(&counters, &cpu);
-	if (row) {
-		row->waits[which]++;
-		row->waits_ns[which] += off_ns;
-	}
+	if (row)
+		waits_add(row, which, off_ns);
 }
 
 /* ---- P */
@@ -102,6 +107,19 @@ static __always_inline void waits_walked(struct waits_pace *pace)
 	pace->period_ns = pace->period_ns ? 2 * pace->period_ns : WAITS_PERIOD_FIRST;
 	if (pace->period_ns > WAITS_PERIOD_MAX)
 		pace->period_ns = WAITS_PERIOD_MAX;
+}
+
+/* Below 2^32: xorshift64 (Marsaglia), for a call of the kernel's costs more than the rest. */
+static __always_inline __u64 waits_random(struct waits_pace *pace)
+{
+	__u64 x = pace->random;
+	if (!x)
+		x = (__u64)bpf_get_prandom_u32() << 32 | bpf_get_prandom_u32() | 1;
+	x ^= x << 13;
+	x ^= x >> 7;
+	x ^= x << 17;
+	pace->random = x;
+	return x >> 32;
 }
 
 /* ---- at the switch back */
@@ -144,13 +162,15 @@ static __always_inline void waits_owe(struct waits_cpu *cpu, struct task_struct 
 static __always_inline void waits_return(struct task_struct *task, const struct noted *entry,
 					 __u64 off_ns, __u64 now_ns)
 {
+	__u32 number = bpf_get_smp_processor_id();
+	struct cpu_counters *row = bpf_map_lookup_elem(&counters, &number);
 	struct waits_cpu *cpu = waits_this_cpu();
-	if (!cpu)
+	if (!cpu || !row)
 		return;
-	waits_count(WAITS_SEEN, off_ns);
+	waits_add(row, WAITS_SEEN, off_ns);
 	__u64 period_ns = waits_period(&cpu->pace, now_ns);
-	if (off_ns < period_ns && (bpf_get_prandom_u32() * period_ns) >> 32 >= off_ns) {
-		waits_count(WAITS_SKIPPED, off_ns);
+	if (off_ns < period_ns && waits_random(&cpu->pace) * period_ns >> 32 >= off_ns) {
+		waits_add(row, WAITS_SKIPPED, off_ns);
 		return;
 	}
 	waits_walked(&cpu->pace);
