@@ -26,6 +26,7 @@ static __always_inline bool sampler_sample(struct bpf_perf_event_data *ctx, stru
 	struct sample_event sample = {
 		.time_ns = bpf_ktime_get_ns(),
 		.start_time_ns = task->start_time,
+		.period = ctx->sample_period,
 		.tgid = pid_tgid >> 32,
 		.tid = pid_tgid,
 		.space = space,

@@ -106,6 +106,7 @@ struct sample_event {
 	__u64 user_hash;     /* 0: none (kernel thread, -K) */
 	__u64 kernel_hash;   /* 0: none (sampled in user mode, -U) */
 	__u64 start_time_ns; /* of the thread: tid and this name it for ever */
+	__u64 period;	     /* what it stands for, in counts of its event; of a wait nothing */
 	__u32 user_check;
 	__u32 kernel_check;
 	__u32 tgid;
@@ -115,7 +116,7 @@ struct sample_event {
 	__u16 cpu;
 	char comm[COMM_BYTES]; /* of the thread; may hold any byte */
 };
-TYPES_ASSERT_SIZE(struct sample_event, 80);
+TYPES_ASSERT_SIZE(struct sample_event, 88);
 
 /* What a thread did while it was off the CPU. */
 enum wait_state {
@@ -148,7 +149,7 @@ struct wait_event {
 	__u32 state;	 /* enum wait_state */
 	char waker_comm[COMM_BYTES];
 };
-TYPES_ASSERT_SIZE(struct wait_event, 160);
+TYPES_ASSERT_SIZE(struct wait_event, 168);
 
 /* Before a sample or a wait whose walk met code that the engine has yet to learn of: what it takes
  * to walk again. Sent within a budget (copy.h). */

@@ -104,7 +104,8 @@ void progress_started(struct progress *progress, const struct progress_started *
 	if (started->mode == PROBE__RECORD__MODE__OFF)
 		fputs(": off-cpu", out);
 	else
-		fprintf(out, ": cpu at %.10g Hz%s", started->hz, off ? " and off-cpu" : "");
+		fprintf(out, ": %s at %.10g Hz%s", started->event ? started->event : "cpu",
+			started->hz, off ? " and off-cpu" : "");
 	if (started->every_ns)
 		fprintf(out, ", a file every %s", progress_duration(text, started->every_ns));
 	if (started->for_ns)

@@ -31,6 +31,7 @@ struct progress_started {
 	uint32_t processes, threads;
 	double hz;
 	int mode;	     /* enum Probe__Record__Mode */
+	const char *event;   /* NULL: time */
 	const char *command; /* CMD that ends the recording, or NULL */
 	uint64_t every_ns;   /* a file for each so long; 0: one file */
 	uint64_t for_ns;     /* 0: no end is known */

@@ -19,6 +19,12 @@
 #include "common/protocol.pb-c.h"
 
 #define DEFAULT_HZ 99.0
+/* Of an event that is not time, samples are of all processes on a CPU, not of the targets alone. */
+#define EVENT_HZ 999.0
+enum {
+	DEFAULT_MODE = PROBE__RECORD__MODE__CPU,
+	MODE_NOT_GIVEN = -1,
+};
 #define MAX_RATE_FILE "/proc/sys/kernel/perf_event_max_sample_rate"
 
 enum {
@@ -54,7 +60,8 @@ static const struct option table[] = {
 	{"wait", OPTION_WAIT, "DURATION", "wait so long for one of that name"},
 	{"all", 'a', NULL, "the whole machine"},
 	{"no-children", OPTION_NO_CHILDREN, NULL, "without the descendants"},
-	{"frequency", 'F', "HZ|max", "samples a second of CPU time (99)"},
+	{"frequency", 'F', "HZ|max", "samples a second of CPU time (99); of -e, on each CPU (999)"},
+	{"event", 'e', "EVENT", "what is sampled instead of time: page-faults, cycles, …"},
 	{"mode", OPTION_MODE, "cpu|off|wall",
 	 "time on the CPU, time waiting for something, or both (cpu)"},
 	{"wakers", OPTION_WAKERS, NULL, "also who ended each wait"},
@@ -288,6 +295,9 @@ static int take_option(struct record_args *args, int option, const char *value, 
 		return parse_duration("--wait", value, &args->comm_wait_ns, err);
 	case 'F':
 		return parse_hz(value, &args->hz, err);
+	case 'e':
+		args->event = value;
+		return 0;
 	case OPTION_MODE:
 		return parse_mode(value, &args->mode, err);
 	case OPTION_OFF_PERIOD:
@@ -348,6 +358,10 @@ static int check(const struct record_args *args, struct err *err)
 		err_hint(err, "--mode wall, or --mode off");
 		return -EINVAL;
 	}
+	if (args->event && off) {
+		err_set(err, -EINVAL, ERR_USAGE, "-e counts what happens, not time: --mode cpu");
+		return -EINVAL;
+	}
 	if (args->comm_wait_ns && !args->comm)
 		return err_set(err, -EINVAL, ERR_USAGE, "--wait belongs to --comm NAME");
 	if (args->target.n_pids + args->target.n_tids > LIMIT_TARGETS)
@@ -366,9 +380,8 @@ static int check(const struct record_args *args, struct err *err)
 
 int record_args_parse(struct record_args *args, int argc, char **argv, struct err *err)
 {
-	*args = (struct record_args){.hz = DEFAULT_HZ,
-				     .call_graph = PROBE__RECORD__CALL_GRAPH__AUTO,
-				     .mode = PROBE__RECORD__MODE__CPU};
+	*args = (struct record_args){
+		.hz = NAN, .call_graph = PROBE__RECORD__CALL_GRAPH__AUTO, .mode = MODE_NOT_GIVEN};
 	struct options options = options_init(usage, table, argc, argv);
 	int got, code = 0;
 	bool dashes = false;
@@ -394,5 +407,9 @@ int record_args_parse(struct record_args *args, int argc, char **argv, struct er
 	if (!args->format_given && args->output.path)
 		args->output.format = other_than_pprof(export_formats_of(args->output.path, NULL));
 	args->whole_ns = args->duration_ns;
+	if (isnan(args->hz))
+		args->hz = args->event ? EVENT_HZ : DEFAULT_HZ;
+	if (args->mode == MODE_NOT_GIVEN)
+		args->mode = args->event ? PROBE__RECORD__MODE__CPU : DEFAULT_MODE;
 	return check(args, err);
 }

@@ -20,6 +20,7 @@ struct record_args {
 	double hz;		/* 0: the most that is allowed */
 	int call_graph;		/* enum Probe__Record__CallGraph */
 	int mode;		/* enum Probe__Record__Mode */
+	const char *event;	/* -e; NULL: time */
 	bool wakers;		/* who ended each wait */
 	uint64_t off_period_ns; /* shorter waits are taken by chance; 0: as the engine likes */
 	uint32_t *cpus;		/* none: all */

@@ -76,6 +76,10 @@ static int say_nothing(const struct record *record, struct err *err)
 		return -ESRCH;
 	}
 	bool off = record->args->mode == PROBE__RECORD__MODE__OFF;
+	if (record->args->event)
+		return err_set(err, -ENODATA, ERR_NOTHING_SAMPLED,
+			       "nothing was sampled: no %s of %s in %s", record->args->event, name,
+			       lasted);
 	err_set(err, -ENODATA, ERR_NOTHING_SAMPLED, "nothing was sampled: %s %s in %s", name,
 		off ? "waited for nothing" : "used no CPU time", lasted);
 	err_hint(err, off ? "--mode wall shows where it runs, too"

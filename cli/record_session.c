@@ -96,6 +96,7 @@ static int send_record(struct record_session *session)
 	record.hz = args->hz;
 	record.has_mode = 1;
 	record.mode = (Probe__Record__Mode)args->mode;
+	record.event = (char *)args->event;
 	record.has_wakers = record.wakers = args->wakers;
 	record.has_off_period_ns = args->off_period_ns != 0;
 	record.off_period_ns = args->off_period_ns;
@@ -146,6 +147,7 @@ static void say_started(struct record_session *session)
 		.threads = started->threads,
 		.hz = started->hz,
 		.mode = session->args->mode,
+		.event = session->args->event,
 		.command = session->child->pid ? session->child->name : NULL,
 		.every_ns = session->args->every_ns,
 		.for_ns = session->args->whole_ns,

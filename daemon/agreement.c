@@ -8,8 +8,8 @@
 
 bool agreement_check(const struct session *session, uint64_t lost, char *text, size_t room)
 {
-	if (!session_samples(session) || !session->times_known || !session->times.off_known ||
-	    session->request->n_cpus)
+	if (!session_samples(session) || !session_is_timed(session) || !session->times_known ||
+	    !session->times.off_known || session->request->n_cpus)
 		return true;
 	const struct threads_sum exact = times_sum(&session->times);
 	double period = (double)session->period_ns;

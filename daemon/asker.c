@@ -132,13 +132,11 @@ static int take_events(struct asker *asker, int events[CPUS_MAX], int links[CPUS
 	return 0;
 }
 
-int asker_events(struct asker *asker, uint32_t session, uint64_t period_ns,
-		 const uint64_t cpus[CPUS_MAX / 64], int events[CPUS_MAX], int links[CPUS_MAX],
-		 struct err *err)
+int asker_events(struct asker *asker, const struct broker_request *wanted, int events[CPUS_MAX],
+		 int links[CPUS_MAX], struct err *err)
 {
-	struct broker_request request = {
-		.op = BROKER_EVENTS, .session = session, .period_ns = period_ns};
-	memcpy(request.cpus, cpus, sizeof(request.cpus));
+	struct broker_request request = *wanted;
+	request.op = BROKER_EVENTS;
 	for (int cpu = 0; cpu < CPUS_MAX; cpu++)
 		events[cpu] = links[cpu] = -1;
 	int n = 0, code;

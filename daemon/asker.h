@@ -31,11 +31,10 @@ struct asker_rights {
 /* The session is of who is at the other end of `client`, borrowed. */
 int asker_session(struct asker *asker, uint32_t session, int client, struct asker_rights *rights,
 		  struct err *err);
-/* CPUs wanted as a set of CPUS_MAX bits. Fills events[] and links[] by CPU, -1 where none; the
- * number of events opened is the result (0 or more), negative errno on failure. */
-int asker_events(struct asker *asker, uint32_t session, uint64_t period_ns,
-		 const uint64_t cpus[CPUS_MAX / 64], int events[CPUS_MAX], int links[CPUS_MAX],
-		 struct err *err);
+/* Of `wanted`, session, event, period_ns and cpus. Fills events[] and links[] by CPU, -1 where
+ * none; the number of events opened is the result (0 or more), negative errno on failure. */
+int asker_events(struct asker *asker, const struct broker_request *wanted, int events[CPUS_MAX],
+		 int links[CPUS_MAX], struct err *err);
 /* One event a CPU for sideband.h; their number is the result. */
 int asker_sideband(struct asker *asker, int events[CPUS_MAX], struct err *err);
 /* pidfd: -1 or borrowed. *maps_fd: -1 for a kernel thread. -ESRCH: gone. */

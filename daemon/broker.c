@@ -19,6 +19,7 @@
 #include "common/packet.h"
 #include "daemon/authority.h"
 #include "daemon/debug_files.h"
+#include "daemon/event_names.h"
 #include "daemon/perf_map.h"
 #include "daemon/programs.h"
 #include "daemon/take.h"
@@ -149,8 +150,8 @@ static int open_events(struct broker *broker, const struct broker_request *reque
 		       struct answer *answer, struct err *err)
 {
 	int event, link;
-	int code = programs_open_event(broker->programs, request->session, request->period_ns, cpu,
-				       &event, &link, err);
+	const struct programs_event wanted = {request->session, request->event, request->period_ns};
+	int code = programs_open_event(broker->programs, &wanted, cpu, &event, &link, err);
 	if (code)
 		return code;
 	answer_add(answer, event);
@@ -161,7 +162,7 @@ static int open_events(struct broker *broker, const struct broker_request *reque
 static int on_events(struct broker *broker, const struct broker_request *request, int fd,
 		     struct answer *answer, struct err *err)
 {
-	if (request->period_ns < PERIOD_MIN_NS)
+	if (request->period_ns < PERIOD_MIN_NS || request->event >= EVENT_NAMES)
 		return -EPROTO;
 	int code = authority_check_hz(broker->authority, request->session, request->period_ns, err);
 	return code ? code : each_cpu(broker, request, answer, open_events, err);

@@ -23,7 +23,8 @@ enum broker_op {
 	 * BROKER_DROP. Before all that names a session. reply.rights, hz_max, value: bytes that it
 	 * may make the engine hold. */
 	BROKER_SESSION,
-	/* session, period_ns, cpu set → one event fd and one link fd a CPU, in turn, events
+	/* session, event (event_names.h), period_ns (of other events than cpu-clock on average),
+	 * cpu set → one event fd and one link fd a CPU, in turn, events
 	 * disabled. CPUs that are off line or not there are missing in the reply's cpus. Repeated
 	 * with `first_cpu` while `more`. */
 	BROKER_EVENTS,
@@ -130,7 +131,7 @@ struct broker_request {
 	uint32_t space;
 	uint64_t period_ns;
 	uint32_t first_cpu;
-	uint32_t pad;
+	uint32_t event;
 	uint64_t cpus[CPUS_MAX / 64]; /* wanted, a bit a CPU */
 	uint64_t start, end;	      /* BROKER_MAPPED_FILE */
 	uint64_t dev, inode;

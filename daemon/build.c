@@ -388,6 +388,8 @@ struct build *build_new(struct symbolizer *symbolizer, struct sampler *sampler,
 		.named = memory_new(sampler->locations.n, sizeof(bool)),
 	};
 	build->profile->info = build_info_new();
+	if (!session_is_timed(session))
+		build_rows_add_type(build->profile, session);
 	mark_used(build);
 	group(build);
 	ask_next(build);

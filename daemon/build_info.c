@@ -14,6 +14,7 @@
 #include "daemon/agreement.h"
 #include "daemon/build.h"
 #include "daemon/build_threads.h"
+#include "daemon/event_names.h"
 #include "daemon/objects.h"
 #include "daemon/sampler.h"
 #include "daemon/session.h"
@@ -197,7 +198,8 @@ static void add_comments(struct profile *profile, const struct session *session,
 {
 	char text[256];
 	char rate[64];
-	snprintf(rate, sizeof(rate), "cpu-clock at %g Hz", session->hz);
+	snprintf(rate, sizeof(rate), "%s at %g Hz", event_names[session->events.kind].name,
+		 session->hz);
 	snprintf(text, sizeof(text), "probe " VERSION ": %s%s for %.1f s",
 		 session_is_snapshot(session) ? "one stack a thread"
 		 : session_samples(session)   ? rate
@@ -275,7 +277,7 @@ void build_info(struct profile *profile, const struct sampler *sampler,
 	add_target(info, session);
 	info->mode = copy_text(mode_of(session));
 	if (session_samples(session))
-		info->event = copy_text("cpu-clock");
+		info->event = copy_text(event_names[session->events.kind].name);
 	info->reason = copy_text(reason_of(session));
 	info->host_kernel = copy_text(uname(&host) ? "" : host.release);
 	info->has_steal_share = 1;

@@ -10,6 +10,7 @@
 #include "common/memory.h"
 #include "common/profile.h"
 #include "daemon/build.h"
+#include "daemon/event_names.h"
 #include "daemon/sampler.h"
 #include "daemon/session.h"
 
@@ -60,6 +61,8 @@ static const char *comm_of(const struct rows *rows, const struct thread *thread)
 
 enum {
 	ROW_LABELS = 7,
+	COLUMN_EVENT = PROFILE_COLUMNS, /* where there is one */
+	VALUES,
 };
 
 static struct profile_label text_label(struct profile *profile, const char *key, const char *text)
@@ -220,12 +223,23 @@ static bool leaf_named(const struct rows *rows, const struct tally_row *row, con
 	return !stack->n || named[stacks->frames.at[stack->first]];
 }
 
-static void fill_values(const struct session *session, const struct tally_row *row,
-			int64_t values[PROFILE_COLUMNS])
+void build_rows_add_type(struct profile *profile, const struct session *session)
 {
-	memset(values, 0, PROFILE_COLUMNS * sizeof(*values));
+	const char *name = event_names[session->events.kind].name;
+	profile_add_type(profile, (struct profile_type){
+					  profile_add_string(profile, name, strlen(name)),
+					  profile_add_string(profile, "count", strlen("count"))});
+}
+
+static void fill_values(const struct session *session, const struct tally_row *row,
+			int64_t values[VALUES])
+{
+	memset(values, 0, VALUES * sizeof(*values));
 	if (session_is_snapshot(session)) {
 		values[COLUMN_SAMPLES] = (int64_t)row->taken;
+	} else if (!session_is_timed(session)) {
+		values[COLUMN_SAMPLES] = (int64_t)row->taken;
+		values[COLUMN_EVENT] = (int64_t)row->counted;
 	} else if (row->state == WAIT_RUNNING) {
 		values[COLUMN_SAMPLES] = (int64_t)row->taken;
 		values[COLUMN_CPU] = (int64_t)(row->taken * session->period_ns);
@@ -269,7 +283,7 @@ void build_rows(struct profile *profile, const struct sampler *sampler,
 	find_leaders(&rows);
 	for (uint32_t i = 1; i < tally->rows.n; i++) {
 		const struct tally_row *row = &tally->rows.at[i];
-		int64_t values[PROFILE_COLUMNS];
+		int64_t values[VALUES];
 		fill_values(session, row, values);
 		profile_add_row(profile, stack_of(&rows, row), labels_of(&rows, row), values);
 		add_shares(&rows, row, named, &shares);
@@ -280,9 +294,10 @@ void build_rows(struct profile *profile, const struct sampler *sampler,
 	result->stacks = profile->stacks.n ? profile->stacks.n - 1 : 0;
 	result->whole = shares.walked ? (double)shares.whole / (double)shares.walked : 1;
 	result->named = shares.taken ? (double)shares.named / (double)shares.taken : 1;
-	profile->default_type = session_is_snapshot(session) ? COLUMN_SAMPLES
-				: session_samples(session)   ? COLUMN_CPU
-							     : COLUMN_BLOCKED;
+	profile->default_type = !session_is_timed(session)     ? COLUMN_EVENT
+				: session_is_snapshot(session) ? COLUMN_SAMPLES
+				: session_samples(session)     ? COLUMN_CPU
+							       : COLUMN_BLOCKED;
 	profile->time_ns = session->start_time_ns;
 	profile->duration_ns = (int64_t)(session->stopped_ns - session->started_ns);
 	profile->period = (int64_t)session->period_ns;

@@ -10,6 +10,8 @@ struct profile;
 struct sampler;
 struct session;
 
+/* The column of an event that is not time: "page-faults/count". Before the first row. */
+void build_rows_add_type(struct profile *profile, const struct session *session);
 /* `located`: the profile's location by the sampler's; `named`: whether that has a name. Fills
  * samples, stacks, whole and named of the result. */
 void build_rows(struct profile *profile, const struct sampler *sampler,

@@ -173,7 +173,8 @@ static void say_progress(struct client *client, Probe__Progress__Phase phase)
 		return;
 	Probe__Progress progress = PROBE__PROGRESS__INIT;
 	progress.has_phase = progress.has_elapsed_ns = progress.has_samples = 1;
-	progress.has_lost = progress.has_cpu = progress.has_done = progress.has_all = 1;
+	progress.has_lost = progress.has_done = progress.has_all = 1;
+	progress.has_cpu = session_is_timed(session);
 	progress.phase = phase;
 	progress.elapsed_ns = now - session->started_ns;
 	progress.samples = samples;

@@ -12,6 +12,7 @@
 #include "common/err.h"
 #include "common/guard.h"
 #include "daemon/asker.h"
+#include "daemon/event_names.h"
 
 void events_init(struct events *events)
 {
@@ -58,8 +59,10 @@ static bool read_online(events_cpus cpus)
 static int open_on(struct events *events, const events_cpus cpus, struct err *err)
 {
 	int event[CPUS_MAX], link[CPUS_MAX];
-	int opened = asker_events(events->asker, events->session, events->period_ns, cpus, event,
-				  link, err);
+	struct broker_request wanted = {
+		.session = events->session, .event = events->kind, .period_ns = events->period_ns};
+	memcpy(wanted.cpus, cpus, sizeof(wanted.cpus));
+	int opened = asker_events(events->asker, &wanted, event, link, err);
 	for (int i = 0; opened > 0 && i < CPUS_MAX; i++)
 		if (event[i] >= 0) {
 			events->event[i] = event[i];
@@ -104,7 +107,8 @@ static void close_one(struct events *events, int cpu)
 {
 	if (events->event[cpu] < 0)
 		return;
-	events->firings += count_of(events->event[cpu]) / events->period_ns;
+	if (events->kind == EVENT_CPU_CLOCK)
+		events->firings += count_of(events->event[cpu]) / events->period_ns;
 	close(events->link[cpu]);
 	close(events->event[cpu]);
 	events->event[cpu] = events->link[cpu] = -1;

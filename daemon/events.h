@@ -17,10 +17,11 @@ typedef uint64_t events_cpus[CPUS_MAX / 64];
 struct events {
 	struct asker *asker; /* borrowed */
 	uint32_t session;
+	uint32_t kind; /* number in event_names; cpu-clock unless the owner sets another */
 	uint64_t period_ns;
 	events_cpus wanted, online;
 	int event[CPUS_MAX], link[CPUS_MAX]; /* -1: none */
-	uint64_t firings;		     /* of those that are closed: count / period */
+	uint64_t firings; /* of those that are closed: count / period; of cpu-clock alone */
 };
 
 /* `cpus`: n numbers below CPUS_MAX; none: all. Opened, not running. ERR_USAGE: none is on line. */

@@ -14,6 +14,7 @@
 
 #include "common/err.h"
 #include "common/guard.h"
+#include "daemon/event_names.h"
 #include "daemon/follow.h"
 #include "bpf/sampler.skel.h"
 
@@ -200,6 +201,12 @@ static int open_event(struct perf_event_attr *attr, int cpu, int *event, struct 
 	int code = -errno;
 	if (code == -ENODEV)
 		return code;
+	if (code == -ENOENT || code == -EOPNOTSUPP) {
+		err_set(err, -ENOENT, ERR_FAILED, "this machine does not count that event");
+		err_hint(err, "a virtual machine often has no counters: cpu-clock, which measures "
+			      "time, is everywhere");
+		return -ENOENT;
+	}
 	if (code != -EPERM && code != -EACCES)
 		return failed(err, code, "perf_event_open");
 	err_set(err, code, ERR_PERMISSION,
@@ -210,19 +217,29 @@ static int open_event(struct perf_event_attr *attr, int cpu, int *event, struct 
 	return code;
 }
 
-int programs_open_event(struct programs *programs, uint32_t session, uint64_t period_ns, int cpu,
+static struct perf_event_attr attr_of(const struct programs_event *wanted)
+{
+	const struct event_name *name = &event_names[wanted->event];
+	struct perf_event_attr attr = {.type = name->type, .config = name->config};
+	if (wanted->event == EVENT_CPU_CLOCK) {
+		attr.sample_period = wanted->period_ns;
+	} else {
+		attr.freq = 1;
+		attr.sample_freq =
+			wanted->period_ns < 1000000000 ? 1000000000 / wanted->period_ns : 1;
+	}
+	return attr;
+}
+
+int programs_open_event(struct programs *programs, const struct programs_event *wanted, int cpu,
 			int *event, int *link, struct err *err)
 {
-	struct perf_event_attr attr = {
-		.type = PERF_TYPE_SOFTWARE,
-		.config = PERF_COUNT_SW_CPU_CLOCK,
-		.sample_period = period_ns,
-	};
+	struct perf_event_attr attr = attr_of(wanted);
 	int event_fd guard_fd = -1;
 	int code = open_event(&attr, cpu, &event_fd, err);
 	if (code)
 		return code;
-	LIBBPF_OPTS(bpf_link_create_opts, opts, .perf_event.bpf_cookie = session);
+	LIBBPF_OPTS(bpf_link_create_opts, opts, .perf_event.bpf_cookie = wanted->session);
 	int link_fd = bpf_link_create(bpf_program__fd(programs->skeleton->progs.sampler_tick),
 				      event_fd, BPF_PERF_EVENT, &opts);
 	if (link_fd < 0)

@@ -23,9 +23,14 @@ uint64_t programs_stext(const struct programs *programs);
 /* What this kernel's BPF can do of what not every recording needs: bits of LOAD_WAITS, … */
 uint32_t programs_features(const struct programs *programs);
 
-/* One cpu-clock event on `cpu`, disabled, with the sampler linked to it with cookie = session. New
- * fds. -ENODEV: this CPU is off line. */
-int programs_open_event(struct programs *programs, uint32_t session, uint64_t period_ns, int cpu,
+struct programs_event {
+	uint32_t session;
+	uint32_t event;	    /* number in event_names */
+	uint64_t period_ns; /* of cpu-clock; of others on average, whatever they count */
+};
+/* One such event on `cpu`, disabled, with the sampler linked to it with cookie = session. New fds.
+ * -ENODEV: this CPU is off line; -ENOENT: it does not count that. */
+int programs_open_event(struct programs *programs, const struct programs_event *wanted, int cpu,
 			int *event, int *link, struct err *err);
 
 /* A dummy event on `cpu`, disabled, beside which the kernel tells what any process maps, and that

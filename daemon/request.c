@@ -4,11 +4,14 @@
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 #include "bpf/types.h"
 #include "common/err.h"
+#include "common/escape.h"
 #include "common/guard.h"
 #include "common/limits.h"
 #include "daemon/asker.h"
+#include "daemon/event_names.h"
 #include "daemon/snapshot.h"
 
 /* kernel.perf_event_max_sample_rate; 0 where it cannot be read. */
@@ -65,6 +68,19 @@ int request_may(const Probe__Record *request, const struct asker_rights *rights,
 	return choose_hz(request, rights, hz, err);
 }
 
+static int refuse_event(const char *event, struct err *err)
+{
+	char name[64], all[256] = "";
+	size_t n = 0;
+	escape_text(name, sizeof(name), event, strnlen(event, sizeof(name)));
+	for (int i = 0; i < EVENT_NAMES && n < sizeof(all); i++)
+		n += (size_t)snprintf(all + n, sizeof(all) - n, "%s%s", i ? ", " : "",
+				      event_names[i].name);
+	err_set(err, -EINVAL, ERR_USAGE, "no event is called \"%s\"", name);
+	err_hint(err, "%s", all);
+	return -EINVAL;
+}
+
 static int check_words(const Probe__Record *request, struct err *err)
 {
 	size_t kinds = (request->n_pids || request->n_tids) + (request->comm != NULL) +
@@ -76,6 +92,12 @@ static int check_words(const Probe__Record *request, struct err *err)
 		return err_set(err, -E2BIG, ERR_USAGE, "more than %d targets", LIMIT_TARGETS);
 	if (request->no_user && request->no_kernel)
 		return err_set(err, -EINVAL, ERR_USAGE, "-U and -K together leave no stacks");
+	int event = request->event ? event_names_find(request->event) : EVENT_CPU_CLOCK;
+	if (event < 0)
+		return refuse_event(request->event, err);
+	if (event != EVENT_CPU_CLOCK && request->mode != PROBE__RECORD__MODE__CPU)
+		return err_set(err, -EINVAL, ERR_USAGE,
+			       "where threads wait is known of time alone, not with -e");
 	for (size_t i = 0; i < request->n_cpus; i++)
 		if (request->cpus[i] >= CPUS_MAX)
 			return err_set(err, -EINVAL, ERR_USAGE, "no CPU %u here", request->cpus[i]);

@@ -11,6 +11,7 @@
 #include "common/guard.h"
 #include "common/memory.h"
 #include "daemon/asker.h"
+#include "daemon/event_names.h"
 #include "daemon/fold.h"
 #include "daemon/offcpu.h"
 #include "daemon/processes.h"
@@ -54,6 +55,8 @@ int session_new(struct sampler *sampler, const Probe__Record *request, int clien
 	new->period_ns = (uint64_t)((double)SECOND_NS / new->hz);
 	new->begun_ns = clock_now_ns();
 	events_init(&new->events);
+	if (request->event)
+		new->events.kind = (uint32_t)event_names_find(request->event);
 	members_init(&new->members);
 	threads_init(&new->threads);
 	tally_init(&new->tally, &new->threads);
@@ -95,6 +98,11 @@ bool session_waits(const struct session *session)
 bool session_is_snapshot(const struct session *session)
 {
 	return session->request->mode == PROBE__RECORD__MODE__SNAPSHOT;
+}
+
+bool session_is_timed(const struct session *session)
+{
+	return session->events.kind == EVENT_CPU_CLOCK;
 }
 
 uint64_t session_duration_ns(const struct session *session)

@@ -101,5 +101,7 @@ bool session_has(const struct session *session, uint32_t pid);
 bool session_samples(const struct session *session);
 bool session_waits(const struct session *session);
 bool session_is_snapshot(const struct session *session);
+/* Whether samples stand for time, and not for another event. */
+bool session_is_timed(const struct session *session);
 /* 0: until it is stopped. */
 uint64_t session_duration_ns(const struct session *session);

@@ -109,7 +109,9 @@ void tally_add(struct tally *tally, const struct sample_event *sample, struct ta
 {
 	const struct tally_row key = {
 		.thread = thread_of(tally, sample), .stacks = stacks, .state = state};
-	row_of(tally, &key)->taken++;
+	struct tally_row *row = row_of(tally, &key);
+	row->taken++;
+	row->counted += sample->period;
 	tally->threads->at[key.thread].samples++;
 	tally->samples++;
 }
@@ -162,6 +164,7 @@ void tally_renumber(struct tally *tally, const uint32_t *by_old)
 					      .waker = from->waker};
 		struct tally_row *row = row_of(tally, &key);
 		row->taken += from->taken;
+		row->counted += from->counted;
 		row->waits += from->waits;
 		row->blocked_ns += from->blocked_ns;
 		row->runnable_ns += from->runnable_ns;

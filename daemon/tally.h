@@ -30,9 +30,10 @@ struct tally_stacks {
 struct tally_row {
 	uint32_t thread; /* in the owner's threads */
 	struct tally_stacks stacks;
-	uint32_t state; /* enum wait_state; WAIT_RUNNING: samples. A snapshot has no waits */
-	uint32_t waker; /* 0: not known */
-	uint64_t taken; /* samples or waits, as they came */
+	uint32_t state;	  /* enum wait_state; WAIT_RUNNING: samples. A snapshot has no waits */
+	uint32_t waker;	  /* 0: not known */
+	uint64_t taken;	  /* samples or waits, as they came */
+	uint64_t counted; /* of samples: what they stand for in counts of their event */
 	double waits, blocked_ns, runnable_ns;
 };
 

@@ -15,6 +15,7 @@
 
 #include "common/err.h"
 #include "common/guard.h"
+#include "daemon/event_names.h"
 #include "tests/unit.h"
 
 static void *map_array(int fd, size_t bytes)
@@ -90,8 +91,8 @@ bool sampling_start(struct sampling *s, uint32_t session, uint64_t period_ns, ui
 	for (int cpu = 0; cpu < (int)sysconf(_SC_NPROCESSORS_CONF) && cpu < CPUS_MAX; cpu++) {
 		struct err err = {0};
 		int event, link;
-		int r = programs_open_event(s->programs, session, period_ns, cpu, &event, &link,
-					    &err);
+		const struct programs_event wanted = {session, EVENT_CPU_CLOCK, period_ns};
+		int r = programs_open_event(s->programs, &wanted, cpu, &event, &link, &err);
 		if (r == -ENODEV)
 			continue;
 		CU_ASSERT_EQUAL(r, 0);

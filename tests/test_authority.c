@@ -275,8 +275,9 @@ static void lists_what_the_client_may(void)
 static int ask_events(struct place *place, uint32_t session, uint64_t period_ns, struct err *err)
 {
 	int events[CPUS_MAX], links[CPUS_MAX];
-	const uint64_t cpus[CPUS_MAX / 64] = {1};
-	int n = asker_events(place->asker, session, period_ns, cpus, events, links, err);
+	const struct broker_request wanted = {
+		.session = session, .period_ns = period_ns, .cpus = {1}};
+	int n = asker_events(place->asker, &wanted, events, links, err);
 	if (n < 0)
 		return n;
 	CU_ASSERT_EQUAL(n, 1);

@@ -2,6 +2,7 @@
 /* The broker with the rights it keeps, asked by this process in the engine's place: every operation
  * against forked targets, and a hostile engine. Runs as root. */
 #include "daemon/asker.h"
+#include "daemon/event_names.h"
 #include "daemon/broker.h"
 #include "daemon/launch.h"
 #include "daemon/target_files.h"
@@ -132,10 +133,10 @@ static void opens_events(struct asker *asker, int client)
 {
 	begin(asker, 5, client);
 	int events[CPUS_MAX], links[CPUS_MAX];
-	uint64_t cpus[CPUS_MAX / 64];
-	memset(cpus, 0xff, sizeof(cpus));
+	struct broker_request wanted = {.session = 5, .period_ns = 1000000};
+	memset(wanted.cpus, 0xff, sizeof(wanted.cpus));
 	struct err err = {0};
-	int n = asker_events(asker, 5, 1000000, cpus, events, links, &err);
+	int n = asker_events(asker, &wanted, events, links, &err);
 	CU_ASSERT_EQUAL(n, sysconf(_SC_NPROCESSORS_ONLN));
 	CU_ASSERT_STRING_EQUAL(err.msg, "");
 	int found = 0;
@@ -148,8 +149,8 @@ static void opens_events(struct asker *asker, int client)
 		close(links[cpu]);
 	}
 	CU_ASSERT_EQUAL(found, n);
-	memset(cpus, 0, sizeof(cpus));
-	CU_ASSERT_EQUAL(asker_events(asker, 5, 1000000, cpus, events, links, NULL), 0);
+	memset(wanted.cpus, 0, sizeof(wanted.cpus));
+	CU_ASSERT_EQUAL(asker_events(asker, &wanted, events, links, NULL), 0);
 }
 
 static void does_every_operation(void)
@@ -226,6 +227,7 @@ static void refuses_nonsense(void)
 	const struct broker_request bad[] = {
 		{.op = BROKER_EVENTS, .session = SESSIONS_MAX, .period_ns = 1000000, .cpus = {1}},
 		{.op = BROKER_EVENTS, .period_ns = 0, .cpus = {1}},
+		{.op = BROKER_EVENTS, .event = EVENT_NAMES, .period_ns = 1000000, .cpus = {1}},
 		{.op = BROKER_EVENTS, .period_ns = PERIOD_MIN_NS - 1, .cpus = {1}},
 		{.op = BROKER_TAKE, .session = SESSIONS_MAX, .pid = getpid()},
 		{.op = BROKER_TAKE, .pid = getpid(), .flags = 16},
