@@ -99,6 +99,7 @@ static void tells_every_sleep(void)
 	struct sampling *s = begin(child, 0);
 	if (s) {
 		sampling_wait_waits(s, 20);
+		size_t slept = s->n_waits; /* what comes as it is ended is another matter */
 		sampling_end(child);
 		sampling_drain(s);
 		struct sampling_waits sum = sampling_count_waits(s);
@@ -109,14 +110,16 @@ static void tells_every_sleep(void)
 		for (size_t i = 0; i < s->n_waits; i++) {
 			const struct wait_event *wait = &s->waits[i];
 			sent_ns += wait->blocked_ns + wait->runnable_ns;
+			if (i >= slept)
+				continue;
 			CU_ASSERT_EQUAL((pid_t)wait->sample.tgid, child);
 			CU_ASSERT_EQUAL((pid_t)wait->sample.tid, child);
 			CU_ASSERT_EQUAL(wait->sample.space, SPACE);
 			CU_ASSERT_EQUAL(wait->sessions, 1 << SESSION);
 			CU_ASSERT_EQUAL(wait->period_ns, 0);
 			if (wait->state != WAIT_SLEEPING)
-				continue;	     /* preempted */
-			if (i && i < s->n_waits - 1) /* the last one a signal ended */
+				continue; /* preempted */
+			if (i)		  /* the first had begun before */
 				CU_ASSERT(wait->blocked_ns + wait->runnable_ns >= 3 * MS - MS / 10);
 			check_stacks(s, wait);
 		}
