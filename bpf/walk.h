@@ -77,9 +77,23 @@ static __always_inline bool walk_push(struct scratch *s)
 	return stacks_push(s, &frame);
 }
 
+/* A leaf in a system call that has no row: glibc's clone and clone3 end their FDE there, since it
+ * would be wrong in the child. Such a stub has nothing on the stack but its return address. False:
+ * what lies there is none. */
+static __always_inline bool walk_step_stub(struct walk *walk)
+{
+	__u64 pc;
+	if (unwind_read(&pc, sizeof(pc), walk->at.reg[UNWIND_RSP]) ||
+	    walk_find_mapping(walk->range >> 32, walk->range, pc - 1) == MAPPINGS_MAX)
+		return false;
+	walk->at.pc = pc;
+	walk->at.reg[UNWIND_RSP] += sizeof(pc);
+	return true;
+}
+
 /* To the caller: by a rule, or where there is none by the frame pointer, for code of a JIT or a
  * language that keeps them. */
-static __always_inline __u32 walk_step(struct walk *walk)
+static __always_inline __u32 walk_step(struct walk *walk, bool leaf_in_syscall)
 {
 	__u32 number = 0;
 	bool by_table =
@@ -90,6 +104,8 @@ static __always_inline __u32 walk_step(struct walk *walk)
 		number = unwind_find(walk->hit.table,
 				     walk_address(walk) - walk->hit.start + walk->hit.offset);
 	const struct unwind_rule *rule = number ? unwind_rule_at(number) : NULL;
+	if (!rule && by_table && leaf_in_syscall && walk_step_stub(walk))
+		return UNWIND_STEPPED;
 	return rule ? unwind_step(&walk->at, rule) : unwind_step_pointer(&walk->at);
 }
 
@@ -113,7 +129,7 @@ static long walk_frame(__u32 i, void *data)
 		loop->end = WALK_NO_MAPPING;
 		return 1;
 	}
-	loop->end = walk_step(walk);
+	loop->end = walk_step(walk, !i && !walk->at.flags);
 	return loop->end != UNWIND_STEPPED;
 }
 

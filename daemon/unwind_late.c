@@ -92,6 +92,17 @@ struct walker {
 	const struct unwind_tables *tables;
 };
 
+/* As walk_step_stub() of bpf/walk.h: a leaf in a system call that has no row. */
+static bool step_stub(const struct address_space *space, struct unwind_state *s)
+{
+	uint64_t pc;
+	if (unwind_read(&pc, sizeof(pc), s->reg[UNWIND_RSP]) || !maps_find(&space->maps, pc - 1))
+		return false;
+	s->pc = pc;
+	s->reg[UNWIND_RSP] += sizeof(pc);
+	return true;
+}
+
 /* As walk_frame() of bpf/walk.h: adds the frame, steps to its caller. */
 static uint32_t walk_frame(const struct walker *walker, struct unwind_state *s,
 			   struct stack_event *stack)
@@ -119,6 +130,8 @@ static uint32_t walk_frame(const struct walker *walker, struct unwind_state *s,
 	if (table)
 		rule = unwind_tables_find(walker->tables, table,
 					  address - line->start + line->offset);
+	if (!rule && table && stack->n_frames == 1 && !s->flags && step_stub(space, s))
+		return UNWIND_STEPPED;
 	return rule ? unwind_step(s, rule) : unwind_step_pointer(s);
 }
 

@@ -2,6 +2,7 @@
 /* A stack of this process, copied and walked later by tables compiled from this very program. */
 #include "daemon/unwind_late.h"
 
+#include <dlfcn.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -151,6 +152,47 @@ static void walks_a_copy(void)
 	unwind_tables_free(tables);
 }
 
+/* The instruction behind the system call in clone(): its FDE ends before it (sysdeps/…/clone.S). */
+static uint64_t in_clone(void)
+{
+	static const uint8_t syscall_bytes[] = {0x0f, 0x05};
+	const uint8_t *code = (const uint8_t *)dlsym(RTLD_DEFAULT, "clone");
+	for (int i = 0; code && i < 128; i++)
+		if (!memcmp(code + i, syscall_bytes, sizeof(syscall_bytes)))
+			return (uint64_t)code + i + sizeof(syscall_bytes);
+	return 0;
+}
+
+/* Its caller is found by the return address; what is none is not taken for one. */
+static void walks_out_of_a_stub(void)
+{
+	struct address_space space = {.slot = 1};
+	make_tables();
+	make_space(&space);
+	copy = calloc(1, sizeof(*copy) + 64);
+	struct stack_event *stack =
+		calloc(1, sizeof(*stack) + USER_FRAMES_MAX * sizeof(struct frame));
+	const uint64_t caller = (uint64_t)__builtin_return_address(0), nonsense = 0x1234;
+	copy->pc = in_clone();
+	copy->reg[7] = 0x7000;
+	copy->reg[6] = 8; /* no frame pointer */
+	copy->bytes = 64;
+	CU_ASSERT_NOT_EQUAL_FATAL(copy->pc, 0);
+	memcpy(copy->stack, &caller, sizeof(caller));
+	unwind_late_walk(copy, &space, table_of, NULL, tables, stack);
+	CU_ASSERT(stack->n_frames >= 2);
+	CU_ASSERT_EQUAL(pc_of(&space, &stack->frames[1]), caller);
+	memcpy(copy->stack, &nonsense, sizeof(nonsense));
+	unwind_late_walk(copy, &space, table_of, NULL, tables, stack);
+	CU_ASSERT(stack->n_frames == 1 && stack->end == WALK_NO_ROW);
+	free(copy);
+	free(stack);
+	free(numbers);
+	free(space.objects);
+	maps_deinit(&space.maps);
+	unwind_tables_free(tables);
+}
+
 /* What a queue gives on, and what it asks. */
 static unsigned given, given_with_stack;
 static struct address_space known;
@@ -210,5 +252,5 @@ static void samples_wait_with_their_copies(void)
 	unwind_late_free(late);
 }
 
-SUITE(unwind_late, {"walks a copy", walks_a_copy},
+SUITE(unwind_late, {"walks a copy", walks_a_copy}, {"walks out of a stub", walks_out_of_a_stub},
       {"samples wait with their copies", samples_wait_with_their_copies});
