@@ -11,6 +11,7 @@
 #include "cli/jsontext.h"
 #include "cli/options.h"
 #include "cli/progress.h"
+#include "cli/status_prometheus.h"
 #include "cli/table.h"
 #include "cli/terminal.h"
 #include "common/err.h"
@@ -29,6 +30,7 @@ enum {
 };
 
 static const struct option table[] = {
+	{"format", 'f', "FORMAT", "text, json, prometheus"},
 	{"json", OPTION_JSON, NULL, "for programs"},
 	{NULL},
 };
@@ -100,11 +102,14 @@ static void print(const Probe__Status *status)
 	       escaped(text, status->version), progress_duration(uptime, status->uptime_ns),
 	       status->n_session, progress_count(count, status->recordings), status->clients,
 	       status->clients_max);
-	printf("engine: %.2f s of CPU, %s of memory", status->own_cpu_seconds,
+	printf("daemon: %.2f s of CPU, %s of memory", status->own_cpu_seconds,
 	       progress_size(size, status->own_rss_bytes));
 	printf("; a client can make it hold %s\n", progress_size(size, status->client_bytes_max));
 	printf("follows %s processes", progress_count(count, status->processes));
 	printf(", knows %s mapped files\n", progress_count(count, status->objects));
+	if (status->has_landlock && !status->landlock)
+		puts("this kernel has no Landlock: of the engine's two walls before files one is "
+		     "missing");
 	print_lost(status);
 	print_sessions(status);
 }
@@ -137,6 +142,9 @@ static void print_json(const Probe__Status *status)
 	jsontext_int(&json, "client_bytes_max", (int64_t)status->client_bytes_max);
 	jsontext_real(&json, "own_cpu_seconds", status->own_cpu_seconds);
 	jsontext_int(&json, "own_rss_bytes", (int64_t)status->own_rss_bytes);
+	jsontext_int(&json, "samples", (int64_t)status->samples);
+	jsontext_int(&json, "waits", (int64_t)status->waits);
+	jsontext_int(&json, "landlock", status->landlock);
 	jsontext_int(&json, "processes", (int64_t)status->processes);
 	jsontext_int(&json, "objects", (int64_t)status->objects);
 	jsontext_open(&json, "sessions", '[');
@@ -150,19 +158,42 @@ static void print_json(const Probe__Status *status)
 	jsontext_close(&json);
 }
 
-/* 0; OPTIONS_HELP; negative errno with words. */
-static int parse(int argc, char **argv, bool *json, struct err *err)
+enum format {
+	TEXT,
+	JSON,
+	PROMETHEUS,
+};
+
+static int read_format(const char *name, enum format *format, struct err *err)
 {
-	struct options options = options_init(
-		"usage: probe status [--json]\nWhat the daemon is doing, its cost, what it lost.",
-		table, argc, argv);
+	static const char *const names[] = {
+		[TEXT] = "text", [JSON] = "json", [PROMETHEUS] = "prometheus"};
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+		if (!strcmp(name, names[i])) {
+			*format = (enum format)i;
+			return 0;
+		}
+	return err_set(err, -EINVAL, ERR_USAGE, "--format is one of text, json, prometheus");
+}
+
+/* 0; OPTIONS_HELP; negative errno with words. */
+static int parse(int argc, char **argv, enum format *format, struct err *err)
+{
+	struct options options =
+		options_init("usage: probe status [--json] [--format text|json|prometheus]\n"
+			     "What the daemon is doing, its cost, what it lost.",
+			     table, argc, argv);
 	int got;
 	while ((got = options_next(&options, err)) > 0) {
 		if (got == OPTIONS_HELP)
 			return got;
 		if (got == OPTIONS_WORD)
 			return err_set(err, -EINVAL, ERR_USAGE, "what is %s?", options.value);
-		*json = *json || got == OPTION_JSON;
+		int code = got == 'f' ? read_format(options.value, format, err) : 0;
+		if (code)
+			return code;
+		if (got == OPTION_JSON)
+			*format = JSON;
 	}
 	return got;
 }
@@ -179,8 +210,8 @@ static int ask(struct daemon_link *link, Probe__Message **answer, struct err *er
 
 int status_command(const struct command_globals *globals, int argc, char **argv, struct err *err)
 {
-	bool json = false;
-	int code = parse(argc, argv, &json, err);
+	enum format format = TEXT;
+	int code = parse(argc, argv, &format, err);
 	if (code)
 		return code == OPTIONS_HELP ? 0 : code;
 	struct daemon_link link guard(daemon_link_close) = {0};
@@ -190,8 +221,10 @@ int status_command(const struct command_globals *globals, int argc, char **argv,
 		code = ask(&link, &answer, err);
 	if (code < 0)
 		return code;
-	if (json)
+	if (format == JSON)
 		print_json(answer->status);
+	else if (format == PROMETHEUS)
+		status_prometheus(answer->status, stdout);
 	else
 		print(answer->status);
 	return 0;

@@ -107,6 +107,7 @@ static int on_session(struct broker *broker, const struct broker_request *reques
 static int on_ping(struct broker *broker, const struct broker_request *request, int fd,
 		   struct answer *answer, struct err *err)
 {
+	answer->reply.value = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
 	sd_notifyf(0, "WATCHDOG=1\nSTATUS=%u recordings", authority_count(broker->authority));
 	return 0;
 }
@@ -193,6 +194,11 @@ static int no_process(struct err *err, int code, uint32_t pid)
 	}
 	if (code == -ESRCH)
 		return err_set(err, code, ERR_NO_PROCESS, "no process with PID %u", pid);
+	if (code == -EPROTO)
+		return err_set(err, code, ERR_FAILED,
+			       "PID %u is another process here than for the client, or what it "
+			       "passed is no pidfd: is it in another PID namespace?",
+			       pid);
 	return code;
 }
 

@@ -72,7 +72,8 @@ enum broker_op {
 	BROKER_PERF_MAP,
 	/* pid: of a worker that takes too long or says nonsense → it is killed */
 	BROKER_END_WORKER,
-	/* The engine's loop turns: once in a while, for the service manager's watchdog */
+	/* The engine's loop turns: once in a while, for the service manager's watchdog.
+	 * reply.value: the broker's CPU time in ns */
 	BROKER_PING,
 	/* (+ 1 fd: a client's socket) → fd of uint32_t, the processes that it may record; none: all
 	 * of them */

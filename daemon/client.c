@@ -99,6 +99,10 @@ static void finish(struct client *client)
 	client->examine = NULL;
 	build_free(client->build);
 	client->build = NULL;
+	if (client->session) {
+		client->engine->n_samples += client->session->tally.samples;
+		client->engine->n_waits += client->session->tally.waits;
+	}
 	session_free(client->session);
 	client->session = NULL;
 }

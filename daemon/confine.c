@@ -126,6 +126,13 @@ static int allow_below(int rules, const char *path, uint64_t access)
 }
 
 /* A second wall for files, which seccomp cannot tell apart, where the kernel has it (5.13). */
+static bool has_landlock;
+
+bool confine_has_landlock(void)
+{
+	return has_landlock;
+}
+
 static void restrict_files(void)
 {
 	/* All of its first version; later ones would not be known everywhere. */
@@ -137,7 +144,7 @@ static void restrict_files(void)
 	    allow_below(rules, "/sys/devices/system/cpu", look) ||
 	    allow_below(rules, "/dev/null", LANDLOCK_ACCESS_FS_READ_FILE))
 		return;
-	(void)syscall(SYS_landlock_restrict_self, rules, 0);
+	has_landlock = syscall(SYS_landlock_restrict_self, rules, 0) == 0;
 }
 
 int confine_engine(struct err *err)

@@ -252,7 +252,7 @@ static int on_stop(sd_event_source *source, const struct signalfd_siginfo *info,
 static int on_ping(sd_event_source *source, uint64_t usec, void *userdata)
 {
 	struct engine *engine = userdata;
-	asker_ping(engine->asker, NULL);
+	asker_ping(engine->asker, NULL, NULL);
 	sd_event_source_set_time_relative(source, engine->watchdog_us / 2);
 	return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
 }

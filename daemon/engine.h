@@ -30,9 +30,10 @@ struct engine {
 	sd_event_source *tick;
 	uint64_t alone_ns; /* since when nobody is there; 0: somebody is */
 	bool stopping;
-	uint64_t watchdog_us;  /* 0: there is none */
-	uint64_t started_ns;   /* CLOCK_MONOTONIC */
-	uint64_t n_recordings; /* begun */
+	uint64_t watchdog_us;	     /* 0: there is none */
+	uint64_t started_ns;	     /* CLOCK_MONOTONIC */
+	uint64_t n_recordings;	     /* begun */
+	uint64_t n_samples, n_waits; /* of recordings that are over */
 };
 
 /* Runs as the process: serves the one client on `client_socket` (both sockets are taken), until it

@@ -20,6 +20,7 @@
 #include "common/wire.h"
 #include "daemon/asker.h"
 #include "daemon/client.h"
+#include "daemon/confine.h"
 #include "daemon/counters.h"
 #include "daemon/engine.h"
 #include "daemon/objects.h"
@@ -98,13 +99,21 @@ static void fill(Probe__Status *status, const struct engine *engine)
 	status->has_objects = status->has_processes = 1;
 	status->uptime_ns = clock_now_ns() - engine->started_ns;
 	status->clients_max = LIMIT_CLIENTS;
-	status->own_cpu_seconds = own_cpu_seconds();
+	uint64_t broker_cpu_ns = 0;
+	asker_ping(engine->asker, &broker_cpu_ns, NULL);
+	status->own_cpu_seconds = own_cpu_seconds() + (double)broker_cpu_ns / 1e9;
+	status->has_samples = status->has_waits = status->has_landlock = 1;
+	status->samples = engine->n_samples;
+	status->waits = engine->n_waits;
+	status->landlock = confine_has_landlock();
 	status->own_rss_bytes = own_rss_bytes();
 	status->client_bytes_max = LIMIT_WIRE_BYTES + LIMIT_CLIENT_QUEUE_BYTES;
 	status->recordings = engine->n_recordings;
 	for (uint32_t i = 0; i < engine->n_clients; i++) {
 		const struct session *session = client_session(engine->clients[i]);
 		status->clients += !client_is_over(engine->clients[i]);
+		status->samples += session ? session->tally.samples : 0;
+		status->waits += session ? session->tally.waits : 0;
 		if (session && session->state != SESSION_STOPPED)
 			add_session(status, engine->clients[i], session);
 	}

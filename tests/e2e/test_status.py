@@ -43,6 +43,46 @@ def test_status(server, tmp_path):
     assert re.search(rf"{target.pid}\s+shares\s+199\s", text)
 
 
+def metrics(text):
+    """{name: (type, {labels: value})} of Prometheus' text format, read strictly: every metric has HELP, TYPE and at
+    least one sample, in this order and once, and nothing else is there."""
+    found, name = {}, None
+    for line in text.split("\n")[:-1]:
+        if match := re.fullmatch(r"# HELP (probe_[a-z_]+) [^\n]+", line):
+            assert match[1] not in found and (name is None or found[name][1])
+            name = match[1]
+            found[name] = [None, {}]
+        elif match := re.fullmatch(r"# TYPE (probe_[a-z_]+) (counter|gauge)", line):
+            assert match[1] == name and found[name][0] is None
+            found[name][0] = match[2]
+        else:
+            match = re.fullmatch(r'(probe_[a-z_]+)(\{[a-z]+="(?:[^"\\\n]|\\["\\n])*"\})? ([0-9]+(?:\.[0-9]+)?)', line)
+            assert match and match[1] == name and found[name][0] and match[2] not in found[name][1], line
+            found[name][1][match[2]] = float(match[3])
+    assert text.endswith("\n") and found[name][1]
+    for name, (kind, _) in found.items():
+        assert (kind == "counter") == name.endswith("_total"), name
+    return found
+
+
+def test_metrics(server, tmp_path):
+    with probe.target("shares", 30) as target:
+        server.record("-p", target.pid, "-F", "999", "-o", tmp_path / "p.pb.gz", "400ms")
+        first = metrics(ask(server, "status", "--format", "prometheus").out)
+        server.record("-p", target.pid, "-F", "999", "-o", tmp_path / "q.pb.gz", "400ms")
+    second = metrics(ask(server, "status", "--format", "prometheus").out)
+    recorded = [probe.Profile(tmp_path / f"{name}.pb.gz").total() for name in "pq"]
+    assert first["probe_samples_total"][1][None] == recorded[0]
+    assert second["probe_samples_total"][1][None] == sum(recorded)
+    assert second["probe_recordings_total"][1][None] == 2 and second["probe_recordings"][1][None] == 0
+    assert len(second["probe_lost_total"][1]) > 3
+    for name, (kind, values) in first.items():
+        for labels, value in values.items():
+            assert kind == "gauge" or second[name][1][labels] >= value, name
+    assert second["probe_cpu_seconds_total"][1][None] > first["probe_cpu_seconds_total"][1][None] > 0
+    assert probe.probe("status", "--format", "xml", env=server.environment()).code == 2
+
+
 def test_list(server):
     processes = {p["pid"]: p for p in json.loads(ask(server, "list", "--json").out)["processes"]}
     own = processes[os.getpid()]
