@@ -14,6 +14,7 @@
 #include "cli/record.h"
 #include "cli/report.h"
 #include "cli/stat.h"
+#include "cli/stacks.h"
 #include "cli/status.h"
 #include "cli/symbolize.h"
 #include "cli/top.h"
@@ -36,6 +37,7 @@ const struct command commands[] = {
 	{"merge", "several profiles as one", export_merge_command},
 	{"symbolize", "names and lines from debug files, for a profile without them",
 	 symbolize_command},
+	{"stacks", "one stack a thread now, and what it waits for", stacks_command},
 	{"top", "a live table of where processes spend their time now", top_command},
 	{"stat", "what processes use each second: CPU, memory, I/O", stat_command},
 	{"list", "the processes that you may record", list_command},

@@ -154,7 +154,7 @@ static void say_started(struct record_session *session)
 	};
 	if (session->turn)
 		(void)!write(session->turn->started, "s", 1);
-	if (!session->turn || !session->turn->number)
+	if (!session->quiet && (!session->turn || !session->turn->number))
 		progress_started(session->progress, &words);
 }
 
