@@ -6,6 +6,15 @@
 #include <sys/sysinfo.h>
 #include "daemon/session.h"
 
+/* Timers that came too late for their period would have been samples like the others. */
+static double late_share(const struct session *session)
+{
+	const struct ticks *ticks = &session->sum.ticks;
+	uint64_t known = ticks->elsewhere + ticks->held + ticks->sampled + ticks->lost;
+	uint64_t firings = session->events.firings;
+	return known && firings > known ? (double)(firings - known) / (double)known : 0;
+}
+
 bool agreement_check(const struct session *session, uint64_t lost, char *text, size_t room)
 {
 	if (!session_samples(session) || !session_is_timed(session) || !session->times_known ||
@@ -13,7 +22,8 @@ bool agreement_check(const struct session *session, uint64_t lost, char *text, s
 		return true;
 	const struct threads_sum exact = times_sum(&session->times);
 	double period = (double)session->period_ns;
-	double by_samples = (double)(session->tally.samples + lost) * period;
+	double by_samples =
+		(double)(session->tally.samples + lost) * period * (1 + late_share(session));
 	double by_times = (double)(exact.oncpu_ns + exact.stolen_ns);
 	/* Readings take a while, and may be a tick off for each CPU at both ends. */
 	double ends =

@@ -8,6 +8,7 @@
 static const uint64_t SECOND = 1000000000;
 
 static char words[160];
+static uint64_t late; /* firings that were not delivered */
 
 /* 20 s on the CPU and 5 s stolen, at 100 Hz: 2,500 samples, give or take 200. */
 static bool agrees(uint64_t samples, uint64_t lost, Probe__Record__Mode mode)
@@ -28,6 +29,8 @@ static bool agrees(uint64_t samples, uint64_t lost, Probe__Record__Mode mode)
 							    .tid = 1,
 							    .noted = 1});
 	session.tally.samples = samples;
+	session.sum.ticks = (struct ticks){.elsewhere = 5000, .sampled = samples};
+	session.events.firings = 5000 + samples + late;
 	words[0] = 0;
 	bool result = agreement_check(&session, lost, words, sizeof(words));
 	CU_ASSERT_EQUAL(result, !words[0]);
@@ -46,6 +49,8 @@ static void compares_samples_with_times(void)
 	CU_ASSERT(!agrees(3000, 0, PROBE__RECORD__MODE__CPU));
 	CU_ASSERT(agrees(2000, 500, PROBE__RECORD__MODE__CPU)); /* what was lost is known */
 	CU_ASSERT(agrees(0, 0, PROBE__RECORD__MODE__OFF));
+	late = 1750; /* a fourth as many as came */
+	CU_ASSERT(agrees(2000, 0, PROBE__RECORD__MODE__CPU));
 }
 
 SUITE(agreement, {"compares samples with times", compares_samples_with_times});
