@@ -42,7 +42,10 @@ struct signal_struct {
 	unsigned int flags;
 } CORE;
 
+struct rq;
+
 struct cfs_rq {
+	struct rq *rq;	    /* the CPU's */
 	int throttle_count; /* it, or one above it, has used up its share of CPU */
 } CORE;
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* The maps, and the memory they cost the host: ring 4 MiB + mappings 4 MiB + filter 1.9 MiB + ticks
- * 1 MiB + threads 0.3 MiB + spaces, seen and counters 0.4 MiB + noted (noted.h) 2 MiB + 37 KiB a
- * CPU of scratch and 20 KiB of rings to interrupt with: under 14 MiB; and 21 MiB of unwind tables
+ * 1 MiB + threads 0.3 MiB + spaces, seen and counters 0.4 MiB + noted and wakers 4 MiB + 37 KiB a
+ * CPU of scratch and 20 KiB of rings to interrupt with: under 16 MiB; and 21 MiB of unwind tables
  * (unwind_types.h). */
 #pragma once
 

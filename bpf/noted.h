@@ -83,24 +83,26 @@ static __always_inline __u32 noted_slot(const struct noted_bucket *bucket, __u32
 	return NOTED_SLOTS;
 }
 
-static __always_inline struct noted *noted_find(const struct task_struct *task)
+/* Number of the slot that holds the task's entry; NOTED_SLOTS: there is none. */
+static __always_inline __u32 noted_slot_of(const struct task_struct *task)
 {
 	__u64 key = noted_key(task), hash = noted_hash(key);
 	__u32 number = noted_first(hash);
 	const struct noted_bucket *bucket = bpf_map_lookup_elem(&noted_buckets, &number);
 	if (!bucket)
-		return NULL;
+		return NOTED_SLOTS;
 	__u32 slot = noted_slot(bucket, number, key);
-	if (slot == NOTED_SLOTS && bucket->overflowed) {
-		number = noted_other(hash);
-		bucket = bpf_map_lookup_elem(&noted_buckets, &number);
-		if (!bucket)
-			return NULL;
-		slot = noted_slot(bucket, number, key);
-	}
-	if (slot == NOTED_SLOTS)
-		return NULL;
-	return bpf_map_lookup_elem(&noted, &slot);
+	if (slot != NOTED_SLOTS || !bucket->overflowed)
+		return slot;
+	number = noted_other(hash);
+	bucket = bpf_map_lookup_elem(&noted_buckets, &number);
+	return bucket ? noted_slot(bucket, number, key) : NOTED_SLOTS;
+}
+
+static __always_inline struct noted *noted_find(const struct task_struct *task)
+{
+	__u32 slot = noted_slot_of(task);
+	return slot == NOTED_SLOTS ? NULL : bpf_map_lookup_elem(&noted, &slot);
 }
 
 /* Two programs that note a thread at the same time may both have: all of its entries go. */

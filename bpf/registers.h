@@ -29,6 +29,17 @@ static __always_inline bool registers_in_syscall(const struct pt_regs *regs)
 	return (__s64)regs->orig_rax >= 0 && regs->rcx == regs->rip;
 }
 
+/* Whether the thread came into the kernel by a system call, or is the kernel's. */
+static __always_inline bool registers_in_call(struct task_struct *task)
+{
+	__u64 number = 0;
+	const struct pt_regs *kernels = (const struct pt_regs *)bpf_task_pt_regs(task);
+	if (task->flags & KERNEL_PF_KTHREAD)
+		return true;
+	return kernels && !bpf_probe_read_kernel(&number, sizeof(number), &kernels->orig_rax) &&
+	       (__s64)number >= 0;
+}
+
 /* DWARF's numbers (psABI 3.6.2). */
 static __always_inline void registers_number(const struct pt_regs *from, struct unwind_state *to)
 {

@@ -42,7 +42,7 @@ static __always_inline bool sampler_sample(struct bpf_perf_event_data *ctx, stru
 	}
 	bool missed = false;
 	if (config->flags & SESSION_USER) {
-		__u32 end = walk_user(s, &ctx->regs, task, space, config->flags);
+		__u32 end = walk_user(s, &ctx->regs, task, space, config->flags, USER_FRAMES_MAX);
 		count_walk_end(end);
 		missed = walk_missed(&s->walk, end);
 		if (end != WALK_NO_REGISTERS &&
@@ -147,13 +147,14 @@ int BPF_PROG(sampler_switch, bool preempted, struct task_struct *prev, struct ta
 		else
 			noted_leave(leaves, prev, noted_state(prev, preempted, prev_state), now_ns);
 	}
-	struct noted *returns = noted_find(next);
+	__u32 slot = noted_slot_of(next);
+	struct noted *returns = slot == NOTED_SLOTS ? NULL : bpf_map_lookup_elem(&noted, &slot);
 	if (!returns)
 		return 0;
 	now_ns = now_ns ? now_ns : bpf_ktime_get_ns();
 	__u64 off_ns = noted_return(returns, now_ns);
 	if (off_ns && (returns->sessions & waits_wanted.sessions))
-		waits_return(next, returns, off_ns, now_ns);
+		waits_return(next, returns, slot, off_ns, now_ns);
 	return 0;
 }
 
@@ -161,6 +162,13 @@ SEC("tp_btf/irq_work_entry")
 int BPF_PROG(sampler_owed, int vector)
 {
 	waits_interrupted();
+	return 0;
+}
+
+SEC("tp_btf/sched_waking")
+int BPF_PROG(sampler_waking, struct task_struct *task)
+{
+	wakers_wake(task);
 	return 0;
 }
 

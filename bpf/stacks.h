@@ -15,6 +15,8 @@ struct walk {
 	__u64 range;		/* of the space, see struct space */
 	__u32 space;
 	__u32 session_flags;
+	__u32 frames_max;
+	__u32 pad;
 	struct mapping hit; /* holds the frame in hand; end 0: no mapping does */
 };
 

@@ -305,12 +305,13 @@ TYPES_ASSERT_SIZE(struct session_config, 32);
  * broker's. */
 struct waits_wanted {
 	__u64 sessions;
+	__u64 wakers;	 /* of them, with SESSION_WAKERS */
 	__u64 period_ns; /* the least off_period_ns */
 	__u64 salt;
 	__u32 flags; /* SESSION_BY_POINTER only when all have it */
 	__u32 pad;
 };
-TYPES_ASSERT_SIZE(struct waits_wanted, 32);
+TYPES_ASSERT_SIZE(struct waits_wanted, 40);
 
 /* spaces: mmapable array by slot. The engine writes mappings elsewhere first, then flips `range` in
  * one store; memory that a walk under way may still read is reused only after 100 ms. */

@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* Waits: intervals off the CPU, with the stacks that the thread waited with (struct wait_event).
  *
- * At the switch back its length d is known, and whether it is taken: for certain when d >= P, else
- * with chance d / P. P is a CPU's own, from the least that a session wants upwards, so that walks
- * keep to a budget; what is in force when a wait is seen decides for it, whatever it does to P, so
- * that the sum of max(d, P) over those taken expects the time of all.
+ * At the switch back its length is known, and whether it is taken (pace.h).
  *
  * The kernel's stack is taken there. The user's is not, under the lock of the run queue: it is
  * owed, and an interrupt that this CPU sends itself comes as soon as the thread, in the kernel
@@ -12,34 +9,21 @@
 #pragma once
 
 #include "bpf/copy.h"
-#include "bpf/times.h"
+#include "bpf/wakers.h"
 
 enum {
-	WAITS_WINDOW_NS = 10000000,
-	WAITS_SHARE = 20,	   /* walks a window: 2,000 a second a CPU */
-	WAITS_PERIOD_FIRST = 4096, /* above 0 */
 	WAITS_RING_BYTES = 4096,
-};
-#define WAITS_PERIOD_MAX (1ull << 32) /* 4.3 s; a product with a u32 fits */
-
-/* What the sessions with SESSION_OFF want. The broker's; none: the hook is not attached. */
-struct waits_wanted waits_wanted = {};
-
-struct waits_pace {
-	__u64 window_ns; /* when it began */
-	__u64 walks;	 /* in it */
-	__u64 period_ns;
-	__u64 random;
 };
 
 struct waits_cpu {
-	struct waits_pace pace;
+	struct pace pace;
 	/* The walk that is owed. */
 	__u64 task; /* its address; 0: none is */
 	__u64 off_ns;
 	__u64 run_delay_ns; /* when it left the CPU */
 	__u32 n_kernel;
 	__u32 pad;
+	__u64 waker_sessions; /* those that may see the stack of the waker */
 	struct wait_event event;
 	__u64 kernel[KERNEL_FRAMES_MAX];
 };
@@ -83,45 +67,6 @@ static __always_inline void waits_count(enum wait_count which, __u64 off_ns)
 		waits_add(row, which, off_ns);
 }
 
-/* ---- P */
-
-/* What is in force now. A window of few walks halves it, and so does each that passed unseen. */
-static __always_inline __u64 waits_period(struct waits_pace *pace, __u64 now_ns)
-{
-	__u64 age = now_ns - pace->window_ns;
-	if (age >= WAITS_WINDOW_NS) {
-		__u64 halvings = age / WAITS_WINDOW_NS - (pace->walks > WAITS_SHARE / 2);
-		pace->period_ns >>= halvings < 63 ? halvings : 63;
-		pace->window_ns = now_ns;
-		pace->walks = 0;
-	}
-	if (pace->period_ns < waits_wanted.period_ns)
-		pace->period_ns = waits_wanted.period_ns;
-	return pace->period_ns;
-}
-
-static __always_inline void waits_walked(struct waits_pace *pace)
-{
-	if (++pace->walks <= WAITS_SHARE)
-		return;
-	pace->period_ns = pace->period_ns ? 2 * pace->period_ns : WAITS_PERIOD_FIRST;
-	if (pace->period_ns > WAITS_PERIOD_MAX)
-		pace->period_ns = WAITS_PERIOD_MAX;
-}
-
-/* Below 2^32: xorshift64 (Marsaglia), for a call of the kernel's costs more than the rest. */
-static __always_inline __u64 waits_random(struct waits_pace *pace)
-{
-	__u64 x = pace->random;
-	if (!x)
-		x = (__u64)bpf_get_prandom_u32() << 32 | bpf_get_prandom_u32() | 1;
-	x ^= x << 13;
-	x ^= x >> 7;
-	x ^= x << 17;
-	pace->random = x;
-	return x >> 32;
-}
-
 /* ---- at the switch back */
 static long waits_nothing(struct bpf_dynptr *unused, void *context)
 {
@@ -137,15 +82,13 @@ static __always_inline void waits_interrupt(void)
 }
 
 static __always_inline void waits_owe(struct waits_cpu *cpu, struct task_struct *task,
-				      const struct noted *entry, __u64 off_ns, __u64 now_ns,
-				      __u64 period_ns)
+				      const struct noted *entry, __u64 off_ns, __u64 now_ns)
 {
 	if (cpu->task) /* one that never came */
 		waits_count(WAITS_OVERDUE, cpu->off_ns);
 	cpu->task = (__u64)task;
 	cpu->off_ns = off_ns;
 	cpu->run_delay_ns = entry->run_delay_ns;
-	cpu->event.period_ns = period_ns;
 	cpu->event.state = entry->state;
 	cpu->event.sample.time_ns = now_ns;
 	cpu->n_kernel = 0;
@@ -159,8 +102,9 @@ static __always_inline void waits_owe(struct waits_cpu *cpu, struct task_struct 
 	waits_interrupt();
 }
 
+/* `slot`: of the entry. */
 static __always_inline void waits_return(struct task_struct *task, const struct noted *entry,
-					 __u64 off_ns, __u64 now_ns)
+					 __u32 slot, __u64 off_ns, __u64 now_ns)
 {
 	__u32 number = bpf_get_smp_processor_id();
 	struct cpu_counters *row = bpf_map_lookup_elem(&counters, &number);
@@ -168,13 +112,20 @@ static __always_inline void waits_return(struct task_struct *task, const struct 
 	if (!cpu || !row)
 		return;
 	waits_add(row, WAITS_SEEN, off_ns);
-	__u64 period_ns = waits_period(&cpu->pace, now_ns);
-	if (off_ns < period_ns && waits_random(&cpu->pace) * period_ns >> 32 >= off_ns) {
+	__u64 period_ns = pace_period(&cpu->pace, now_ns);
+	struct waker *waker = wakers_of(entry, slot);
+	__u64 drawn = waker ? waker->drawn - 1 : pace_draw(&cpu->pace);
+	if (waker)
+		waker->drawn = 0;
+	if (!pace_takes(drawn, off_ns, period_ns)) {
 		waits_add(row, WAITS_SKIPPED, off_ns);
 		return;
 	}
-	waits_walked(&cpu->pace);
-	waits_owe(cpu, task, entry, off_ns, now_ns, period_ns);
+	pace_walked(&cpu->pace);
+	waits_owe(cpu, task, entry, off_ns, now_ns);
+	cpu->event.period_ns = period_ns;
+	cpu->waker_sessions = waker ? waker->sessions : 0;
+	wakers_tell(waker, &cpu->event);
 }
 
 /* ---- in the thread's own context */
@@ -192,7 +143,8 @@ static __always_inline bool waits_walk(struct scratch *s, struct waits_cpu *cpu,
 	}
 	bool missed = false;
 	if (waits_wanted.flags & SESSION_USER) {
-		__u32 end = walk_user(s, NULL, task, sample->space, waits_wanted.flags);
+		__u32 end = walk_user(s, NULL, task, sample->space, waits_wanted.flags,
+				      USER_FRAMES_MAX);
 		count_walk_end(end);
 		missed = walk_missed(&s->walk, end);
 		if (end != WALK_NO_REGISTERS &&
@@ -244,6 +196,8 @@ static __always_inline enum wait_count waits_pay(struct waits_cpu *cpu, struct t
 	if (!s)
 		return WAITS_BUSY;
 	cpu->event.sessions = bits;
+	if (bits & ~cpu->waker_sessions) /* not for all of them to see */
+		cpu->event.waker_hash = 0;
 	waits_fill(cpu, task);
 	bool sent = waits_walk(s, cpu, task);
 	stacks_release(s);

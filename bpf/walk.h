@@ -119,7 +119,7 @@ static long walk_frame(__u32 i, void *data)
 	struct walk_loop *loop = data;
 	struct walk *walk = &loop->s->walk;
 	walk_locate(walk);
-	if (!walk_push(loop->s)) {
+	if (loop->s->n_frames >= walk->frames_max || !walk_push(loop->s)) {
 		loop->end = WALK_DEPTH;
 		return 1;
 	}
@@ -152,7 +152,8 @@ static __always_inline bool walk_has_no_image(struct task_struct *task, const st
 /* Walks into the scratch memory; `interrupted` as registers_read() has it. Returns why the walk
  * ended; with WALK_NO_REGISTERS there is no stack. */
 static __always_inline __u32 walk_user(struct scratch *s, const struct pt_regs *interrupted,
-				       struct task_struct *task, __u32 space, __u32 session_flags)
+				       struct task_struct *task, __u32 space, __u32 session_flags,
+				       __u32 frames_max)
 {
 	struct walk *walk = &s->walk;
 	bool is_32bit = false;
@@ -160,6 +161,7 @@ static __always_inline __u32 walk_user(struct scratch *s, const struct pt_regs *
 		return WALK_NO_REGISTERS;
 	walk->space = space;
 	walk->session_flags = session_flags;
+	walk->frames_max = frames_max;
 	walk->hit.object = 0;
 	walk->hit.end = 0;
 	struct space *slot = space ? bpf_map_lookup_elem(&spaces, &space) : NULL;

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "common/guard.h"
+#include "daemon/kernel_btf.h"
 #include "bpf/types.h"
 #include "bpf/sampler.skel.h"
 
@@ -48,6 +49,7 @@ void follow_deinit(struct follow *follow)
 	detach(&follow->newtask);
 	detach(&follow->switches);
 	detach(&follow->owed);
+	detach(&follow->waking);
 }
 
 /* ---- times */
@@ -104,10 +106,12 @@ static void want(const struct follow *follow, uint64_t sessions)
 			sum.period_ns = config.off_period_ns;
 		sum.salt = config.salt;
 		sum.sessions |= 1ull << i;
+		sum.wakers |= config.flags & SESSION_WAKERS ? 1ull << i : 0;
 	}
 	wanted->period_ns = sum.period_ns;
 	wanted->salt = sum.salt;
 	wanted->flags = sum.flags;
+	wanted->wakers = sum.wakers;
 	__atomic_store_n(&wanted->sessions, sum.sessions, __ATOMIC_RELEASE);
 }
 
@@ -120,6 +124,10 @@ static int start_waits(struct follow *follow, uint32_t session)
 		return r;
 	if (!follow->owed)
 		r = attach(s->progs.sampler_owed, &follow->owed);
+	if (!r && (config.flags & SESSION_WAKERS) && !follow->waking) {
+		s->bss->wakers_preempt_count = kernel_btf_preempt_count();
+		r = attach(s->progs.sampler_waking, &follow->waking);
+	}
 	if (!r)
 		want(follow, s->bss->waits_wanted.sessions | 1ull << session);
 	return r;
@@ -127,9 +135,12 @@ static int start_waits(struct follow *follow, uint32_t session)
 
 static void stop_waits(struct follow *follow, uint32_t session)
 {
-	want(follow, follow->skeleton->bss->waits_wanted.sessions & ~(1ull << session));
-	if (!follow->skeleton->bss->waits_wanted.sessions)
+	const struct waits_wanted *wanted = &follow->skeleton->bss->waits_wanted;
+	want(follow, wanted->sessions & ~(1ull << session));
+	if (!wanted->sessions)
 		detach(&follow->owed);
+	if (!wanted->wakers)
+		detach(&follow->waking);
 }
 
 int follow_start(struct follow *follow, uint32_t session)

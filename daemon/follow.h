@@ -12,6 +12,7 @@ struct follow {
 	struct sampler_bpf *skeleton;
 	struct bpf_link *newtask, *switches; /* while any session reads threads' times */
 	struct bpf_link *owed;		     /* while any takes waits */
+	struct bpf_link *waking;	     /* while any wants to know who ended them */
 };
 
 /* The skeleton is borrowed, and loaded. */

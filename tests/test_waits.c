@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Waits (bpf/waits.h) of threads whose time off the CPU is known. */
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -55,6 +58,8 @@ static bool is_at(const struct sampling *s, const struct frame *frame, const cha
 	return false;
 }
 
+static uint32_t extra_flags; /* of the session that begin() begins */
+
 static struct sampling *begin(pid_t child, uint64_t off_period_ns)
 {
 	struct sampling *s = sampling_new();
@@ -65,7 +70,8 @@ static struct sampling *begin(pid_t child, uint64_t off_period_ns)
 	CU_ASSERT_EQUAL(programs_set_space(s->programs, child, SPACE), 0);
 	struct thread_times thread;
 	CU_ASSERT_EQUAL(sampling_threads(s, SESSION, off_period_ns,
-					 SESSION_USER | SESSION_KERNEL | SESSION_OFF, &thread, 1),
+					 SESSION_USER | SESSION_KERNEL | SESSION_OFF | extra_flags,
+					 &thread, 1),
 			1);
 	CU_ASSERT_EQUAL(thread.tid, child);
 	return s;
@@ -184,5 +190,231 @@ static void gives_the_stack_of_a_sleeper(void)
 	sampling_free(s);
 }
 
-SUITE(waits, {"gives the stack of a sleeper", gives_the_stack_of_a_sleeper},
-      {"tells every sleep", tells_every_sleep});
+/* ---- the choice */
+
+/* The waits taken stand for all: the sum of max(d, P) is the time of all within six sigma, whose
+ * square is the sum of d (P - d), which those taken estimate by P (P - d). */
+static void check_sum(const struct sampling *s, uint64_t seen_ns)
+{
+	double sum = 0, variance = 0;
+	for (size_t i = 0; i < s->n_waits; i++) {
+		double d = (double)(s->waits[i].blocked_ns + s->waits[i].runnable_ns);
+		double period = (double)s->waits[i].period_ns;
+		sum += d > period ? d : period;
+		variance += d < period ? period * (period - d) : 0;
+	}
+	double off = sum - (double)seen_ns;
+	CU_ASSERT(off * off <= 36 * variance + 1);
+}
+
+static void takes_waits_by_their_length(void)
+{
+	/* Where the machine is emulated, a sleep of 200 µs is a long one. */
+	const char *scale = getenv("SAMPLING_PERIODS");
+	uint64_t period_ns = 2 * MS * (scale ? strtoul(scale, NULL, 10) : 1);
+	sleep_time = (struct timespec){.tv_nsec = (long)period_ns / 10};
+	pid_t child = sampling_child(sleep_on);
+	usleep(20000);
+	struct sampling *s = begin(child, period_ns);
+	if (s) {
+		sampling_wait_waits(s, 200);
+		sampling_end(child);
+		sampling_drain(s);
+		struct sampling_waits sum = sampling_count_waits(s);
+		CU_ASSERT_EQUAL(sum.n[WAITS_SENT], s->n_waits);
+		CU_ASSERT(sum.n[WAITS_SKIPPED] > sum.n[WAITS_SENT]);
+		for (size_t i = 0; i < s->n_waits; i++)
+			CU_ASSERT(s->waits[i].period_ns >= period_ns);
+		check_sum(s, sum.ns[WAITS_SENT] + sum.ns[WAITS_SKIPPED]);
+	}
+	sampling_free(s);
+}
+
+/* Threads that wait far more often than may be walked. */
+static void pass_a_byte(int from, int to)
+{
+	for (char c = 0;;)
+		if (write(to, &c, 1) != 1 || read(from, &c, 1) != 1)
+			return;
+}
+
+static int pipes[4];
+
+static void ping(void)
+{
+	pass_a_byte(pipes[0], pipes[3]);
+}
+
+static void pong(void)
+{
+	pass_a_byte(pipes[2], pipes[1]);
+}
+
+static void keeps_to_its_budget(void)
+{
+	CU_ASSERT_EQUAL(pipe(pipes) || pipe(pipes + 2), 0);
+	pid_t a = sampling_child(ping), b = sampling_child(pong);
+	struct sampling *s = begin(a, 0);
+	if (s) {
+		struct sampling_waits sum;
+		do {
+			usleep(2000);
+			sampling_drain(s);
+			sum = sampling_count_waits(s);
+		} while (sum.n[WAITS_SEEN] < 20000);
+		sampling_end(a);
+		sampling_drain(s);
+		sum = sampling_count_waits(s);
+		CU_ASSERT_EQUAL(sum.n[WAITS_SENT], s->n_waits);
+		CU_ASSERT(sum.n[WAITS_SKIPPED] > 0);
+		check_sum(s, sum.ns[WAITS_SENT] + sum.ns[WAITS_SKIPPED]);
+	} else {
+		sampling_end(a);
+	}
+	sampling_end(b);
+	for (int i = 0; i < 4; i++)
+		close(pipes[i]);
+	sampling_free(s);
+}
+
+/* ---- who ended them */
+static void check_waker(const struct sampling *s, const struct wait_event *wait, pid_t waker)
+{
+	CU_ASSERT_EQUAL((pid_t)wait->waker_tid, waker);
+	CU_ASSERT_EQUAL((pid_t)wait->waker_tgid, waker);
+	CU_ASSERT_STRING_EQUAL(wait->waker_comm, "unit");
+	CU_ASSERT(wait->waker_start_time_ns > 0);
+	const struct stack_event *stack = sampling_stack(s, wait->waker_hash, wait->waker_check);
+	CU_ASSERT_PTR_NOT_NULL(stack);
+	if (stack)
+		CU_ASSERT(!stack->kernel && stack->n_frames > 0);
+}
+
+static void names_who_woke(void)
+{
+	CU_ASSERT_EQUAL(pipe(pipes) || pipe(pipes + 2), 0);
+	pid_t a = sampling_child(ping), b = sampling_child(pong);
+	extra_flags = SESSION_WAKERS;
+	struct sampling *s = begin(a, 0);
+	extra_flags = 0;
+	if (s) {
+		CU_ASSERT_EQUAL(programs_take(s->programs, SESSION, b, 0, NULL), 0);
+		struct thread_times threads[2];
+		CU_ASSERT_EQUAL(sampling_threads(s, SESSION, 0,
+						 SESSION_USER | SESSION_OFF | SESSION_WAKERS,
+						 threads, 2),
+				2);
+		sampling_wait_waits(s, 200);
+		sampling_end(a);
+		sampling_end(b);
+		sampling_drain(s);
+		size_t named = 0;
+		for (size_t i = 0; i < s->n_waits; i++) {
+			const struct wait_event *wait = &s->waits[i];
+			bool of_a = (pid_t)wait->sample.tid == a;
+			if (wait->state != WAIT_SLEEPING || !wait->waker_hash)
+				continue;
+			check_waker(s, wait, of_a ? b : a);
+			named++;
+		}
+		CU_ASSERT(named > 50);
+	}
+	for (int i = 0; i < 4; i++)
+		close(pipes[i]);
+	sampling_free(s);
+}
+
+/* A timer's interrupt is nobody, whoever it interrupts. */
+static void names_no_waker_for_a_timer(void)
+{
+	sleep_time = (struct timespec){.tv_nsec = MS};
+	pid_t child = sampling_child(sleep_on), busy = sampling_child(sampling_spin);
+	usleep(20000);
+	extra_flags = SESSION_WAKERS;
+	struct sampling *s = begin(child, 0);
+	extra_flags = 0;
+	if (s) {
+		sampling_wait_waits(s, 50);
+		sampling_end(child);
+		for (size_t i = 0; i < s->n_waits; i++)
+			CU_ASSERT_EQUAL(s->waits[i].waker_tid, 0);
+	} else {
+		sampling_end(child);
+	}
+	sampling_end(busy);
+	sampling_free(s);
+}
+
+/* ---- states */
+static void wait_for_state(struct sampling *s, pid_t child, enum wait_state state)
+{
+	struct thread_times thread = {0};
+	do {
+		usleep(1000);
+		CU_ASSERT_EQUAL(
+			sampling_threads(s, SESSION, 0, SESSION_OFF | SESSION_KERNEL, &thread, 1),
+			1);
+	} while (thread.state != state);
+	CU_ASSERT_EQUAL((pid_t)thread.tid, child);
+	CU_ASSERT(thread.off_since_ns > 0);
+	CU_ASSERT(thread.off_ns >= thread.time_ns - thread.off_since_ns);
+}
+
+static void knows_a_stop_from_a_sleep(void)
+{
+	sleep_time = (struct timespec){.tv_sec = 1000};
+	pid_t child = sampling_child(sleep_on);
+	struct sampling *s = begin(child, 0);
+	if (s) {
+		wait_for_state(s, child, WAIT_SLEEPING);
+		kill(child, SIGSTOP);
+		wait_for_state(s, child, WAIT_STOPPED);
+		kill(child, SIGCONT);
+		wait_for_state(s, child, WAIT_SLEEPING);
+		sampling_drain(s);
+		size_t stopped = 0;
+		for (size_t i = 0; i < s->n_waits; i++)
+			stopped += s->waits[i].state == WAIT_STOPPED;
+		CU_ASSERT_EQUAL(stopped, 1);
+	}
+	sampling_end(child);
+	sampling_free(s);
+}
+
+/* Two that want one CPU. */
+static void spin_pinned(void)
+{
+	cpu_set_t set;
+	CPU_ZERO(&set);
+	CPU_SET(0, &set);
+	sched_setaffinity(0, sizeof(set), &set);
+	sampling_spin();
+}
+
+static void waits_for_a_cpu(void)
+{
+	pid_t child = sampling_child(spin_pinned), other = sampling_child(spin_pinned);
+	struct sampling *s = begin(child, 0);
+	if (s) {
+		sampling_wait_waits(s, 5);
+		size_t i = 0;
+		while (i < s->n_waits && s->waits[i].state != WAIT_RUNNABLE)
+			i++; /* on its way to that CPU */
+		for (; i < s->n_waits; i++) {
+			CU_ASSERT_EQUAL(s->waits[i].state, WAIT_RUNNABLE);
+			CU_ASSERT_EQUAL(s->waits[i].blocked_ns, 0);
+			CU_ASSERT(s->waits[i].runnable_ns > 0);
+		}
+	}
+	sampling_end(child);
+	sampling_end(other);
+	sampling_free(s);
+}
+
+SUITE(waits, {"tells every sleep", tells_every_sleep},
+      {"gives the stack of a sleeper", gives_the_stack_of_a_sleeper},
+      {"takes waits by their length", takes_waits_by_their_length},
+      {"keeps to its budget", keeps_to_its_budget}, {"names who woke", names_who_woke},
+      {"names no waker for a timer", names_no_waker_for_a_timer},
+      {"knows a stop from a sleep", knows_a_stop_from_a_sleep},
+      {"waits for a CPU", waits_for_a_cpu});
