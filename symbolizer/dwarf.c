@@ -51,7 +51,8 @@ static int read_sections(struct dwarf *dwarf, const struct elf *elf)
 	return 0;
 }
 
-static int new_of_one(const struct elf *elf, uint64_t work_max, struct dwarf **out)
+static int new_of_one(const struct elf *elf, uint64_t work_max, uint64_t time_ns,
+		      struct dwarf **out)
 {
 	const Elf64_Shdr *info = elf_section(elf, ".debug_info");
 	if (!info || info->sh_type == SHT_NOBITS)
@@ -60,7 +61,7 @@ static int new_of_one(const struct elf *elf, uint64_t work_max, struct dwarf **o
 	if (!dwarf)
 		return -ENOMEM;
 	dwarf->work_max = work_max;
-	dwarf->time_left_ns = DWARF_TIME_MAX_NS;
+	dwarf->time_left_ns = time_ns;
 	const uint64_t begun_ns = begin(dwarf);
 	int code = read_sections(dwarf, elf);
 	if (!code)
@@ -75,11 +76,13 @@ static int new_of_one(const struct elf *elf, uint64_t work_max, struct dwarf **o
 int dwarf_new(const struct elf *elf, const struct elf *alt, uint64_t work_max, struct dwarf **out)
 {
 	guard_dwarf struct dwarf *dwarf = NULL;
-	int code = new_of_one(elf, work_max, &dwarf);
+	int code = new_of_one(elf, work_max, DWARF_TIME_MAX_NS, &dwarf);
 	if (code)
 		return code;
-	if (alt)
-		(void)new_of_one(alt, work_max, &dwarf->alt);
+	/* Out of one budget: a request that takes too long would cost all names. */
+	const uint64_t work_left = work_max > dwarf->work ? work_max - dwarf->work : 0;
+	if (alt && !new_of_one(alt, work_left, dwarf->time_left_ns, &dwarf->alt))
+		dwarf->time_left_ns = dwarf->alt->time_left_ns;
 	*out = steal_ptr(dwarf);
 	return 0;
 }

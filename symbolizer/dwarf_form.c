@@ -5,6 +5,13 @@
 #include <errno.h>
 #include <stdlib.h>
 
+enum {
+	/* Of one table: links of browsers that were optimized as a whole have some thousand entries
+	 * of ten attributes. */
+	ENTRIES_MAX = 1 << 20,
+	ATTRIBUTES_MAX = 4 << 20,
+};
+
 const char *dwarf_form_text(const struct elf_bytes *section, uint64_t offset)
 {
 	/* A section is read with a NUL behind it. */
@@ -179,6 +186,8 @@ static int read_attributes(struct cursor *c, struct dwarf_abbrevs *abbrevs, uint
 			return -ENOEXEC;
 		if (!attribute.name && !attribute.form)
 			return 0;
+		if (abbrevs->n_attributes == ATTRIBUTES_MAX)
+			return -EFBIG;
 		if (abbrevs->n_attributes == *room) {
 			*room = *room ? 2 * *room : 64;
 			void *grown = realloc(abbrevs->attributes, *room * sizeof(attribute));
@@ -204,6 +213,8 @@ static int read_entries(struct cursor *c, uint64_t until, struct dwarf_abbrevs *
 		if (code)
 			return code;
 		entry.n = abbrevs->n_attributes - entry.first;
+		if (abbrevs->n == ENTRIES_MAX)
+			return -EFBIG;
 		if (abbrevs->n == room) {
 			room = room ? 2 * room : 16;
 			void *grown = realloc(abbrevs->list, room * sizeof(entry));

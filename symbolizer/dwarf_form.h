@@ -80,7 +80,7 @@ struct dwarf_abbrevs {
 };
 
 /* Reads the table at an offset of .debug_abbrev, at most to entry `until` (0: all). *work counts
- * bytes, four times. -ENOEXEC, -ENOMEM. */
+ * bytes, four times. -ENOEXEC, -EFBIG, -ENOMEM. */
 int dwarf_form_abbrevs(const struct elf_bytes *section, uint64_t offset, uint64_t until,
 		       uint64_t *work, struct dwarf_abbrevs *abbrevs);
 void dwarf_form_abbrevs_deinit(struct dwarf_abbrevs *abbrevs);
