@@ -16,6 +16,7 @@ enum {
 	DWARF_TYPE,	     /* children; sibling */
 	DWARF_IMPORT,	     /* import */
 	DWARF_RANGED,	     /* children; name, ranges */
+	DWARF_ALT,	     /* like DWARF_ORIGIN, into the file that dwz made */
 	DWARF_BARE,	     /* children; a function with nothing */
 };
 struct bytes dwarf_abbrevs(void);
@@ -25,7 +26,7 @@ struct bytes dwarf_abbrevs(void);
 struct bytes dwarf_begin(void);
 void dwarf_end(struct bytes *info);
 void dwarf_function(struct bytes *info, const char *name, uint64_t start, uint32_t n);
-/* DWARF_INLINED or DWARF_ORIGIN */
+/* DWARF_INLINED, DWARF_ORIGIN or DWARF_ALT */
 void dwarf_origin(struct bytes *info, uint8_t abbrev, uint32_t origin, uint64_t start, uint32_t n);
 /* .debug_line: a header and an address; then opcodes; then dwarf_lines_end(). A special opcode of
  * one row each: DWARF_ROW (+1 byte, +0 lines). */

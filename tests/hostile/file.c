@@ -39,6 +39,15 @@ static struct bytes build_id(void)
 	return note;
 }
 
+/* And so that each can hold what dwz moved out of another. */
+static struct bytes alt_link(void)
+{
+	struct bytes link = {0};
+	bytes_text(&link, "/usr/lib/debug/.dwz/alt.debug");
+	bytes_fill(&link, 0xb1, 20);
+	return link;
+}
+
 /* .text, .symtab, .strtab and the build ID before what the file has itself, names behind it. */
 static void add_common(struct file *file, struct file *whole)
 {
@@ -61,6 +70,7 @@ static void add_common(struct file *file, struct file *whole)
 	for (uint32_t i = 0; i < file->n; i++)
 		*file_add(whole, file->sections[i].name, file->sections[i].data) =
 			file->sections[i];
+	file_add(whole, ".gnu_debugaltlink", alt_link());
 }
 
 /* Headers of sections that follow each other from `at` on; returns where they end. */

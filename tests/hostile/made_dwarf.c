@@ -97,6 +97,18 @@ static void reference_loops(struct file *file, uint32_t size)
 	plain(file, info);
 }
 
+/* Entries of the alternate file, which are those of this one: in circles, and behind its end. */
+static void alt_loops(struct file *file, uint32_t size)
+{
+	struct bytes info = dwarf_begin();
+	const uint32_t first = (uint32_t)info.n;
+	for (uint32_t i = 0; i < 64; i++)
+		dwarf_origin(&info, DWARF_ALT,
+			     i % 4 == 3 ? 0xfffffff0 : first + 17 * ((i + 1) % 64),
+			     FILE_TEXT + 16ull * i, 16);
+	plain(file, info);
+}
+
 /* Units that import themselves and each other, many times. */
 static void import_loops(struct file *file, uint32_t size)
 {
@@ -158,6 +170,23 @@ static void attributes_for_nothing(struct file *file, uint32_t size)
 	}
 	bytes_number(&abbrev, 0, 3);
 	bytes_fill(&info, 0x7f, size);
+	dwarf_end(&info);
+	dwarf_add(file, info, abbrev, few_lines());
+}
+
+/* One entry of very many attributes, which the unit does not need. */
+static void many_attributes(struct file *file, uint32_t size)
+{
+	struct bytes abbrev = {0}, info = dwarf_begin();
+	const uint8_t head[] = {0x7e, DW_TAG_base_type, 0};
+	bytes_raw(&abbrev, head, sizeof(head));
+	bytes_fill(&abbrev, 1, 2 * (size_t)size);
+	bytes_number(&abbrev, 0, 2);
+	struct bytes plain_ones = dwarf_abbrevs();
+	bytes_raw(&abbrev, plain_ones.at, plain_ones.n);
+	free(plain_ones.at);
+	dwarf_function(&info, "f", FILE_TEXT, 64);
+	bytes_number(&info, 0, 1);
 	dwarf_end(&info);
 	dwarf_add(file, info, abbrev, few_lines());
 }
@@ -249,10 +278,12 @@ const struct made made_dwarf[] = {
 	{"many-on-one-place", many_on_one_place, 1000000},
 	{"sibling-loops", sibling_loops},
 	{"reference-loops", reference_loops},
+	{"alt-loops", alt_loops},
 	{"import-loops", import_loops, 1000000},
 	{"many-units", many_units, 1000000},
 	{"many-abbrevs", many_abbrevs, 1000000},
 	{"attributes-for-nothing", attributes_for_nothing, 1000000},
+	{"many-attributes", many_attributes, 200000000},
 	{"many-rows", many_rows, 20000000},
 	{"many-sequences", many_sequences, 2000000},
 	{"ranges-times-functions", ranges_times_functions, 1000000},

@@ -54,6 +54,9 @@ static void on_done(void *context, int code, const char *words)
 /* It may not fit: the object goes on without it. */
 static void on_debug(void *context, int code, const char *words, const struct worker_opened *opened)
 {
+	struct run *run = context;
+	if (opened)
+		run->opened = *opened;
 	on_done(context, code, words);
 }
 
@@ -178,6 +181,10 @@ static bool questions(struct run *run, int fd, int debug_fd)
 		return !worker_link_is_dead(run->link);
 	if (debug_fd >= 0) {
 		worker_link_debug(run->link, OBJECT, debug_fd, on_debug, run);
+		if (!ask(run))
+			return false;
+		if (run->opened.n_alt_id)
+			worker_link_alt(run->link, OBJECT, debug_fd, on_debug, run);
 		if (!ask(run))
 			return false;
 	}
