@@ -125,16 +125,31 @@ static int open_mapped(struct symbolize_worker *worker, const char *path, const 
 	return strcmp(found, id) ? -ENOENT : 0;
 }
 
-/* The debug file alone, which knows all but PLT stubs. */
-static int open_debug(struct symbolize_worker *worker, int fd, const char *id, struct err *err)
+/* The debug file, of the mapped one or alone, when it knows all but PLT stubs. */
+static int add_debug(struct symbolize_worker *worker, bool alone, int fd, const char *id,
+		     struct worker_opened *opened, struct err *err)
 {
-	struct worker_opened opened;
 	char found[SYMBOLIZE_FILES_ID];
-	int code = symbolize_worker_open(worker, fd, &opened, err);
+	int code = alone ? symbolize_worker_open(worker, fd, opened, err)
+			 : symbolize_worker_add(worker, WORKER_DEBUG, fd, opened, err);
 	if (code)
 		return code;
-	symbolize_files_id(opened.build_id, opened.n_build_id, found);
+	symbolize_files_id(opened->build_id, opened->n_build_id, found);
 	return strcmp(found, id) ? err_set(err, -ESTALE, ERR_FAILED, "it is for another build") : 0;
+}
+
+/* What dwz moved out of the debug file, if it is here: without it some names are missing. */
+static void add_alt(struct symbolize_worker *worker, const struct symbolize_files *files,
+		    const struct worker_opened *opened)
+{
+	char id[SYMBOLIZE_FILES_ID], path[PATH_MAX];
+	struct worker_opened both;
+	if (!opened->n_alt_id)
+		return;
+	symbolize_files_id(opened->alt_id, opened->n_alt_id, id);
+	int fd guard_fd = symbolize_files_find_alt(files, id, opened->alt_link, path);
+	if (fd >= 0)
+		(void)symbolize_worker_add(worker, WORKER_ALT, fd, &both, NULL);
 }
 
 /* Asks all that there is about one mapping. `path`: of the debug file, "": none. -ENOENT: neither
@@ -143,6 +158,7 @@ static int symbolize(struct profile *profile, uint32_t mapping, const struct sym
 		     char path[PATH_MAX], struct symbolize_names *counts, struct err *err)
 {
 	struct symbolize_worker *worker guard_symbolize_worker = NULL;
+	struct worker_opened opened;
 	char id[SYMBOLIZE_FILES_ID];
 	snprintf(id, sizeof(id), "%s",
 		 profile_string(profile, profile->mappings.at[mapping].build_id));
@@ -159,10 +175,13 @@ static int symbolize(struct profile *profile, uint32_t mapping, const struct sym
 				 profile_string(profile, profile->mappings.at[mapping].file), id);
 	if (mapped && debug < 0)
 		return -ENOENT;
-	if (debug >= 0)
-		code = mapped ? open_debug(worker, debug, id, err)
-			      : symbolize_worker_debug(worker, debug, err);
-	return code ? code : symbolize_names(profile, mapping, worker, counts, err);
+	if (debug >= 0) {
+		code = add_debug(worker, mapped != 0, debug, id, &opened, err);
+		if (code)
+			return code;
+		add_alt(worker, files, &opened);
+	}
+	return symbolize_names(profile, mapping, worker, counts, err);
 }
 
 struct totals {

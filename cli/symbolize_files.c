@@ -70,6 +70,25 @@ int symbolize_files_add(struct symbolize_files *files, const char *path, struct 
 	return 0;
 }
 
+/* One of those that were named. */
+static int find_named(const struct symbolize_files *files, const char *id, char path[PATH_MAX])
+{
+	for (uint32_t i = 0; i < files->n_files; i++)
+		if (!strcmp(files->file[i].id, id)) {
+			snprintf(path, PATH_MAX, "%s", files->file[i].path);
+			return symbolize_files_open(path);
+		}
+	return -ENOENT;
+}
+
+/* A directory of debug files: those that were named, then the system's; NULL: no more. */
+static const char *directory_at(const struct symbolize_files *files, uint32_t i)
+{
+	return i < files->n_directories	   ? files->directory[i]
+	       : i == files->n_directories ? DIRECTORY
+					   : NULL;
+}
+
 static int find_in(const char *directory, const char *id, char path[PATH_MAX])
 {
 	int n = snprintf(path, PATH_MAX, "%s/.build-id/%.2s/%s.debug", directory, id, id + 2);
@@ -126,17 +145,23 @@ static int ask_debuginfod(const char *id, char path[PATH_MAX], struct err *err)
 int symbolize_files_find(const struct symbolize_files *files, const char *id, char path[PATH_MAX],
 			 struct err *err)
 {
-	for (uint32_t i = 0; i < files->n_files; i++)
-		if (!strcmp(files->file[i].id, id)) {
-			snprintf(path, PATH_MAX, "%s", files->file[i].path);
-			return symbolize_files_open(path);
-		}
-	int fd = -ENOENT;
-	for (uint32_t i = 0; i < files->n_directories && fd < 0; i++)
-		fd = find_in(files->directory[i], id, path);
-	if (fd < 0)
-		fd = find_in(DIRECTORY, id, path);
+	const char *directory;
+	int fd = find_named(files, id, path);
+	for (uint32_t i = 0; fd < 0 && (directory = directory_at(files, i)); i++)
+		fd = find_in(directory, id, path);
 	if (fd < 0 && files->debuginfod)
 		return ask_debuginfod(id, path, err);
 	return fd < 0 ? -ENOENT : fd;
+}
+
+int symbolize_files_find_alt(const struct symbolize_files *files, const char *id, const char *name,
+			     char path[PATH_MAX])
+{
+	const char *directory;
+	int fd = find_named(files, id, path);
+	for (uint32_t i = 0;
+	     fd < 0 && *name && !strstr(name, "..") && (directory = directory_at(files, i)); i++)
+		if (snprintf(path, PATH_MAX, "%s/.dwz/%s", directory, name) < PATH_MAX)
+			fd = symbolize_files_open(path);
+	return fd < 0 ? symbolize_files_find(files, id, path, NULL) : fd;
 }

@@ -37,3 +37,6 @@ int symbolize_files_open(const char *path);
 /* An fd and *path; -ENOENT: none. Negative errno with words: debuginfod could not be asked. */
 int symbolize_files_find(const struct symbolize_files *files, const char *id, char path[PATH_MAX],
 			 struct err *err);
+/* The same for what dwz moved out of a debug file: by build ID, or by `name` below .dwz/. */
+int symbolize_files_find_alt(const struct symbolize_files *files, const char *id, const char *name,
+			     char path[PATH_MAX]);

@@ -171,12 +171,12 @@ static int receive(struct symbolize_worker *worker, struct worker_answer *answer
 	return 0;
 }
 
-int symbolize_worker_open(struct symbolize_worker *worker, int fd, struct worker_opened *opened,
-			  struct err *err)
+static int describe(struct symbolize_worker *worker, uint32_t op, uint64_t value, int fd,
+		    struct worker_opened *opened, struct err *err)
 {
 	struct worker_answer answer;
 	worker->request.head.n = 0;
-	int code = ask(worker, WORKER_OPEN, AT_REST, fd, err);
+	int code = ask(worker, op, value, fd, err);
 	if (!code)
 		code = receive(worker, &answer, err);
 	if (!code && worker_answer_opened(&answer, opened))
@@ -184,12 +184,16 @@ int symbolize_worker_open(struct symbolize_worker *worker, int fd, struct worker
 	return code;
 }
 
-int symbolize_worker_debug(struct symbolize_worker *worker, int fd, struct err *err)
+int symbolize_worker_open(struct symbolize_worker *worker, int fd, struct worker_opened *opened,
+			  struct err *err)
 {
-	struct worker_answer answer;
-	worker->request.head.n = 0;
-	int code = ask(worker, WORKER_DEBUG, 0, fd, err);
-	return code ? code : receive(worker, &answer, err);
+	return describe(worker, WORKER_OPEN, AT_REST, fd, opened, err);
+}
+
+int symbolize_worker_add(struct symbolize_worker *worker, uint32_t op, int fd,
+			 struct worker_opened *opened, struct err *err)
+{
+	return describe(worker, op, 0, fd, opened, err);
 }
 
 /* The answer to one request, of one or more packets. */

@@ -24,7 +24,9 @@ GUARD_DEFINE(symbolize_worker, struct symbolize_worker *, symbolize_worker_end)
  * it, -EPROTO where it answered nonsense. The fds are borrowed. */
 int symbolize_worker_open(struct symbolize_worker *worker, int fd, struct worker_opened *opened,
 			  struct err *err);
-int symbolize_worker_debug(struct symbolize_worker *worker, int fd, struct err *err);
+/* The object's debug file (WORKER_DEBUG), or what dwz moved out of that (WORKER_ALT). */
+int symbolize_worker_add(struct symbolize_worker *worker, uint32_t op, int fd,
+			 struct worker_opened *opened, struct err *err);
 /* ELF addresses; on_name once for each in order, with text that is still to be escaped. */
 typedef void symbolize_worker_on_name(void *context, size_t index,
 				      const struct worker_link_name *name);
