@@ -66,6 +66,7 @@ help:
 	'make check-kernels  what touches BPF, on Linux 6.1 and 6.12, emulated' \
 	'make bench      cost and accuracy, beside perf' \
 	'make kills      kill -9 of every process at 200 random moments each' \
+	'make fuzz       every parser fuzzed for ten minutes' \
 	'make hostile    files made to break, hang or bloat the symbolizer' \
 	'make soak       10,000 recordings by one daemon' \
 	'make install    DESTDIR= PREFIX=/usr/local' \

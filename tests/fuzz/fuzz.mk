@@ -4,10 +4,15 @@
 # are made.
 #
 #   make fuzz-short                  each for 15 seconds (FUZZ_SECONDS=)
+#   make fuzz                        each for ten minutes
 #   make fuzz_pprof                  builds one; then e.g. build/fuzz/fuzz_pprof build/fuzz/found/pprof
 F := build/fuzz
 fuzz_cfi_src := $(wildcard symbolizer/cfi*.c)
 fuzz_cfi_seeds := $(F)/seeds/cfi
+fuzz_config_src := daemon/config.c
+fuzz_dwarf_src := $(wildcard symbolizer/dwarf*.c) symbolizer/elf.c symbolizer/inflate.c symbolizer/spans.c tests/image.c
+fuzz_dwarf_seeds := $(F)/seeds/dwarf
+fuzz_maps_src := daemon/maps.c
 fuzz_elf_src := $(filter-out %/main.c,$(symbolizer_src))
 fuzz_elf_seeds := $(F)/seeds/elf
 fuzz_jit_map_src := symbolizer/jit_map.c symbolizer/spans.c
@@ -21,7 +26,7 @@ fuzz_names := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 fuzz_flags := -std=gnu11 -D_GNU_SOURCE -DVERSION='"$(VERSION)"' -iquote . -iquote build/gen -O1 -g \
 	-fno-omit-frame-pointer -fno-sanitize-recover=undefined -Wno-gnu-variable-sized-type-not-at-end
 fuzz_common := $(common_src) $(patsubst common/%.proto,build/gen/common/%.pb-c.c,$(protos))
-.PHONY: fuzz-short $(fuzz_names:%=fuzz_%) $(fuzz_names:%=fuzz-short-%)
+.PHONY: fuzz fuzz-short $(fuzz_names:%=fuzz_%) $(fuzz_names:%=fuzz-short-%)
 
 define fuzz_target
 $(F)/fuzz_$(1): $(patsubst %.c,$(F)/%.o,tests/fuzz/fuzz_$(1).c $(fuzz_common) $(fuzz_$(1)_src))
@@ -29,7 +34,7 @@ $(F)/fuzz_$(1): $(patsubst %.c,$(F)/%.o,tests/fuzz/fuzz_$(1).c $(fuzz_common) $(
 fuzz_$(1): $(F)/fuzz_$(1)
 fuzz-short-$(1): $(F)/fuzz_$(1) $(fuzz_$(1)_seeds)
 	@mkdir -p $(F)/found/$(1)
-	@$(F)/fuzz_$(1) -seed=$(FUZZ_SEED) -max_total_time=$(FUZZ_SECONDS) -timeout=60 -rss_limit_mb=2048 \
+	@$(F)/fuzz_$(1) -seed=$(FUZZ_SEED) -max_total_time=$$(FUZZ_SECONDS) -timeout=60 -rss_limit_mb=2048 \
 		-verbosity=0 -print_final_stats=1 -artifact_prefix=$(F)/fuzz_$(1)- $(F)/found/$(1) \
 		$(wildcard tests/fuzz/seeds/$(1)) $(fuzz_$(1)_seeds) >$(F)/fuzz_$(1).log 2>&1 || \
 		{ tail -n 80 $(F)/fuzz_$(1).log; echo "fuzz_$(1) found something"; exit 1; }
@@ -37,6 +42,8 @@ fuzz-short-$(1): $(F)/fuzz_$(1) $(fuzz_$(1)_seeds)
 endef
 $(foreach name,$(fuzz_names),$(eval $(call fuzz_target,$(name))))
 fuzz-short: $(fuzz_names:%=fuzz-short-%)
+fuzz: FUZZ_SECONDS := 600
+fuzz: $(fuzz_names:%=fuzz-short-%)
 
 $(F)/%.o: %.c | $(gen_src)
 	@mkdir -p $(@D)
@@ -57,6 +64,23 @@ $(F)/seeds/elf: tests/fuzz/seed_elf.c
 		$$cc -O2 -gdwarf-$$version -nostdlib -static -Wl,-e,main -o $@/$$cc-$$version $< || exit 1; \
 	done; done
 	@$(CC) -O2 -g -gz -nostdlib -Wl,-e,main -o $@/packed $<
+	@touch $@
+
+# Seeds of dwarf are the sections of these, behind their sizes.
+dwarf_sections := info abbrev line str line_str rnglists ranges addr str_offsets
+$(F)/seeds/dwarf: $(F)/seeds/elf
+	@mkdir -p $@
+	@for elf in $(F)/seeds/elf/*-[345]; do \
+		name=$@/$${elf##*/}; : >$$name.sizes; : >$$name.bytes; \
+		for section in $(dwarf_sections); do \
+			: >$$name.section; objcopy -O binary --set-section-flags .debug_$$section=alloc \
+				--only-section=.debug_$$section $$elf $$name.section 2>/dev/null; \
+			size=$$(stat -c %s $$name.section) && \
+			printf "\\x$$(printf %02x $$((size % 256)))\\x$$(printf %02x $$((size / 256)))" >>$$name.sizes && \
+			cat $$name.section >>$$name.bytes || exit 1; \
+		done; \
+		cat $$name.sizes $$name.bytes >$$name && rm $$name.sizes $$name.bytes $$name.section || exit 1; \
+	done
 	@touch $@
 
 # Seeds of pprof are the text form of common/profile.proto: as bytes, gzip and zstd.
