@@ -39,7 +39,9 @@ struct worker_request {
 	uint32_t object; /* the engine's number; chosen by it */
 	uint64_t value;
 	uint32_t n; /* WORKER_NAMES: addresses that follow, at most WORKER_ADDRESSES */
-	uint32_t pad;
+	/* 0: WORKER_SECONDS, and all that is known; else the request's limit, and names come from
+	 * symbols only, without lines and inlined functions */
+	uint32_t seconds;
 	uint64_t addresses[];
 };
 

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "common/array.h"
+#include "common/clock.h"
 #include "common/escape.h"
 #include "common/guard.h"
 #include "common/limits.h"
@@ -22,6 +23,11 @@
 #include "daemon/sampler.h"
 #include "daemon/session.h"
 #include "daemon/symbolizer.h"
+
+/* After these, names come from symbols only, and then no more: a file made to keep a worker busy
+ * costs WORKER_SECONDS, and a target may have mapped many. */
+#define NAMES_NS (20 * 1000000000ull)
+#define SYMBOLS_NS (40 * 1000000000ull)
 
 /* In `located`: asked for, no answer yet. */
 static const uint32_t UNNAMED = UINT32_MAX;
@@ -47,6 +53,8 @@ struct build {
 	uint32_t first_without; /* from here on, in order, code without an object */
 	struct build_object *objects;
 	uint32_t n_objects, objects_room, done;
+	uint64_t begun_ns;
+	uint32_t hurried, unasked;	 /* objects for which time was short */
 	uint32_t no_names, no_names_pid; /* processes that do not name the code they made; one */
 };
 
@@ -334,6 +342,17 @@ static void note_no_names(struct build *build)
 	build_info_add_note(build->profile->info, "[jit]", 0, text);
 }
 
+static void note_hurry(struct build *build)
+{
+	char text[160];
+	if (!build->hurried && !build->unasked)
+		return;
+	snprintf(text, sizeof(text),
+		 "took too long: no lines and inlined functions of %u files, no names at all of %u",
+		 build->hurried, build->unasked);
+	build_info_add_note(build->profile->info, "names", 0, text);
+}
+
 static void on_object_done(void *context, int code, const char *note)
 {
 	struct build *build = context;
@@ -350,6 +369,7 @@ static void finish(struct build *build)
 	struct build_result result = {0};
 	name_without_object(build);
 	note_no_names(build);
+	note_hurry(build);
 	build_rows(build->profile, build->sampler, build->session, build->located, build->named,
 		   &result);
 	build_info(build->profile, build->sampler, build->session, &result);
@@ -357,18 +377,34 @@ static void finish(struct build *build)
 	build->on_done(build->context, &result);
 }
 
-static void ask_next(struct build *build)
+/* Asks for the next object's names, as much of them as time is left for. false: for none. */
+static bool ask(struct build *build)
 {
 	static const struct symbolizer_handlers handlers = {on_object, on_name, on_object_done};
-	if (build->done == build->n_objects) {
-		finish(build);
-		return;
-	}
 	const struct build_object *object = &build->objects[build->done];
+	uint64_t spent_ns = clock_now_ns() - build->begun_ns;
 	for (uint32_t i = 0; i < object->n; i++)
 		build->located[build->order[object->first + i]] = UNNAMED;
+	if (spent_ns > SYMBOLS_NS) {
+		build->unasked++;
+		name_rest(build);
+		return false;
+	}
 	symbolizer_names(build->symbolizer, object->object, build->addresses + object->first,
 			 object->n, &handlers, build);
+	if (spent_ns > NAMES_NS) {
+		build->hurried++;
+		symbolizer_hurry(build->symbolizer, build);
+	}
+	return true;
+}
+
+static void ask_next(struct build *build)
+{
+	while (build->done < build->n_objects && !ask(build))
+		build->done++;
+	if (build->done == build->n_objects)
+		finish(build);
 }
 
 struct build *build_new(struct symbolizer *symbolizer, struct sampler *sampler,
@@ -390,6 +426,7 @@ struct build *build_new(struct symbolizer *symbolizer, struct sampler *sampler,
 	build->profile->info = build_info_new();
 	if (!session_is_timed(session))
 		build_rows_add_type(build->profile, session);
+	build->begun_ns = clock_now_ns();
 	mark_used(build);
 	group(build);
 	ask_next(build);

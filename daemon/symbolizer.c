@@ -12,12 +12,19 @@
 #include <systemd/sd-event.h>
 #include <unistd.h>
 #include "common/array.h"
+#include "common/clock.h"
 #include "common/err.h"
 #include "common/guard.h"
 #include "common/memory.h"
 #include "daemon/asker.h"
 #include "daemon/objects.h"
 #include "daemon/vdso.h"
+
+enum {
+	DEATHS_MAX = 2,
+	HURRY_S = 1,
+	AGAIN_NS = 1000000000, /* what ends a worker later than that is its own limit */
+};
 
 struct question {
 	uint32_t object;
@@ -26,6 +33,8 @@ struct question {
 	const struct symbolizer_handlers *handlers; /* NULL: a table is wanted, or forgotten */
 	worker_link_on_table on_table;
 	void *context;
+	bool told;  /* of the object */
+	bool hurry; /* symbols only */
 	struct question *next;
 };
 
@@ -38,7 +47,8 @@ struct known {
 	bool debug_fatal;	      /* a worker died of such a file */
 	bool debug_held;	      /* opened early: */
 	int debug_fd;
-	int code; /* failed for ever, with words */
+	uint32_t deaths; /* of workers that were asked about it */
+	int code;	 /* failed for ever, with words */
 	char *words;
 };
 
@@ -49,6 +59,7 @@ struct symbolizer {
 	struct objects *objects;
 	struct worker_link *link;
 	struct question *first, **last; /* first: the one under way, when `asking` */
+	uint64_t asked_ns;		/* when it began */
 	bool asking;
 	struct {
 		struct known *at;
@@ -89,9 +100,18 @@ static int take_held(struct known *known)
 	return fd;
 }
 
+/* What may be another time, of this host or of a worker that somebody ended. */
+static bool is_passing(const struct known *known, int code)
+{
+	return code == -EMFILE || code == -ENFILE || code == -ENOMEM || code == -EAGAIN ||
+	       code == -EIO || (known->deaths && known->deaths < DEATHS_MAX);
+}
+
 static void fail_object(struct symbolizer *symbolizer, uint32_t object, int code, const char *words)
 {
 	struct known *known = known_of(symbolizer, object);
+	if (is_passing(known, code))
+		return;
 	known->code = code;
 	free(known->words);
 	known->words = array_copy(words, strlen(words));
@@ -121,6 +141,19 @@ static void end_failed(struct symbolizer *symbolizer, int code, const char *word
 	}
 }
 
+/* A worker died of the question under way: it begins again, once, unless that took long. */
+static bool try_again(struct symbolizer *symbolizer, int code)
+{
+	struct known *known = known_of(symbolizer, symbolizer->first->object);
+	if (code != -EPIPE && code != -EPROTO && code != -ETIMEDOUT)
+		return false;
+	if (++known->deaths >= DEATHS_MAX || clock_now_ns() - symbolizer->asked_ns > AGAIN_NS)
+		return false;
+	symbolizer->asking = false;
+	wake(symbolizer);
+	return true;
+}
+
 /* What a process says of its code changes while it runs: read anew for each question. */
 static void forget_jit(struct symbolizer *symbolizer, uint32_t number)
 {
@@ -138,6 +171,8 @@ static void forget_jit(struct symbolizer *symbolizer, uint32_t number)
 static void on_done(void *context, int code, const char *words)
 {
 	struct symbolizer *symbolizer = context;
+	if (try_again(symbolizer, code))
+		return;
 	struct question question = *symbolizer->first;
 	if (code)
 		fail_object(symbolizer, question.object, code, words);
@@ -159,6 +194,8 @@ static void on_table(void *context, int code, const char *words, const struct wo
 		     const struct unwind_rule *rules, const struct unwind_row *rows)
 {
 	struct symbolizer *symbolizer = context;
+	if (try_again(symbolizer, code))
+		return;
 	struct question question = *symbolizer->first;
 	end(symbolizer);
 	if (question.on_table)
@@ -172,8 +209,9 @@ static void ask(struct symbolizer *symbolizer, const struct worker_opened *opene
 		worker_link_table(symbolizer->link, question->object, on_table, symbolizer);
 		return;
 	}
-	if (question->handlers)
+	if (question->handlers && !question->told)
 		question->handlers->on_object(question->context, opened);
+	question->told = true;
 	worker_link_names(symbolizer->link, question->object, question->addresses,
 			  question->handlers ? question->n : 0, on_name, on_done, symbolizer);
 }
@@ -260,7 +298,8 @@ static bool add_debug(struct symbolizer *symbolizer, struct known *known)
 	const struct worker_opened *opened = known->opened;
 	uint32_t number = symbolizer->first->object;
 	int fd guard_fd = -1;
-	if (symbolizer->first->on_table || known->debug_fatal || number == SYMBOLIZER_KERNEL)
+	if (symbolizer->first->on_table || symbolizer->first->hurry || known->debug_fatal ||
+	    number == SYMBOLIZER_KERNEL)
 		return false;
 	if (!known->debug_done && !opened->has_lines &&
 	    (opened->n_build_id || *opened->debug_link)) {
@@ -289,8 +328,10 @@ static void on_opened(void *context, int code, const char *words,
 		symbolizer->asking = false;
 		wake(symbolizer);
 	} else if (code) {
+		if (try_again(symbolizer, code))
+			return;
 		fail_object(symbolizer, object, code, words);
-		end_failed(symbolizer, code, known_of(symbolizer, object)->words);
+		end_failed(symbolizer, code, words);
 	} else {
 		struct known *known = known_of(symbolizer, object);
 		known->opened = memory_new(1, sizeof(*opened));
@@ -357,11 +398,14 @@ static int on_next(sd_event_source *source, void *userdata)
 	uint32_t object = symbolizer->first->object;
 	struct known *known = known_of(symbolizer, object);
 	symbolizer->asking = true;
+	symbolizer->asked_ns = clock_now_ns();
 	if (known->code) {
 		end_failed(symbolizer, known->code, known->words);
 		return 0;
 	}
 	int code = start_worker(symbolizer, &err);
+	if (!code)
+		worker_link_limit(symbolizer->link, symbolizer->first->hurry ? HURRY_S : 0);
 	if (!code && known->opened) {
 		if (!add_debug(symbolizer, known))
 			ask(symbolizer, known->opened);
@@ -389,6 +433,12 @@ void symbolizer_names(struct symbolizer *symbolizer, uint32_t object, const uint
 					   .n = n,
 					   .handlers = handlers,
 					   .context = context});
+}
+
+void symbolizer_hurry(struct symbolizer *symbolizer, const void *context)
+{
+	for (struct question *q = symbolizer->first; q; q = q->next)
+		q->hurry |= q->context == context;
 }
 
 void symbolizer_table(struct symbolizer *symbolizer, uint32_t object,

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Names and unwind tables of objects, by way of a worker (worker_link.h): starts one when needed,
- * opens objects in it, and when it dies remembers which object it died of: that one is not tried
- * again, the others go on in a new worker. One question at a time; questions wait in line. */
+ * opens objects in it, and when it dies remembers which object it died of: that one is tried once
+ * more, as somebody may just have killed the worker, and then no more; the others go on in a new
+ * worker. One question at a time; questions wait in line. */
 #pragma once
 
 #include <stddef.h>
@@ -32,6 +33,8 @@ void symbolizer_free(struct symbolizer *symbolizer);
  * handlers are the caller's until on_done. */
 void symbolizer_names(struct symbolizer *symbolizer, uint32_t object, const uint64_t *addresses,
 		      size_t n, const struct symbolizer_handlers *handlers, void *context);
+/* Questions of this context get a second each, and names from symbols only: no time is left. */
+void symbolizer_hurry(struct symbolizer *symbolizer, const void *context);
 void symbolizer_table(struct symbolizer *symbolizer, uint32_t object, worker_link_on_table on_table,
 		      void *context);
 /* Forgets every object, and lets the worker go: their numbers will mean others. Not while a

@@ -37,7 +37,8 @@ struct worker_link {
 	struct packet *packet;
 	struct question *first, **last; /* the first one has been sent */
 	size_t waiting;
-	bool settling; /* a callback is running; the next question goes out behind it */
+	uint32_t seconds; /* of a request; 0: the worker's own limit */
+	bool settling;	  /* a callback is running; the next question goes out behind it */
 	void (*on_dead)(void *context);
 	void *context;
 	struct worker_link_name name;
@@ -103,6 +104,7 @@ static int ask(struct worker_link *link)
 		uint64_t addresses[WORKER_ADDRESSES];
 	} request = {.head = q->head};
 	request.head.n = (uint32_t)n;
+	request.head.seconds = link->seconds;
 	if (n)
 		memcpy(request.addresses, q->addresses + q->sent, n * sizeof(uint64_t));
 	q->sent += n;
@@ -342,6 +344,11 @@ void worker_link_open_kernel(struct worker_link *link, int fd, uint64_t stext,
 	struct question *question = question_new(WORKER_OPEN_KERNEL, 0, fd, context);
 	question->head.value = stext;
 	open_as(link, question, on_opened_cb);
+}
+
+void worker_link_limit(struct worker_link *link, uint32_t seconds)
+{
+	link->seconds = seconds;
 }
 
 void worker_link_names(struct worker_link *link, uint32_t object, const uint64_t *addresses,

@@ -144,7 +144,7 @@ static int new_table(struct program *p, const struct dwarf_unit *unit, struct cu
 			else if (content[k] == DW_LNCT_directory_index)
 				directory = value.number;
 		}
-		if (c->failed)
+		if (c->failed || dwarf_unit_worked(p->dwarf, 1 + n_formats))
 			return -ENOEXEC;
 		int code =
 			files ? add_file(p->lines, name, directory) : add_directory(p->lines, name);

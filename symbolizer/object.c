@@ -40,6 +40,7 @@ struct object {
 	bool functions_read;
 	struct dwarf *dwarf; /* NULL: none, or not read */
 	bool dwarf_read;
+	bool quick; /* debugging information is left alone */
 	struct answers answers;
 	char note[sizeof(((struct worker_opened *)0)->note)];
 };
@@ -418,11 +419,12 @@ static void put_chain(struct record *record, struct object *object, uint64_t add
 		      const char *symbol)
 {
 	struct dwarf_frame frames[DWARF_FRAMES_MAX];
-	if (!object->dwarf_read) {
+	if (!object->dwarf_read && !object->quick) {
 		object->dwarf_read = true;
 		(void)dwarf_new(dwarf_file_of(object), object->alt, DWARF_WORK_MAX, &object->dwarf);
 	}
-	uint32_t n = object->dwarf ? dwarf_find(object->dwarf, address, frames) : 0;
+	uint32_t n =
+		object->dwarf && !object->quick ? dwarf_find(object->dwarf, address, frames) : 0;
 	for (uint32_t i = 0; i + 1 < n; i++)
 		if (record->n + 2 * LINE_MOST <= OBJECT_RECORD_BYTES - 8)
 			put_frame(record, &frames[i], NULL);
@@ -478,8 +480,14 @@ size_t object_name(struct object *object, uint64_t address, void *bytes)
 		return known->bytes;
 	}
 	size_t n = make_record(object, address, bytes);
-	answers_add(&object->answers, address, bytes, n);
+	if (!object->quick)
+		answers_add(&object->answers, address, bytes, n);
 	return n;
+}
+
+void object_set_quick(struct object *object, bool quick)
+{
+	object->quick = quick;
 }
 
 void object_rest(struct object *object)

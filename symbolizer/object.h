@@ -5,6 +5,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -45,5 +46,7 @@ enum {
 /* Writes the record of one address (struct worker_name …) into `record`, which is aligned to 8 and
  * has OBJECT_RECORD_BYTES; returns its bytes. */
 size_t object_name(struct object *object, uint64_t address, void *record);
+/* From here on names come from symbols only. */
+void object_set_quick(struct object *object, bool quick);
 /* Lets go of debugging information, which is read again when it is needed. */
 void object_rest(struct object *object);

@@ -103,6 +103,7 @@ static int answer_names(struct service *service, const struct worker_request *re
 	if (service->named && service->named != object)
 		object_rest(service->named);
 	service->named = object;
+	object_set_quick(object, request->seconds != 0);
 	for (uint32_t i = 0; i < request->n; i++) {
 		size_t bytes = object_name(object, request->addresses[i], service->record);
 		memcpy(reply_room(&service->reply, bytes), service->record, bytes);
@@ -199,7 +200,8 @@ int service_run(int socket)
 		if (bytes < sizeof(*request) || request->n > WORKER_ADDRESSES ||
 		    bytes != sizeof(*request) + request->n * sizeof(uint64_t))
 			return -EPROTO;
-		alarm(WORKER_SECONDS);
+		alarm(request->seconds && request->seconds < WORKER_SECONDS ? request->seconds
+									    : WORKER_SECONDS);
 		reply_begin(&service->reply, socket, request);
 		code = answer(service, request);
 		alarm(0);

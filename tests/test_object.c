@@ -226,6 +226,20 @@ static void debug_files_give_names_and_lines(void)
 	CU_ASSERT_TRUE(line.line > 0);
 	CU_ASSERT_TRUE(line.n_file > strlen("test_object.c"));
 	CU_ASSERT_TRUE(line.start_line > 0 && line.start_line <= line.line);
+	/* Without the time for them, names alone; those that are known stay. */
+	object_set_quick(object, true);
+	CU_ASSERT_STRING_EQUAL(name_at(object, stripped.offset + 1, &vaddr),
+			       "names_by_file_offset");
+	memcpy(&line, (char *)record + sizeof(struct worker_name), sizeof(line));
+	CU_ASSERT_EQUAL(line.line, 0);
+	CU_ASSERT_STRING_EQUAL(name_at(object, stripped.offset, &vaddr), "names_by_file_offset");
+	memcpy(&line, (char *)record + sizeof(struct worker_name), sizeof(line));
+	CU_ASSERT_TRUE(line.line > 0);
+	object_set_quick(object, false);
+	CU_ASSERT_STRING_EQUAL(name_at(object, stripped.offset + 1, &vaddr),
+			       "names_by_file_offset");
+	memcpy(&line, (char *)record + sizeof(struct worker_name), sizeof(line));
+	CU_ASSERT_TRUE(line.line > 0);
 	object_rest(object);
 	CU_ASSERT_STRING_EQUAL(name_at(object, stripped.offset, &vaddr), "names_by_file_offset");
 	object_close(object);
