@@ -2,6 +2,7 @@
 #include "daemon/objects.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -142,13 +143,25 @@ static uint32_t find_vdso(struct objects *objects)
 	return objects->vdso;
 }
 
-void objects_renew_jit(struct objects *objects, struct asker *asker, uint32_t number)
+bool objects_is_dump(const struct objects *objects, uint32_t number)
+{
+	const struct object *object = &objects->at[number];
+	const char *slash = object->path ? strrchr(object->path, '/') : NULL;
+	const char *end = slash ? strrchr(slash, '.') : NULL;
+	return object->fd >= 0 && end && !strncmp(slash, "/jit-", 5) && !strcmp(end, ".dump");
+}
+
+void objects_renew_jit(struct objects *objects, struct asker *asker, uint32_t number, uint32_t dump)
 {
 	struct object *object = &objects->at[number];
 	int fd;
 	int code = object->gone ? -ESRCH : asker_perf_map(asker, object->pid, &fd, NULL);
 	if (code && object->fd >= 0)
 		return; /* the last one is better than none */
+	if (code && dump) {
+		fd = fcntl(objects->at[dump].fd, F_DUPFD_CLOEXEC, 3);
+		code = fd < 0 ? -errno : 0;
+	}
 	object->code = code;
 	if (code)
 		return;
@@ -157,11 +170,11 @@ void objects_renew_jit(struct objects *objects, struct asker *asker, uint32_t nu
 	object->fd = fd;
 }
 
-uint32_t objects_add_jit(struct objects *objects, struct asker *asker, uint32_t pid)
+uint32_t objects_add_jit(struct objects *objects, struct asker *asker, uint32_t pid, uint32_t dump)
 {
 	*array_add(objects) = (struct object){
 		.kind = OBJECT_JIT, .fd = -1, .pid = pid, .path = array_copy("[jit]", 5)};
-	objects_renew_jit(objects, asker, objects->n - 1);
+	objects_renew_jit(objects, asker, objects->n - 1, dump);
 	return objects->n - 1;
 }
 

@@ -45,10 +45,14 @@ void objects_free(struct objects *objects);
 uint32_t objects_find(struct objects *objects, struct asker *asker, uint32_t pid,
 		      const struct maps_line *line);
 /* Number of a new object: code that this process made. It has no unwind table. Its perf map is
- * asked for at once, since the process may end before the recording does. */
-uint32_t objects_add_jit(struct objects *objects, struct asker *asker, uint32_t pid);
+ * asked for at once, since the process may end before the recording does; where there is none, the
+ * object `dump` counts, a jitdump that it maps (0: none). */
+uint32_t objects_add_jit(struct objects *objects, struct asker *asker, uint32_t pid, uint32_t dump);
 /* Opens it anew, if the process is there: it may have been replaced since. */
-void objects_renew_jit(struct objects *objects, struct asker *asker, uint32_t number);
+void objects_renew_jit(struct objects *objects, struct asker *asker, uint32_t number,
+		       uint32_t dump);
+/* Whether it is called jit-….dump, which a JIT maps to tell of it. */
+bool objects_is_dump(const struct objects *objects, uint32_t number);
 /* Borrowed; the pointer holds until the next objects_find(). */
 struct object *objects_get(struct objects *objects, uint32_t number);
 /* An object whose unwind table is wanted, each once: new, or mapped again after it was evicted. 0:

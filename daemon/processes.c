@@ -182,12 +182,23 @@ void processes_on_exit(struct processes *processes, const struct life_event *eve
 	processes_remove(processes, event->tgid);
 }
 
+/* The jitdump that it maps, 0: none. */
+static uint32_t dump_of(const struct processes *processes, const struct process *process)
+{
+	const struct address_space *space = process->space;
+	for (uint32_t i = 0; space && i < space->maps.n; i++)
+		if (space->objects[i] && objects_is_dump(processes->objects, space->objects[i]))
+			return space->objects[i];
+	return 0;
+}
+
 void processes_renew_names(struct processes *processes)
 {
 	for (uint32_t i = 1; i < processes->n; i++)
 		if (processes->at[i] && processes->at[i]->jit)
 			objects_renew_jit(processes->objects, processes->asker,
-					  processes->at[i]->jit);
+					  processes->at[i]->jit,
+					  dump_of(processes, processes->at[i]));
 }
 
 uint32_t processes_main_object(struct processes *processes, uint32_t pid)
@@ -362,7 +373,8 @@ void processes_resolve(struct processes *processes, struct process *process, uin
 		line = line_at(process, address);
 	}
 	if (line && line->kind == MAPS_ANONYMOUS && !process->jit)
-		process->jit = objects_add_jit(processes->objects, processes->asker, process->pid);
+		process->jit = objects_add_jit(processes->objects, processes->asker, process->pid,
+					       dump_of(processes, process));
 	*location = (struct location){
 		.kind = line ? LOCATION_ANONYMOUS : LOCATION_UNKNOWN,
 		.address = address,

@@ -9,12 +9,16 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/cursor.h"
 #include "common/err.h"
 #include "symbolizer/spans.h"
 
 enum {
 	READ_BYTES = 1 << 20,
+	DUMP_LOAD = 0,
+	RECORD_HEAD = 16,
 };
+#define DUMP_MAGIC 0x4a695444u
 
 struct jit_map {
 	char *text; /* with a NUL behind it */
@@ -102,6 +106,44 @@ static int read_lines(struct jit_map *map)
 	return code;
 }
 
+static bool is_dump(const struct jit_map *map)
+{
+	uint32_t magic = 0;
+	if (map->bytes >= sizeof(magic))
+		memcpy(&magic, map->text, sizeof(magic));
+	return magic == DUMP_MAGIC;
+}
+
+/* A record of loaded code: whose, where, its name, its bytes. */
+static int read_load(struct jit_map *map, struct cursor *record)
+{
+	cursor_skip(record, 16); /* process, thread, address in another mapping of it */
+	uint64_t start = cursor_u64(record), bytes = cursor_u64(record);
+	cursor_skip(record, 8); /* its number */
+	const uint8_t *name = record->at;
+	if (record->failed || !memchr(name, 0, cursor_left(record)) || !*name || !bytes)
+		return 0;
+	return add(map, start, bytes, (size_t)(name - (const uint8_t *)map->text));
+}
+
+static int read_dump(struct jit_map *map)
+{
+	struct cursor c = cursor_new(map->text, map->bytes);
+	cursor_skip(&c, 8); /* magic, version */
+	uint32_t header = cursor_u32(&c);
+	cursor_skip(&c, header > 12 ? header - 12 : 0);
+	int code = 0;
+	while (!code && cursor_left(&c)) {
+		uint32_t kind = cursor_u32(&c), bytes = cursor_u32(&c);
+		cursor_skip(&c, 8); /* time */
+		struct cursor record =
+			cursor_part(&c, bytes > RECORD_HEAD ? bytes - RECORD_HEAD : 0);
+		if (!c.failed && kind == DUMP_LOAD)
+			code = read_load(map, &record);
+	}
+	return code;
+}
+
 static int compare(const void *a, const void *b)
 {
 	const struct span *x = a, *y = b;
@@ -115,9 +157,9 @@ int jit_map_new(int fd, struct jit_map **out, struct err *err)
 		return -ENOMEM;
 	int code = read_text(map, fd);
 	if (code == -EIO)
-		return err_set(err, code, ERR_FAILED, "cannot read the perf map");
+		return err_set(err, code, ERR_FAILED, "cannot read what it wrote of its code");
 	if (!code)
-		code = read_lines(map);
+		code = is_dump(map) ? read_dump(map) : read_lines(map);
 	if (code)
 		return code;
 	if (map->n)

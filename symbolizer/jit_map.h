@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Names of code that a process made itself, by absolute address, as it wrote them down: a perf map
  * (/tmp/perf-PID.map; Linux tools/perf/Documentation/jit-interface.txt), lines of `START SIZE name`
- * with both numbers in hexadecimal. Code comes and goes: where entries overlap, the later one has
+ * with both numbers in hexadecimal; or a jitdump (jitdump-specification.txt there), of which the
+ * records of loaded code are read. Code comes and goes: where entries overlap, the later one has
  * the address. */
 #pragma once
 
@@ -19,7 +20,7 @@ enum {
 };
 
 /* Reads the fd (borrowed) from its beginning. Lines of another shape are passed over, and so is a
- * last one without a newline, which is being written. -EIO, -ENOMEM. */
+ * last one (a record) without its end, which is being written. -EIO, -ENOMEM. */
 int jit_map_new(int fd, struct jit_map **map, struct err *err);
 void jit_map_free(struct jit_map *map);
 GUARD_DEFINE(jit_map, struct jit_map *, jit_map_free)

@@ -71,7 +71,50 @@ static void passes_over_other_lines(void)
 	CU_ASSERT_EQUAL(jit_map_n(none), 0);
 	is(none, 0, "");
 	CU_ASSERT_EQUAL(jit_map_new(-1, &none, &err), -EIO);
-	CU_ASSERT_STRING_EQUAL(err.msg, "cannot read the perf map");
+	CU_ASSERT_STRING_EQUAL(err.msg, "cannot read what it wrote of its code");
+}
+
+static size_t put(uint8_t *out, size_t at, const void *bytes, size_t n)
+{
+	memcpy(out + at, bytes, n);
+	return at + n;
+}
+
+/* A record of loaded code. */
+static size_t put_load(uint8_t *out, size_t at, uint64_t start, uint64_t bytes, const char *name)
+{
+	uint32_t name_bytes = (uint32_t)strlen(name) + 1;
+	const uint32_t head[] = {0, 56 + name_bytes, 1, 0, 7, 7};
+	const uint64_t body[] = {start, start, bytes, 1};
+	at = put(out, at, head, sizeof(head));
+	at = put(out, at, body, sizeof(body));
+	return put(out, at, name, name_bytes);
+}
+
+static void reads_dumps(void)
+{
+	const uint32_t header[] = {0x4a695444, 1, 40, 62, 0, 7, 0, 0, 0, 0},
+		       other[] = {2, 20, 0, 0, 9};
+	uint8_t bytes[512];
+	size_t n = put(bytes, 0, header, sizeof(header));
+	n = put_load(bytes, n, 0x1000, 0x100, "old");
+	n = put(bytes, n, other, sizeof(other));
+	n = put_load(bytes, n, 0x1080, 0x10, "new");
+	n = put_load(bytes, n, 0x2000, 0x10, "");
+	size_t whole = n;
+	n = put_load(bytes, n, 0x3000, 0x10, "cut");
+	guard_jit_map struct jit_map *map = NULL;
+	CU_ASSERT_EQUAL(parse((char *)bytes, n - 1, &map), 0);
+	CU_ASSERT_EQUAL(jit_map_n(map), 2);
+	is(map, 0x1000, "old");
+	is(map, 0x108f, "new");
+	is(map, 0x1090, "old");
+	is(map, 0x2000, "");
+	is(map, 0x3000, "");
+	for (size_t cut = 0; cut < whole; cut++) {
+		guard_jit_map struct jit_map *part = NULL;
+		CU_ASSERT_EQUAL(parse((char *)bytes, cut, &part), 0);
+	}
 }
 
 /* Bytes of any kind end no name but for NUL and newline. */
@@ -103,5 +146,5 @@ static void too_large(void)
 }
 
 SUITE(jit_map, {"names code", names_code}, {"what comes later wins", what_comes_later_wins},
-      {"passes over other lines", passes_over_other_lines}, {"any bytes", any_bytes},
-      {"too large", too_large});
+      {"passes over other lines", passes_over_other_lines}, {"reads dumps", reads_dumps},
+      {"any bytes", any_bytes}, {"too large", too_large});

@@ -51,6 +51,14 @@ def test_perf_map(tmp_path):
     check(profile)
 
 
+def test_dump(tmp_path):
+    """Of a process that maps what it writes."""
+    with node(tmp_path, "--perf-prof") as target:
+        probe.wait_for(lambda: probe.cpu_ns(target.pid) > 1e9, 20, "node to compute")
+        _, profile = probe.record(tmp_path / "out.pb.gz", "-p", target.pid, "-F", 199, "1s")
+    check(profile)
+
+
 def test_a_process_that_ends_first(tmp_path):
     """Its perf map was opened when its code was first seen."""
     out = tmp_path / "out.pb.gz"
