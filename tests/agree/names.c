@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Names addresses as a worker does: `names FILE [DEBUG-FILE] <addresses`, ELF addresses in hex, a
- * line each. Prints as llvm-symbolizer --addresses does: the address, then function and file:line
- * a frame, then an empty line. */
+/* Names addresses as a worker does: `names FILE [DEBUG-FILE [DWZ-FILE]] <addresses`, ELF addresses
+ * in hex, a line each. Prints as llvm-symbolizer --addresses does: the address, then function and
+ * file:line a frame, then an empty line. */
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -52,6 +52,8 @@ int main(int argc, char **argv)
 	if (argc < 2 || object_open(open(argv[1], O_RDONLY | O_CLOEXEC), false, &object, NULL))
 		return 1;
 	if (argc > 2 && object_add_debug(object, open(argv[2], O_RDONLY | O_CLOEXEC), NULL))
+		return 1;
+	if (argc > 3 && object_add_alt(object, open(argv[3], O_RDONLY | O_CLOEXEC), NULL))
 		return 1;
 	while (fgets(line, sizeof(line), stdin)) {
 		uint64_t address = strtoull(line, NULL, 16);

@@ -3,10 +3,13 @@
 """Compares function, file, line and inline chain with llvm-symbolizer at random places of .text.
 
 names.py BUILD CC CXX CLANGXX [ADDRESSES]: of the unit test program, of sample.cc built several ways,
-and of libc with its debug file where that is installed. At least 99.9 % must be equal. What counts
-as equal although it is written differently:
+of sample.rs where there is rustc, and of libc and python3.11 with their debug files where those are
+installed; what dwz made is compared with what it was before. At least 99.9 % must be equal. Of a
+program with .dwo files, whose inlined functions are not read, functions and lines of the skeleton
+are compared. What counts as equal although it is written differently:
  - another name of the same function (constructors C1 and C2, aliases);
  - a symbol's version;
+ - marks that LTO leaves in the midst of functions (`file.c.0a1b2c3d`), which llvm takes for names;
  - lines of what fills up behind functions, which have no name on either side;
  - a file that llvm takes from the symbol table (line 0), where the debugging information has none.
 """
@@ -14,6 +17,7 @@ as equal although it is written differently:
 import os
 import random
 import re
+import shutil
 import subprocess
 import sys
 
@@ -56,6 +60,17 @@ def aliases(*paths):
     return at
 
 
+def kind(ours, theirs, address_of):
+    """What differs."""
+    if len(ours) != len(theirs):
+        return "depth of the inline chain"
+    same_names = all(a[0] == b[0].split("@")[0] or address_of.get(a[0], a[0]) == address_of.get(b[0], b[0])
+                     for a, b in zip(ours, theirs))
+    if not same_names:
+        return "function"
+    return "file" if any(a[1] != b[1] for a, b in zip(ours, theirs)) else "line"
+
+
 def same(ours, theirs, address_of):
     if ours[0][0] == "??" and theirs[0][0] == "??":
         return True
@@ -63,31 +78,49 @@ def same(ours, theirs, address_of):
         return False
     for (f, file, line), (g, their_file, their_line) in zip(ours, theirs):
         g = g.split("@")[0]
-        if f != g and address_of.get(f, f) != address_of.get(g, g):
+        if f != g and not re.search(r"\.c\.[0-9a-f]{8}$", g) and address_of.get(f, f) != address_of.get(g, g):
             return False
         if (file, line) != (their_file, their_line) and (file, their_line) != ("??", 0):
             return False
     return True
 
 
-def compare(build, path, n, debug=None):
+def compare(build, path, n, debug=None, alt=None, judged=None, outermost=False):
+    """`judged`: what llvm reads instead. `outermost`: the function alone, and the innermost line."""
     start, size = text_section(path)
     random.seed(1)
     addresses = [start + random.randrange(size) for _ in range(n)]
     asked = "".join(f"{a:#x}\n" for a in addresses)
-    ours = run(f"{build}/agree-names", path, *([debug] if debug else []), stdin=asked)
-    theirs = run("llvm-symbolizer", "--obj=" + (debug or path), "--inlines", "--functions=linkage",
+    ours = run(f"{build}/agree-names", path, *(file for file in (debug, alt) if file), stdin=asked)
+    theirs = run("llvm-symbolizer", "--obj=" + (judged or debug or path), "--inlines", "--functions=linkage",
                  "--no-demangle", "--addresses", stdin=asked)
     address_of = aliases(path, *([debug] if debug else []))
-    different, known = [], 0
+    different, known, kinds = [], 0, {}
     for address, a, b in zip(addresses, chains(ours, 0), chains(theirs, 1)):
         known += a[0][0] != "??"
+        if outermost:
+            a, b = ([(chain[-1][0], *chain[0][1:])] for chain in (a, b))
         if not same(a, b, address_of):
             different.append((address, a, b))
+            what = kind(a, b, address_of)
+            kinds[what] = kinds.get(what, 0) + 1
     for address, a, b in different[:3]:
         print(f"{address:#x}\n  ours   {a}\n  theirs {b}")
-    print(f"{os.path.basename(path)}: {n} addresses, {known} named, {len(different)} different")
+    print(f"{os.path.basename(path)}: {n} addresses, {known} named, {1 - len(different) / n:.2%} equal"
+          + "".join(f", {count} differ in {what}" for what, count in kinds.items()))
     return len(different) <= n / 1000 and known > n / 2
+
+
+def compare_dwz(directory, build, n):
+    """One file by itself, then two debug files that share a third one."""
+    alone = f"{directory}/dwz"
+    run("dwz", "-o", alone, f"{directory}/gcc-5")
+    good = compare(build, alone, n, judged=f"{directory}/gcc-5")
+    path, other = f"{directory}/gcc-4", f"{directory}/other.debug"
+    run("objcopy", "--only-keep-debug", path, f"{path}.debug")
+    shutil.copy(f"{path}.debug", other)
+    run("dwz", "-m", f"{directory}/shared.debug", f"{path}.debug", other)
+    return compare(build, path, n, f"{path}.debug", f"{directory}/shared.debug", judged=path) and good
 
 
 def main():
@@ -97,19 +130,30 @@ def main():
     os.makedirs(f"{build}/names", exist_ok=True)
     ways = {
         "gcc-5": [cxx, "-gdwarf-5"],
+        "gcc-4": [cxx, "-gdwarf-4"],
         "gcc-4-packed": [cxx, "-gdwarf-4", "-gz"],
         "clang-5": [clangxx, "-gdwarf-5"],
+        "split": [cxx, "-gdwarf-5", "-gsplit-dwarf"],
     }
     for name, command in ways.items():
         path = f"{build}/names/{name}"
         if not os.path.exists(path):
             run(*command, "-O2", "-std=c++17", "-o", path, f"{HERE}/sample.cc")
-        good &= compare(build, path, n)
-    libc = run(cc, "-print-file-name=libc.so.6").strip()
-    match = re.search(r"Build ID: (\w+)", run("readelf", "-n", libc))
-    debug = f"/usr/lib/debug/.build-id/{match[1][:2]}/{match[1][2:]}.debug" if match else ""
-    if os.path.exists(debug):
-        good &= compare(build, libc, n, debug)
+        good &= compare(build, path, n, outermost=name == "split")
+    if shutil.which("dwz"):
+        good &= compare_dwz(f"{build}/names", build, n)
+    rust = f"{build}/names/rust"
+    if shutil.which("rustc") and (os.path.exists(rust) or subprocess.run(
+            ["rustc", "-O", "-g", "-o", rust, f"{HERE}/sample.rs"], capture_output=True).returncode == 0):
+        good &= compare(build, rust, n)
+    for path in (run(cc, "-print-file-name=libc.so.6").strip(), *(sys.argv[6:] or ["/usr/bin/python3.11"])):
+        if not os.path.exists(path):
+            continue
+        match = re.search(r"Build ID: (\w+)", run("readelf", "-n", path))
+        for root in ("/usr/lib/debug", os.environ.get("DEBUG_ROOT", "/nowhere")):
+            debug = f"{root}/.build-id/{match[1][:2]}/{match[1][2:]}.debug" if match else ""
+            if os.path.exists(debug):
+                good &= compare(build, path, n, debug)
     sys.exit(0 if good else 1)
 
 
