@@ -137,7 +137,10 @@ static void draw_sampling(struct progress *progress, const Probe__Progress *upda
 	fputs(elapsed_ns ? progress_duration(text, elapsed_ns) : "0s", out);
 	if (progress->duration_ns)
 		fprintf(out, "/%s", progress_duration(text, progress->duration_ns));
-	fprintf(out, "  %s samples", progress_count(text, update->samples));
+	if (update->samples || !update->has_waits)
+		fprintf(out, "  %s samples", progress_count(text, update->samples));
+	if (update->has_waits)
+		fprintf(out, "  %s waits", progress_count(text, update->waits));
 	fprintf(out, "  %s lost", progress_count(text, update->lost));
 	if (update->has_cpu)
 		fprintf(out, "  cpu %.0f%%", update->cpu * 100);

@@ -178,7 +178,9 @@ static void say_progress(struct client *client, Probe__Progress__Phase phase)
 	Probe__Progress progress = PROBE__PROGRESS__INIT;
 	progress.has_phase = progress.has_elapsed_ns = progress.has_samples = 1;
 	progress.has_lost = progress.has_done = progress.has_all = 1;
-	progress.has_cpu = session_is_timed(session);
+	progress.has_cpu = session_samples(session) && session_is_timed(session);
+	progress.has_waits = session_waits(session);
+	progress.waits = session->tally.waits;
 	progress.phase = phase;
 	progress.elapsed_ns = now - session->started_ns;
 	progress.samples = samples;

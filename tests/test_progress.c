@@ -67,6 +67,15 @@ static void bars(void)
 	text = drawn(0, &update);
 	CU_ASSERT_STRING_EQUAL(text, "19s  1,204 samples  0 lost  cpu 64%");
 	free(text);
+	update.has_waits = 1;
+	update.waits = 12345;
+	text = drawn(0, &update);
+	CU_ASSERT_STRING_EQUAL(text, "19s  1,204 samples  12,345 waits  0 lost  cpu 64%");
+	free(text);
+	update.samples = update.has_cpu = 0; /* of waits alone */
+	text = drawn(0, &update);
+	CU_ASSERT_STRING_EQUAL(text, "19s  12,345 waits  0 lost");
+	free(text);
 	update.elapsed_ns = UINT64_MAX; /* later than its end, and absurd */
 	text = drawn(1500000000, &update);
 	CU_ASSERT(!strncmp(text, "[####################] ", 23));
