@@ -79,17 +79,33 @@ static struct thread folded_of(const struct fold *fold, const struct thread *thr
 	return many;
 }
 
-static uint32_t add_folded(struct fold *fold, const struct thread *thread)
+/* The entry of that name, made where it is new. 0: it is one too many. */
+static uint32_t entry_for(struct fold *fold, const struct thread *more, bool any_more)
 {
-	const struct thread more = folded_of(fold, thread);
-	const struct key key = key_of(&more);
+	const struct key key = key_of(more);
 	uint64_t hash = index_hash(&key, sizeof(key));
 	uint32_t number = index_find(&fold->folded, hash, same_key, &fold->threads, &key);
-	if (!number) {
-		*array_add(&fold->threads) = more;
-		number = fold->threads.n - 1;
-		index_add(&fold->folded, hash, number);
+	if (number || (fold->folded.n >= TOLD && !any_more))
 		return number;
+	struct thread *fresh = array_add(&fold->threads);
+	fresh->tgid = more->tgid;
+	memcpy(fresh->comm, more->comm, sizeof(fresh->comm));
+	memcpy(fresh->process, more->process, sizeof(fresh->process));
+	number = fold->threads.n - 1;
+	index_add(&fold->folded, hash, number);
+	return number;
+}
+
+static uint32_t add_folded(struct fold *fold, const struct thread *thread)
+{
+	static const char others[COMM_BYTES + 1] = "[others]";
+	struct thread more = folded_of(fold, thread);
+	uint32_t number = entry_for(fold, &more, false);
+	if (!number) { /* each has a name of its own */
+		more.tgid = 0;
+		memcpy(more.comm, others, sizeof(others));
+		memcpy(more.process, others, sizeof(others));
+		number = entry_for(fold, &more, true);
 	}
 	struct thread *many = &fold->threads.at[number];
 	many->n_folded += more.n_folded;

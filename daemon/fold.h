@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Programs that begin and end threads or processes all the time: of some thousands each thread is
  * told, of more those that have ended become one entry for each name in a process, and of processes
- * that have ended, for each name of both. The sums stay exact, and memory bounded. */
+ * that have ended, for each name of both. Where even those are thousands, the rest is one. The sums
+ * stay exact, and memory bounded. */
 #pragma once
 
 #include <stdint.h>

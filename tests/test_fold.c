@@ -151,6 +151,31 @@ static void folds_processes_by_name(void)
 	world_deinit(&w);
 }
 
+/* Each thread has a name of its own. */
+static void folds_too_many_names(void)
+{
+	struct world w;
+	world_init(&w);
+	members_add(&w.members, 7, "maker");
+	uint32_t most = 0;
+	for (uint32_t i = 0; i < 30000; i++) {
+		char comm[COMM_BYTES];
+		snprintf(comm, sizeof(comm), "worker-%u", i);
+		live(&w, 7, 100 + i % 5000, 1000 + i, comm);
+		if (i % 1000 == 999)
+			fold_dead(&w.times, &w.tally, &w.members, 1000 + i - 900);
+		if (w.threads.n > most)
+			most = w.threads.n;
+	}
+	CU_ASSERT(most < 2 * 8192);
+	check_sums(&w, 30000);
+	uint32_t n = 0;
+	for (uint32_t i = 1; i < w.threads.n; i++)
+		n += !strcmp(w.threads.at[i].comm, "[others]");
+	CU_ASSERT_EQUAL(n, 1);
+	world_deinit(&w);
+}
+
 static void keeps_some_thousands(void)
 {
 	struct world w;
@@ -165,4 +190,5 @@ static void keeps_some_thousands(void)
 
 SUITE(fold, {"folds threads by name", folds_threads_by_name},
       {"folds processes by name", folds_processes_by_name},
+      {"folds too many names", folds_too_many_names},
       {"keeps some thousands", keeps_some_thousands});
