@@ -80,7 +80,7 @@ def test_any_user_may(stripped, tmp_path):
     path, debug, _ = stripped
     place = tmp_path / "of-nobody"
     place.mkdir()
-    for file in (path, debug):
+    for file in (path, debug, probe.BUILD / "probe", probe.BUILD / "probe-symbolizer"):
         shutil.copy(file, place)
     for name in (place, *place.iterdir()):
         os.chown(name, NOBODY, NOBODY)
@@ -93,7 +93,8 @@ def test_any_user_may(stripped, tmp_path):
         os.setgid(NOBODY)
         os.setuid(NOBODY)
 
-    result = symbolize(place / path.name, "--debug-file", place / debug.name, preexec_fn=user)
+    result = probe.run(place / "probe", "symbolize", place / path.name, "--debug-file", place / debug.name,
+                       preexec_fn=user)
     assert result.code == 0, result
     check(path, place / path.name)
 
