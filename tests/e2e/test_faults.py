@@ -106,8 +106,8 @@ def test_bad_duration(tmp_path, busy, duration):
     refused(record("-p", busy, *duration, cwd=tmp_path), 2)
 
 
-@pytest.mark.parametrize("args", [(), ("-p", ""), ("-p", "x"), ("-p", "-5"), ("-p", "1,,x"), ("--mode", "off"),
-                                  ("--mode", "wall"), ("--mode", "x"), ("--call-graph", "x"), ("--frequnecy", "9"),
+@pytest.mark.parametrize("args", [(), ("-p", ""), ("-p", "x"), ("-p", "-5"), ("-p", "1,,x"), ("--mode", "x"), ("--call-graph", "x"),
+                                  ("--frequnecy", "9"),
                                   ("-a", "-p", "1"), ("--cpu", "x"), ("--cpu", "99999"), ("-t", "x")])
 def test_usage(tmp_path, busy, args):
     more = () if args in ((), ("-p", ""), ("-a", "-p", "1")) or args[0] in "-p-t" else ("-p", busy)
