@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/random.h>
 #include <sys/syscall.h>
+#include <sys/utsname.h>
 #include <time.h>
 
 #include "common/err.h"
@@ -57,9 +58,14 @@ static int hint(struct err *err, int code)
 /* `code` as words. EACCES is what the verifier says; perf_event_open's is handled there. */
 static int failed(struct err *err, int code, const char *what)
 {
+	struct utsname host = {0};
+	uname(&host);
+	/* Before 5.11 to root, too: maps count as locked memory. */
 	if (code == -EPERM)
 		err_set(err, code, ERR_PERMISSION,
-			"%s: not permitted: CAP_BPF and CAP_PERFMON (or root) are needed", what);
+			"%s: not permitted: CAP_BPF and CAP_PERFMON (or root) are needed, "
+			"and Linux 6.1 or newer; this is %s",
+			what, host.release);
 	else if (code == -ENOSYS)
 		err_set(err, code, ERR_FAILED, "%s: this kernel has no BPF", what);
 	else
