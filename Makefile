@@ -72,6 +72,7 @@ help:
 	'make install    DESTDIR= PREFIX=/usr/local' \
 	'make deb        Debian packages in build/deb' \
 	'make check-deb  the package installed, upgraded and purged in a minimal root' \
+	'make check-package  the same in an emulated machine with systemd' \
 	'make format     run clang-format' \
 	'SMALL=1         build with tiny BPF maps (in build/small), to fill them' \
 	'SANITIZE=1      build with ASan and UBSan (in build/sanitize)'

@@ -9,9 +9,11 @@ install: all
 	install -D -m 755 $(B)/probe $(data)/bin/probe
 	install -D -m 755 $(B)/probed $(data)/sbin/probed
 	install -D -m 755 $(B)/probe-symbolizer $(data)/libexec/probe/probe-symbolizer
-	install -D -m 644 packaging/probed.socket $(data)/lib/systemd/system/probed.socket
-	sed 's|@PREFIX@|$(PREFIX)|' packaging/probed.service >$(B)/probed.service
-	install -D -m 644 $(B)/probed.service $(data)/lib/systemd/system/probed.service
+	mkdir -p $(B)/units
+	for unit in probed.service probed.socket probe-metrics.service probe-metrics.timer; do \
+		sed 's|@PREFIX@|$(PREFIX)|' packaging/$$unit >$(B)/units/$$unit || exit; \
+	done
+	install -D -m 644 -t $(data)/lib/systemd/system $(B)/units/*
 	install -D -m 644 packaging/probe.sysusers $(data)/lib/sysusers.d/probe.conf
 	install -D -m 644 packaging/probe.tmpfiles $(data)/lib/tmpfiles.d/probe.conf
 	install -D -m 644 packaging/perf-event-paranoid.conf -t $(data)/share/doc/probe/examples
@@ -41,3 +43,7 @@ format:
 deb:
 	@packaging/install-deps deps-deb
 	@packaging/deb $(VERSION)
+.PHONY: rpm
+rpm:
+	@packaging/install-deps deps-rpm
+	@packaging/rpm $(VERSION)

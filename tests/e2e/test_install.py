@@ -70,6 +70,22 @@ def test_manual_pages(installed):
         assert field in texts["probe-profile.5"]
 
 
+def test_shipped_configuration_says_what_holds(installed, tmp_path):
+    shipped = (installed / "etc/probe/probed.conf").read_text()
+    said = tmp_path / "said.conf"
+    said.write_text(shipped.replace("; ", ""))
+    nothing = tmp_path / "nothing.conf"
+    nothing.write_text("")
+    default = probe.run(probe.BUILD / "probed", "--check", "--config", nothing)
+    assert default.code == 0, default
+    done = probe.run(probe.BUILD / "probed", "--check", "--config", said)
+    assert done.code == 0 and done.out == default.out, done
+    keys = set(re.findall(r"^(\w+) = ", default.out, re.M))
+    assert keys == set(re.findall(r"^; (\w+) = ", shipped, re.M))
+    page = shown(installed / "usr/share/man/man5/probed.conf.5")
+    assert all(key in page for key in keys), page
+
+
 def test_deps_are_quick_when_there():
     done = probe.run(ROOT / "packaging/install-deps")
     assert done.code == 0 and done.out == "" and done.err == "", done
