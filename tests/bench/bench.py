@@ -7,6 +7,8 @@ slowdown  the same job at more rates, beside `perf record -g` and `--call-graph 
 depth     ns of BPF a sample, by the depth of the stack, with warm tables
 tables    time and bytes of the unwind rows of large files
 attach    seconds until a process of so many threads is recorded
+names     ms from the end of a recording of NAMES_SECONDS to its file with all names, twice; beside `perf report` of as
+          long a recording, with and without inlines
 
 A run of the job is the same work again and again (BENCH_SECONDS of it when nothing records), timed by itself. In
 each round every way to record gets one run, in an order that changes; the ratio of a round is its time
@@ -14,7 +16,7 @@ over that round's time alone. Printed: the median of the ratios with its 95 % in
 seconds of all processes of the profiler while it records (of one CPU) and in all (with start, names and
 writing), the most memory they had at once, the kernel memory of the BPF maps, and the time from the end of the job to a report as text.
 
-Environment: BENCH (all the parts: cost,slowdown,…), BENCH_SECONDS (2.0) a run, BENCH_ROUNDS (9)."""
+Environment: BENCH (all the parts: cost,slowdown,…), BENCH_SECONDS (2.0) a run, BENCH_ROUNDS (9), NAMES_SECONDS (10)."""
 import contextlib
 import json
 import os
@@ -35,7 +37,7 @@ import probe  # noqa: E402
 
 SECONDS = float(os.environ.get("BENCH_SECONDS", "2.0"))
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "9"))
-PARTS = os.environ.get("BENCH", "cost,slowdown,depth,tables,attach").split(",")
+PARTS = os.environ.get("BENCH", "cost,slowdown,depth,tables,attach,names").split(",")
 JOB = probe.TARGETS / "job"
 PERF = "/usr/bin/perf"
 BPF_STATS = Path("/proc/sys/kernel/bpf_stats_enabled")
@@ -327,8 +329,62 @@ def attach():
     return False
 
 
+@contextlib.contextmanager
+def node(tmp):
+    script = Path(tmp) / "script.js"
+    script.write_text("function f(n) { return n < 2 ? n : f(n - 1) + f(n - 2); } for (;;) JSON.stringify([f(18), {a: f(9)}]);")
+    with probe.program("/usr/bin/node", script) as popen:
+        time.sleep(0.5)
+        yield popen
+
+
+@contextlib.contextmanager
+def compiler(tmp):
+    """cc1plus again and again, as its driver runs it."""
+    source = ROOT / "tests/agree/sample.cc"
+    with probe.program("/bin/sh", "-c", f"while :; do g++ -O2 -std=c++17 -c -o {tmp}/out.o {source}; done") as popen:
+        time.sleep(0.5)
+        yield popen
+
+
+def end_ms(pid, out, seconds):
+    """From the signal that ends a recording to the end of the program that wrote it."""
+    with probe.Recording("-p", pid, "-F", "99", "-o", out, "--force") as recording:
+        time.sleep(seconds)
+        began = time.monotonic()
+        assert recording.end(probe.signal.SIGINT).code == 0
+        return 1e3 * (time.monotonic() - began)
+
+
+def report_ms(data, *options):
+    began = time.monotonic()
+    try:
+        subprocess.run([PERF, "report", "--stdio", "-i", data, *options], stdout=subprocess.DEVNULL,
+                       stderr=subprocess.DEVNULL, check=True, timeout=60)
+    except subprocess.TimeoutExpired:
+        return 60e3
+    return 1e3 * (time.monotonic() - began)
+
+
+def names():
+    seconds = float(os.environ.get("NAMES_SECONDS", "10"))
+    exceeded = False
+    print(f"{'names and file':14} {'ms':>7}   {'again':>7}   {'perf report':>12} {'--no-inline':>12}")
+    for name, program in {"redis": probe.redis, "nginx": probe.nginx, "node": node, "cc1plus": compiler}.items():
+        with tempfile.TemporaryDirectory(prefix="bench") as tmp, program(Path(tmp)) as target:
+            out, data = Path(tmp) / "out.pb.gz", Path(tmp) / "perf.data"
+            pids = ",".join(map(str, [target.pid, *probe.descendants(target.pid)]))
+            first, again = (end_ms(target.pid, out, seconds) for _ in range(2))
+            subprocess.run([PERF, "record", "-q", "-g", "-F", "99", "-e", "cpu-clock", "-p", pids, "-o", data,
+                            "--", "/bin/sleep", str(seconds)], capture_output=True, check=True)
+            print(f"{name:14} {first:7.0f}   {again:7.0f}   {report_ms(data):12.0f} {report_ms(data, '--no-inline'):12.0f}",
+                  flush=True)
+            exceeded |= exceeds(name, first, "ms", 1000, 300)
+    return exceeded
+
+
 def main():
-    parts = {part.__name__: part for part in (cost, slowdown, depth, tables, attach)}
+    parts = {part.__name__: part for part in (cost, slowdown, depth, tables, attach, names)}
     unknown = set(PARTS) - set(parts)
     if unknown:
         sys.exit(f"BENCH: {', '.join(sorted(unknown))}: no such part; there are {', '.join(parts)}")

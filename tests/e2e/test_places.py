@@ -112,6 +112,16 @@ def test_file_that_goes_while_it_is_recorded(tmp_path):
     assert probe.Profile(out).share(MINE) > 0.9
 
 
+def test_first_mapping_that_is_cut(tmp_path):
+    """The kernel maps all of such a program by its first segment, which holds the code, and then unmaps the rest."""
+    program = tmp_path / "program"
+    built = probe.run("g++", "-D_GNU_SOURCE", "-iquote", probe.ROOT, "-O1", "-fno-inline", "-pthread", "-static-pie",
+                      "-Wl,-z,noseparate-code", "-o", program, probe.ROOT / "tests/targets/mangled.cc")
+    assert built.code == 0, built
+    _, profile = probe.record(tmp_path / "out.pb.gz", "-F", 499, "--", program, 0.5)
+    assert profile.share(MINE) > 0.9
+
+
 SPIN = """.globl _start
 .type _start,@function
 _start: call spin
