@@ -2,6 +2,7 @@
 #include "common/packet.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -125,8 +126,10 @@ int packet_receive(int socket, struct packet *packet)
 		return -errno;
 	collect_fds(packet, &message);
 	if (received == 0 || (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC))) {
+		/* There is room for all of them: what is missing the process may not open. */
+		bool no_room = packet->n_fds < LIMIT_PACKET_FDS && message.msg_flags & MSG_CTRUNC;
 		packet_clear(packet);
-		return received == 0 ? -ECONNRESET : -EPROTO;
+		return received == 0 ? -ECONNRESET : no_room ? -EMFILE : -EPROTO;
 	}
 	packet->bytes = received;
 	return 0;

@@ -30,5 +30,6 @@ int packet_pair(int fds[2]);
  * not. -EMSGSIZE: too much of either; -EAGAIN, -EPIPE … (no SIGPIPE). */
 int packet_send(int socket, const void *data, size_t bytes, const int *fds, int n_fds);
 /* Receives one packet into `packet` (cleared first). 0; -ECONNRESET at the end of the stream (an
- * empty packet counts as one); -EPROTO; -EAGAIN where the socket does not block. */
+ * empty packet counts as one); -EPROTO; -EMFILE: the process has no room for the fds that came
+ * (they are gone); -EAGAIN where the socket does not block. */
 int packet_receive(int socket, struct packet *packet);

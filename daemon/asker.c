@@ -58,6 +58,9 @@ static int ask(struct asker *asker, const struct broker_request *request, int fd
 		code = packet_receive(asker->socket, asker->packet);
 	if (!code && asker->packet->bytes != sizeof(struct broker_reply))
 		code = -EPROTO;
+	if (code == -EMFILE)
+		return err_set(err, code, ERR_FAILED,
+			       "out of file descriptors: RLIMIT_NOFILE (LimitNOFILE=) is too low");
 	if (code)
 		return err_set(err, code, ERR_FAILED, "the broker ended");
 	const struct broker_reply *reply = reply_of(asker);

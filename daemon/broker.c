@@ -593,9 +593,9 @@ int broker_run(int socket, int program, int reload, struct authority *authority)
 	do {
 		wait_for_request(&broker);
 		code = packet_receive(socket, packet);
-		if (code == -EPROTO)
+		if (code == -EPROTO || code == -EMFILE)
 			packet->bytes = 0; /* too much of something: refused like any other */
-		if (!code || code == -EPROTO)
+		if (!code || code == -EPROTO || code == -EMFILE)
 			code = serve(&broker, packet);
 		packet_clear(packet);
 	} while (!code);

@@ -55,6 +55,7 @@ struct build {
 	uint32_t n_objects, objects_room, done;
 	uint64_t begun_ns;
 	uint32_t hurried, unasked;	 /* objects for which time was short */
+	uint32_t forbidden;		 /* files that our rights were not enough for */
 	uint32_t no_names, no_names_pid; /* processes that do not name the code they made; one */
 };
 
@@ -360,13 +361,14 @@ static void on_object_done(void *context, int code, const char *note)
 	name_rest(build);
 	if (code)
 		add_note(build, object->object, code, note);
+	build->forbidden += code == -EPERM;
 	build->done++;
 	ask_next(build);
 }
 
 static void finish(struct build *build)
 {
-	struct build_result result = {0};
+	struct build_result result = {.forbidden = build->forbidden};
 	name_without_object(build);
 	note_no_names(build);
 	note_hurry(build);

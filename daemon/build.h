@@ -17,6 +17,7 @@ struct build_result {
 	double whole; /* share of samples whose user stack reached its root; 1 where there are none
 		       */
 	double named; /* share of samples whose leaf has a name */
+	uint32_t forbidden; /* files that our own rights were not enough for */
 };
 
 /* `on_done` is called once, from the loop or from within, and not after build_free(). */

@@ -219,6 +219,13 @@ static void say_finished(struct client *client)
 			 (double)finished.duration_ns / 1e9);
 		finished.note = note;
 	}
+	if (client->result.forbidden) {
+		snprintf(note, sizeof(note),
+			 "%u file%s not be read for want of a capability: the report has its notes",
+			 client->result.forbidden,
+			 client->result.forbidden == 1 ? " could" : "s could");
+		finished.note = note;
+	}
 	if (session_note(session, note, sizeof(note)))
 		finished.note = note;
 	Probe__Message message = PROBE__MESSAGE__INIT;

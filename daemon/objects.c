@@ -231,3 +231,23 @@ uint32_t objects_find(struct objects *objects, struct asker *asker, uint32_t pid
 	index_add(&objects->by_inode, hash, number);
 	return number;
 }
+
+const char *objects_words(int code)
+{
+	switch (code) {
+	case -EPERM:
+		return "not permitted: CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH and "
+		       "CAP_CHECKPOINT_RESTORE are needed";
+	case -EMFILE:
+		return "out of file descriptors: RLIMIT_NOFILE (LimitNOFILE=) is too low";
+	case -ENOENT:
+	case -ESRCH:
+		return "its process ended, or mapped something else, before it could be opened";
+	case -ESTALE:
+		return "another file is there by now";
+	case -ETIMEDOUT:
+		return "its file system hangs";
+	default:
+		return strerror(-code);
+	}
+}

@@ -62,6 +62,8 @@ uint32_t objects_take_wanted(struct objects *objects);
 void objects_want_table(struct objects *objects, uint32_t number);
 /* Whether its mapping was not what the maps had said: they change while a program is loaded. */
 bool objects_is_unsettled(const struct objects *objects, uint32_t number);
+/* Why a file could not be opened. */
+const char *objects_words(int code);
 uint32_t objects_count(const struct objects *objects);
 /* Forgets all: nobody holds a number. */
 void objects_clear(struct objects *objects);

@@ -88,8 +88,9 @@ int privileges_drop(uid_t id, struct err *err)
 		return err_set(err, -EPERM, ERR_PERMISSION,
 			       "cannot give up capabilities (CAP_SETPCAP is needed for it)");
 	if (setgroups(0, NULL) < 0 || setresgid(id, id, id) < 0 || setresuid(id, id, id) < 0)
-		return err_set(err, -errno, ERR_PERMISSION, "cannot become uid %u: %s", id,
-			       strerror(errno));
+		return err_set(err, -errno, ERR_PERMISSION,
+			       "cannot become uid %u: %s (CAP_SETUID and CAP_SETGID are needed)",
+			       id, strerror(errno));
 	/* The kernel cleared permitted and effective with the uid; the inheritable set is left. */
 	if (capng_apply(CAPNG_SELECT_CAPS) < 0)
 		return err_set(err, -EPERM, ERR_PERMISSION, "cannot give up capabilities");

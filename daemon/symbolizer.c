@@ -347,6 +347,9 @@ static int open_kernel(struct symbolizer *symbolizer, struct err *err)
 	int fd guard_fd = -1;
 	uint64_t stext;
 	int code = asker_kallsyms(symbolizer->asker, &stext, &fd, err);
+	if (!code && !stext)
+		return err_set(err, -EPERM, ERR_PERMISSION,
+			       "the kernel hides its addresses: CAP_SYSLOG is needed");
 	if (!code)
 		worker_link_open_kernel(symbolizer->link, fd, stext, on_opened, symbolizer);
 	return code;
@@ -370,8 +373,10 @@ static int open_object(struct symbolizer *symbolizer, uint32_t number, struct er
 		worker_link_open_vdso(symbolizer->link, number, fd, on_opened, symbolizer);
 		return 0;
 	}
-	if (object->fd < 0)
-		return object->code ? object->code : -ENOENT;
+	if (object->fd < 0) {
+		int code = object->code ? object->code : -ENOENT;
+		return err_set(err, code, ERR_FAILED, "%s", objects_words(code));
+	}
 	worker_link_open(symbolizer->link, number, object->fd, on_opened, symbolizer);
 	return 0;
 }
