@@ -24,6 +24,14 @@ static __always_inline void count_walk_end(__u32 end)
 		row->walk_end[end]++;
 }
 
+static __always_inline void count_spent(__u64 ns)
+{
+	__u32 cpu = bpf_get_smp_processor_id();
+	struct cpu_counters *row = bpf_map_lookup_elem(&counters, &cpu);
+	if (row)
+		row->spent_ns += ns;
+}
+
 /* The row of a session on this CPU. */
 static __always_inline struct ticks *count_ticks(__u64 session)
 {

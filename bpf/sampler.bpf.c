@@ -19,14 +19,14 @@ static __always_inline bool sampler_send(struct sample_event *from, __u64 flags)
 /* Both stacks and the sample; false: the ring was full, which is counted. */
 static __always_inline bool sampler_sample(struct bpf_perf_event_data *ctx, struct scratch *s,
 					   struct session_config *config, __u32 session,
-					   __u32 space)
+					   __u32 space, __u32 thin)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	__u64 pid_tgid = bpf_get_current_pid_tgid();
 	struct sample_event sample = {
 		.time_ns = bpf_ktime_get_ns(),
 		.start_time_ns = task->start_time,
-		.period = ctx->sample_period,
+		.period = ctx->sample_period << thin,
 		.tgid = pid_tgid >> 32,
 		.tid = pid_tgid,
 		.space = space,
@@ -62,8 +62,7 @@ static __always_inline bool sampler_sample(struct bpf_perf_event_data *ctx, stru
 	return true;
 }
 
-SEC("perf_event")
-int sampler_tick(struct bpf_perf_event_data *ctx)
+static __always_inline int sampler_run(struct bpf_perf_event_data *ctx)
 {
 	__u64 session = bpf_get_attach_cookie(ctx);
 	struct ticks *row = count_ticks(session);
@@ -72,6 +71,11 @@ int sampler_tick(struct bpf_perf_event_data *ctx)
 	row->runs++;
 	__u32 space, key = session;
 	struct session_config *config = bpf_map_lookup_elem(&sessions, &key);
+	__u32 thin = config ? config->thin & 15 : 0;
+	if (row->runs & ((1u << thin) - 1)) {
+		row->thinned++;
+		return 0;
+	}
 	enum filter_verdict verdict = filter_judge(session & (SESSIONS_MAX - 1), &space);
 	if (verdict == FILTER_ELSEWHERE || !config) {
 		row->elsewhere++;
@@ -88,7 +92,7 @@ int sampler_tick(struct bpf_perf_event_data *ctx)
 		row->lost_busy++;
 		return 0;
 	}
-	bool sent = sampler_sample(ctx, s, config, session, space);
+	bool sent = sampler_sample(ctx, s, config, session, space, thin);
 	stacks_release(s);
 	if (sent) {
 		row->sampled++;
@@ -96,6 +100,15 @@ int sampler_tick(struct bpf_perf_event_data *ctx)
 		row->lost++;
 		row->lost_ring++;
 	}
+	return 0;
+}
+
+SEC("perf_event")
+int sampler_tick(struct bpf_perf_event_data *ctx)
+{
+	__u64 begin = bpf_ktime_get_ns();
+	sampler_run(ctx);
+	count_spent(bpf_ktime_get_ns() - begin);
 	return 0;
 }
 

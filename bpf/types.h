@@ -293,13 +293,16 @@ enum session_flags {
 };
 struct session_config {
 	__u32 flags; /* enum session_flags */
-	__u32 pad;
-	__u64 salt; /* goes into the hashes of this session's stacks. A reader that forgets the
-		     * bodies it got gives its next session another salt, so that they come again */
+	__u32 thin;  /* one of 1 << thin ticks is taken, up to THIN_MAX; changed while they come */
+	__u64 salt;  /* goes into the hashes of this session's stacks. A reader that forgets the
+		      * bodies it got gives its next session another salt, so that they come again */
 	__u64 off_period_ns; /* the least period_ns of waits; BPF raises it to keep its budget */
 	__u64 pad2;
 };
 TYPES_ASSERT_SIZE(struct session_config, 32);
+enum {
+	THIN_MAX = 10
+};
 
 /* What the sessions with SESSION_OFF want of waits, together: a global of the programs, the
  * broker's. */
@@ -360,7 +363,8 @@ struct cpu_counters {
 	__u64 walk_end[16]; /* by enum walk_end, user walks */
 	__u64 waits[8];	    /* by enum wait_count */
 	__u64 waits_ns[8];
-	__u64 pad[16];
+	__u64 spent_ns; /* in sampler_tick */
+	__u64 pad[15];
 };
 TYPES_ASSERT_SIZE(struct cpu_counters, 512);
 
@@ -374,6 +378,6 @@ struct ticks {
 	__u64 lost;	 /* wanted, but lost: named in cpu_counters and below */
 	__u64 lost_ring;
 	__u64 lost_busy;
-	__u64 pad;
+	__u64 thinned; /* left out, for the session's samples to cost less */
 };
 TYPES_ASSERT_SIZE(struct ticks, 64);

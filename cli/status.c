@@ -141,6 +141,7 @@ static void print_json(const Probe__Status *status)
 	jsontext_int(&json, "clients_max", status->clients_max);
 	jsontext_int(&json, "client_bytes_max", (int64_t)status->client_bytes_max);
 	jsontext_real(&json, "own_cpu_seconds", status->own_cpu_seconds);
+	jsontext_real(&json, "program_seconds", status->program_seconds);
 	jsontext_int(&json, "own_rss_bytes", (int64_t)status->own_rss_bytes);
 	jsontext_int(&json, "samples", (int64_t)status->samples);
 	jsontext_int(&json, "waits", (int64_t)status->waits);

@@ -10,7 +10,8 @@
 static double late_share(const struct session *session)
 {
 	const struct ticks *ticks = &session->sum.ticks;
-	uint64_t known = ticks->elsewhere + ticks->held + ticks->sampled + ticks->lost;
+	uint64_t known =
+		ticks->elsewhere + ticks->held + ticks->sampled + ticks->lost + ticks->thinned;
 	uint64_t firings = session->events.firings;
 	return known && firings > known ? (double)(firings - known) / (double)known : 0;
 }
@@ -22,8 +23,10 @@ bool agreement_check(const struct session *session, uint64_t lost, char *text, s
 		return true;
 	const struct threads_sum exact = times_sum(&session->times);
 	double period = (double)session->period_ns;
-	double by_samples =
-		(double)(session->tally.samples + lost) * period * (1 + late_share(session));
+	double by_samples = ((double)session->tally.counted + (double)lost * period) *
+			    (1 + late_share(session));
+	if (session->sum.ticks.thinned) /* as long as the longest there may have been */
+		period *= 1 << THIN_MAX;
 	double by_times = (double)(exact.oncpu_ns + exact.stolen_ns);
 	/* Readings take a while, and may be a tick off for each CPU at both ends. */
 	double ends =

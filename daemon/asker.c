@@ -114,6 +114,7 @@ int asker_session(struct asker *asker, uint32_t session, int client, struct aske
 			.off_cpu = reply_of(asker)->rights & BROKER_MAY_OFF_CPU,
 			.hz_max = reply_of(asker)->hz_max,
 			.bytes_max = reply_of(asker)->value,
+			.overhead_percent = reply_of(asker)->overhead_percent,
 		};
 	return code;
 }

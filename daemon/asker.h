@@ -26,7 +26,8 @@ struct asker_rights {
 			  * is held, is to be taken again */
 	bool off_cpu;	 /* waits, too */
 	uint32_t hz_max; /* UINT32_MAX: no limit but the kernel's */
-	uint64_t bytes_max; /* what a recording may make the engine hold */
+	uint64_t bytes_max;	   /* what a recording may make the engine hold */
+	uint32_t overhead_percent; /* of a CPU, that all recordings together may cost; 0: any */
 };
 /* The session is of who is at the other end of `client`, borrowed. */
 int asker_session(struct asker *asker, uint32_t session, int client, struct asker_rights *rights,

@@ -153,6 +153,7 @@ int authority_begin(struct authority *authority, uint32_t session, int socket, s
 		.off_cpu = config->off_cpu,
 		.hz_max = hz_max(config, everything),
 		.bytes_max = (uint64_t)config->recording_mb << 20,
+		.overhead_percent = config->max_overhead,
 		.peer = peer,
 	};
 	peer = (struct peer){.pidfd = -1};

@@ -33,7 +33,8 @@ struct authority {
 		bool off_cpu;	 /* and this by the configuration that held when it began */
 		uint32_t hz_max; /* UINT32_MAX: not limited */
 		uint64_t bytes_max;
-		uint32_t hz; /* of its events; 0: none yet */
+		uint32_t overhead_percent; /* of a CPU; 0: no ceiling */
+		uint32_t hz;		   /* of its events; 0: none yet */
 		struct peer peer;
 	} sessions[SESSIONS_MAX];
 };

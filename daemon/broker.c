@@ -100,6 +100,7 @@ static int on_session(struct broker *broker, const struct broker_request *reques
 	answer->reply.rights = (session->everything ? BROKER_MAY_EVERYTHING : 0) |
 			       (session->off_cpu ? BROKER_MAY_OFF_CPU : 0);
 	answer->reply.hz_max = session->hz_max;
+	answer->reply.overhead_percent = session->overhead_percent;
 	answer->reply.value = session->bytes_max;
 	return 0;
 }

@@ -146,7 +146,7 @@ struct broker_reply {
 	uint32_t more; /* ask again with this first_cpu; 0: done */
 	uint32_t hz_max;
 	uint32_t rights; /* enum broker_rights */
-	uint32_t pad;
+	uint32_t overhead_percent;
 	uint64_t cpus[CPUS_MAX /
 		      64]; /* BROKER_EVENTS: CPUs whose fds are in this reply, ascending */
 	char msg[320];	   /* words for people, or "" */

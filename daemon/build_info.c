@@ -76,6 +76,7 @@ static void add_firings(Probe__Info *info, const struct session *session,
 			continue;
 		add_counter(&info->firing, &info->n_firing, items[i].name, NULL, items[i].value);
 		if (strcmp(items[i].name, "elsewhere") != 0 &&
+		    strcmp(items[i].name, "thinned") != 0 &&
 		    strcmp(items[i].name, "not_delivered") != 0)
 			add_counter(&info->lost, &info->n_lost, items[i].name, NULL,
 				    items[i].value);
@@ -295,6 +296,13 @@ void build_info(struct profile *profile, const struct sampler *sampler,
 	add_counter_notes(info, &session->sum);
 	build_threads_add(info, session);
 	char note[128];
+	if (session->sum.ticks.thinned) {
+		snprintf(note, sizeof(note),
+			 "at fewer than %g Hz for a time, to cost no more than max_overhead: %u %% "
+			 "of a CPU",
+			 session->hz, session->rights.overhead_percent);
+		build_info_add_note(info, "sampled", 0, note);
+	}
 	if (session_note(session, note, sizeof(note)))
 		build_info_add_note(info, "recording", 0, note);
 	uint32_t untold = times_unfinished(&session->times);

@@ -242,7 +242,7 @@ static void fill_values(const struct session *session, const struct tally_row *r
 		values[COLUMN_EVENT] = (int64_t)row->counted;
 	} else if (row->state == WAIT_RUNNING) {
 		values[COLUMN_SAMPLES] = (int64_t)row->taken;
-		values[COLUMN_CPU] = (int64_t)(row->taken * session->period_ns);
+		values[COLUMN_CPU] = (int64_t)row->counted;
 	} else {
 		values[COLUMN_OFFCPU_EVENTS] = (int64_t)(row->waits + 0.5);
 		values[COLUMN_BLOCKED] = (int64_t)(row->blocked_ns + 0.5);

@@ -64,7 +64,7 @@ struct client {
 	size_t sent;
 	bool said_finished;
 	struct build_result result; /* without the profile */
-	uint64_t progress_ns, progress_samples;
+	uint64_t progress_ns, progress_counted;
 	uint64_t begun_ns;   /* when it connected */
 	uint64_t taken_ns;   /* when it last took bytes, or had none waiting */
 	size_t queued_bytes; /* then */
@@ -172,7 +172,8 @@ static void say_started(struct client *client)
 static void say_progress(struct client *client, Probe__Progress__Phase phase)
 {
 	const struct session *session = client->session;
-	uint64_t now = clock_now_ns(), samples = session->tally.samples;
+	uint64_t now = clock_now_ns(), samples = session->tally.samples,
+		 counted = session->tally.counted;
 	if (now - client->progress_ns < PROGRESS_NS)
 		return;
 	Probe__Progress progress = PROBE__PROGRESS__INIT;
@@ -185,15 +186,15 @@ static void say_progress(struct client *client, Probe__Progress__Phase phase)
 	progress.elapsed_ns = now - session->started_ns;
 	progress.samples = samples;
 	progress.lost = session_lost(session);
-	progress.cpu = (double)((samples - client->progress_samples) * session->period_ns) /
-		       (double)(now - client->progress_ns);
+	progress.cpu =
+		(double)(counted - client->progress_counted) / (double)(now - client->progress_ns);
 	if (client->build)
 		build_progress(client->build, &progress.done, &progress.all);
 	Probe__Message message = PROBE__MESSAGE__INIT;
 	message.kind_case = PROBE__MESSAGE__KIND_PROGRESS;
 	message.progress = &progress;
 	client->progress_ns = now;
-	client->progress_samples = samples;
+	client->progress_counted = counted;
 	say(client, &message);
 }
 

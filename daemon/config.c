@@ -64,6 +64,7 @@ static const struct {
 	{"limits", "frequency_per_uid", offsetof(struct config, frequency_per_uid), 1,
 	 FREQUENCY_MOST},
 	{"limits", "off_cpu", offsetof(struct config, off_cpu), .words = no_yes},
+	{"limits", "max_overhead", offsetof(struct config, max_overhead), 0, 100 * CPUS_MAX},
 	{"limits", "recording_mb", offsetof(struct config, recording_mb), 1, 1 << 20},
 	{"access", "who", offsetof(struct config, who), .words = who},
 };

@@ -15,7 +15,9 @@
  *	frequency_per_uid = 2000 Hz of all the recordings of one user who may not record every
  *	                         process: events fire on every CPU, whoever runs there
  *	off_cpu = yes            "no": nobody records what threads wait for
- *	recording_mb = 512       what a recording may make the daemon hold; then it ends
+ *	max_overhead = 0         percent of one CPU that sampling may cost in all, 0: no ceiling;
+ *near it fewer ticks become samples recording_mb = 512       what a recording may make the daemon
+ *hold; then it ends
  */
 #pragma once
 
@@ -40,6 +42,7 @@ struct config {
 	uint32_t frequency, frequency_per_uid;
 	uint32_t off_cpu;
 	uint32_t recording_mb;
+	uint32_t max_overhead;
 	uint32_t who; /* enum config_who */
 	gid_t group;  /* CONFIG_NO_GROUP: none */
 	char group_name[64];

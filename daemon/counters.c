@@ -67,6 +67,7 @@ void counters_read(const struct counters *counters, uint32_t session, struct cou
 		add_words(sum->walk_end, row->walk_end, WALK_ENDS);
 		add_words(sum->waits, row->waits, WAITS);
 		add_words(sum->waits_ns, row->waits_ns, WAITS);
+		sum->spent_ns += row->spent_ns;
 		if (session < SESSIONS_MAX)
 			add_words(&sum->ticks, &counters->ticks[session * CPUS_MAX + cpu],
 				  sizeof(struct ticks) / sizeof(uint64_t));
@@ -85,11 +86,13 @@ void counters_since(const struct counters *counters, uint32_t session,
 uint64_t counters_firings(const struct ticks *ticks, uint64_t firings,
 			  struct counters_item items[COUNTERS_FIRINGS])
 {
-	uint64_t known = ticks->elsewhere + ticks->held + ticks->sampled + ticks->lost;
+	uint64_t known =
+		ticks->elsewhere + ticks->held + ticks->sampled + ticks->lost + ticks->thinned;
 	uint64_t all = firings > known ? firings : known;
 	const struct counters_item list[COUNTERS_FIRINGS] = {
 		{"elsewhere", ticks->elsewhere},
 		{"held_at_exec", ticks->held},
+		{"thinned", ticks->thinned},
 		{"ring_full", ticks->lost_ring},
 		{"nested", ticks->lost_busy},
 		{"lost_otherwise", ticks->lost - ticks->lost_ring - ticks->lost_busy},

@@ -17,6 +17,7 @@ struct counters_sum {
 	uint64_t counter[COUNTERS];
 	uint64_t walk_end[WALK_ENDS];
 	uint64_t waits[WAITS], waits_ns[WAITS];
+	uint64_t spent_ns; /* in the sampling program */
 };
 
 /* The fds (LOAD_COUNTERS, LOAD_TICKS) are needed only here. */
@@ -32,7 +33,7 @@ struct counters_item {
 	uint64_t value;
 };
 enum {
-	COUNTERS_FIRINGS = 6,
+	COUNTERS_FIRINGS = 7,
 };
 /* What became of a session's firings, by name, without those that became samples: their sum and
  * ticks->sampled is the result, the number of firings. `firings`: the sum of the events' counts,

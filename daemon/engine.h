@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include "daemon/thrift.h"
 
 struct asker;
 struct err;
@@ -24,6 +25,7 @@ struct engine {
 	struct sampler *sampler;
 	struct symbolizer *symbolizer;
 	struct unwind_loader *loader;
+	struct thrift thrift;
 	struct client **clients;
 	uint32_t n_clients, clients_room;
 	struct listener *listener; /* NULL: serves those it has, and ends with the last one */

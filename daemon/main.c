@@ -88,6 +88,7 @@ static int inherit_socket(const char *number, int *socket, struct err *err)
 static void leave_terminal(void)
 {
 	setsid(); /* fails for the leader of a group, which a terminal's signals reach, too: */
+	unsetenv("NOTIFY_SOCKET"); /* if there is one, it is for the client's service */
 	signal(SIGINT, SIG_IGN);
 	signal(SIGHUP, SIG_IGN);
 	signal(SIGTERM, SIG_IGN);

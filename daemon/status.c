@@ -80,6 +80,8 @@ static void add_lost(Probe__Status *status, const struct sampler *sampler)
 {
 	struct counters_sum sum;
 	counters_read(sampler->counters, SESSIONS_MAX, &sum);
+	status->has_program_seconds = 1;
+	status->program_seconds = (double)sum.spent_ns / 1e9;
 	for (unsigned i = 0; i < COUNTERS; i++) {
 		Probe__Status__Count *count = memory_new(1, sizeof(*count));
 		probe__status__count__init(count);

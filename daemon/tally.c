@@ -114,6 +114,7 @@ void tally_add(struct tally *tally, const struct sample_event *sample, struct ta
 	row->counted += sample->period;
 	tally->threads->at[key.thread].samples++;
 	tally->samples++;
+	tally->counted += sample->period;
 }
 
 static uint64_t overlap(uint64_t begin, uint64_t end, uint64_t from, uint64_t to)

@@ -50,6 +50,7 @@ struct tally {
 	struct index by_waker, by_row;
 	bool with_wakers; /* set by the owner: rows are told apart by who ended the wait */
 	uint64_t samples, waits;
+	uint64_t counted; /* of the samples, as in a row */
 };
 
 void tally_init(struct tally *tally, struct threads *threads);

@@ -29,6 +29,7 @@ static bool agrees(uint64_t samples, uint64_t lost, Probe__Record__Mode mode)
 							    .tid = 1,
 							    .noted = 1});
 	session.tally.samples = samples;
+	session.tally.counted = samples * session.period_ns;
 	session.sum.ticks = (struct ticks){.elsewhere = 5000, .sampled = samples};
 	session.events.firings = 5000 + samples + late;
 	words[0] = 0;

@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The ceiling on what sampling costs (max_overhead): fewer samples, which stand for more, and said."""
+import time
+
+from daemon import Daemon
+
+import probe
+
+
+def test_ceiling(tmp_path):
+    """Deep stacks at a high frequency cost far more than 1 % of a CPU: ticks are thinned, all firings have their place,
+    and the time that the samples stand for is the target's still."""
+    with Daemon(tmp_path, config="[limits]\nmax_overhead = 1\n") as server, \
+            probe.target("deep", 200, 60) as target:
+        time.sleep(0.2)
+        before, steal = probe.cpu_ns(target.pid), probe.Steal()
+        result = server.record("-p", target.pid, "-F", "9999", "-o", tmp_path / "x.pb.gz", "--mode", "cpu", "7s")
+        spent = (probe.cpu_ns(target.pid) - before) / 1e9
+        assert result.code == 0, result
+        stolen = steal.seconds()
+    profile = probe.Profile(tmp_path / "x.pb.gz")
+    info = profile.info
+    info.assert_reconciled()
+    assert info.firing["thinned"] > info.samples > 50, info.firing
+    assert any("max_overhead: 1 %" in note for note in info.notes), info.notes
+    cpu = profile.total("cpu") / 1e9
+    assert cpu > profile.total() / 9999 * 1.5
+    # The recording is a little shorter than what was measured around it.
+    assert 0.6 * spent < cpu < 1.1 * (spent + stolen), (cpu, spent, stolen)
+
+
+def test_no_ceiling_no_thinning(tmp_path):
+    with Daemon(tmp_path) as server, probe.target("deep", 200, 60) as target:
+        result = server.record("-p", target.pid, "-F", "4999", "-o", tmp_path / "x.pb.gz", "--mode", "cpu", "1s")
+        assert result.code == 0, result
+    profile = probe.Profile(tmp_path / "x.pb.gz")
+    assert "thinned" not in profile.info.firing
+    assert profile.total("cpu") == profile.total() * (1_000_000_000 // 4999)
