@@ -39,7 +39,8 @@ static bool write_line(int priority, const char *text)
 	       write(STDERR_FILENO, line, (size_t)n) == n;
 }
 
-static void add(int priority, const char *format, va_list args)
+__attribute__((format(printf, 2, 0))) static void add(int priority, const char *format,
+						      va_list args)
 {
 	char text[LINE_BYTES];
 	if (lost) {
