@@ -87,6 +87,7 @@ static void labels_waits(void)
 	w.session.tally.with_wakers = true;
 	struct wait_event wait = {.sample = {.event.kind = EVENT_WAIT,
 					     .time_ns = 1000,
+					     .period = 10000000,
 					     .tgid = 7,
 					     .tid = 8,
 					     .comm = "t\n"},
