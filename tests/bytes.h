@@ -15,12 +15,16 @@ struct bytes {
 
 static inline void bytes_raw(struct bytes *b, const void *raw, size_t n)
 {
+	if (!n)
+		return;
 	b->at = memory_grow(b->at, &b->room, b->n + n, 1);
 	memcpy(b->at + b->n, raw, n);
 	b->n += n;
 }
 static inline void bytes_fill(struct bytes *b, uint8_t value, size_t n)
 {
+	if (!n)
+		return;
 	b->at = memory_grow(b->at, &b->room, b->n + n, 1);
 	memset(b->at + b->n, value, n);
 	b->n += n;
