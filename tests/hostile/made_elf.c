@@ -318,6 +318,28 @@ static void many_relocations(struct file *file, uint32_t size)
 			     .sh_addr = 0x300000};
 }
 
+/* Go's table of functions: more than there are, in a few places, named by the table's own bytes. */
+static void go_functions(struct file *file, uint32_t size)
+{
+	enum {
+		HEADER = 72
+	};
+	struct bytes table = {0};
+	bytes_number(&table, 0xfffffff1, 4);
+	bytes_number(&table, 0x08010000, 4);
+	bytes_number(&table, UINT64_MAX, 8);
+	bytes_number(&table, UINT64_MAX, 8);
+	bytes_number(&table, FILE_TEXT, 8);
+	bytes_number(&table, HEADER, 8);
+	bytes_fill(&table, 0xff, 3 * 8);
+	bytes_number(&table, HEADER, 8); /* names and functions are the same bytes */
+	for (uint32_t i = 0; i < size; i++) {
+		bytes_number(&table, 0x01010101 + i % 64, 4);
+		bytes_number(&table, 8 * (i % 1024), 4);
+	}
+	file_add(file, ".gopclntab", table);
+}
+
 /* Sections that claim more than there is, each in a way of its own. */
 static void claims(struct file *file, uint32_t size)
 {
@@ -354,6 +376,7 @@ const struct made made_elf[] = {
 	{"many-frames", many_frames, 2000000},
 	{"frames-times-instructions", frames_times_instructions, 1000000},
 	{"many-relocations", many_relocations, 2000000},
+	{"go-functions", go_functions, 2000000},
 	{"claims", claims},
 	{"all-bytes", all_bytes, 0, true},
 	{0},
