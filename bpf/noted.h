@@ -13,7 +13,7 @@
 #include "bpf/filter.h"
 
 enum {
-	NOTED_BITS = 12, /* of the number of a bucket */
+	NOTED_BITS = TYPES_ENTRIES(12, 4), /* of the number of a bucket: 28,672 threads */
 	NOTED_BUCKETS = 1 << NOTED_BITS,
 	NOTED_WAYS = 7,
 	NOTED_SLOTS = NOTED_BUCKETS * NOTED_WAYS,

@@ -111,3 +111,18 @@ def test_more_threads_than_can_be_named(tmp_path):
         few = probe.run(SMALL / "probe", "record", "-t", ",".join(tids[:32]), "-o",
                         tmp_path / "y.pb.gz", "500ms")
         assert few.code == 0 and "32 threads" in few.err, few
+
+
+def test_more_threads_than_are_followed(tmp_path):
+    """Those that fit have their times and waits, of the others it is said that they are not known."""
+    fit = 16 * 7
+    with probe.target("sleepers", 4 * fit, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as target:
+        assert target.stdout.readline()
+        out = tmp_path / "x.pb.gz"
+        result = probe.run(SMALL / "probe", "record", "-p", target.pid, "--mode", "wall", "-o",
+                           out, "1s")
+        assert result.code == 0, result
+    profile = probe.Profile(out)
+    profile.info.assert_reconciled()
+    told = re.search(r"thread times: (\d+) threads did not fit", "\n".join(profile.info.notes))
+    assert told and int(told[1]) >= 3 * fit, profile.info.notes
