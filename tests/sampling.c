@@ -144,7 +144,7 @@ size_t sampling_threads(struct sampling *s, uint32_t session, uint64_t off_perio
 	return have / sizeof(*threads);
 }
 
-struct sampling_waits sampling_count_waits(const struct sampling *s)
+struct sampling_waits sampling_read_waits(const struct sampling *s)
 {
 	struct sampling_waits sum = {0};
 	for (int cpu = 0; cpu < CPUS_MAX; cpu++)
@@ -152,6 +152,12 @@ struct sampling_waits sampling_count_waits(const struct sampling *s)
 			sum.n[i] += s->rows[cpu].waits[i];
 			sum.ns[i] += s->rows[cpu].waits_ns[i];
 		}
+	return sum;
+}
+
+struct sampling_waits sampling_count_waits(const struct sampling *s)
+{
+	struct sampling_waits sum = sampling_read_waits(s);
 	uint64_t n = 0;
 	for (int i = WAITS_SEEN + 1; i < WAITS; i++)
 		n += sum.n[i];

@@ -52,11 +52,13 @@ void sampling_drain(struct sampling *s);
  * at least `off_period_ns` for certain. Returns threads read. */
 size_t sampling_threads(struct sampling *s, uint32_t session, uint64_t off_period_ns,
 			uint32_t flags, struct thread_times *threads, size_t max);
-/* What became of the waits seen, and of their time; the sums are asserted to agree, but for one
- * that may be under way on each CPU. */
+/* What became of the waits seen, and of their time. */
 struct sampling_waits {
 	uint64_t n[WAITS], ns[WAITS];
 };
+struct sampling_waits sampling_read_waits(const struct sampling *s);
+/* The same when all is quiet: the sums are asserted to agree, but for one that may be owed on each
+ * CPU. */
 struct sampling_waits sampling_count_waits(const struct sampling *s);
 /* Drains until there are so many samples (lives); waits as long as it takes. */
 void sampling_wait_samples(struct sampling *s, size_t n);

@@ -260,7 +260,7 @@ static void keeps_to_its_budget(void)
 		do {
 			usleep(2000);
 			sampling_drain(s);
-			sum = sampling_count_waits(s);
+			sum = sampling_read_waits(s);
 		} while (sum.n[WAITS_SEEN] < 20000);
 		sampling_end(a);
 		sampling_drain(s);
