@@ -9,10 +9,15 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "common/guard.h"
 #include "daemon/target_files.h"
+
+enum {
+	CLOCK_SLACK_S = 2, /* of whole seconds, and of clocks that are set a little */
+};
 
 /* The name below the process's root; links on the way stay below it, the file itself is none. */
 static int open_name(uint32_t pid, const struct target_identity *identity, int *named)
@@ -32,6 +37,31 @@ static int open_name(uint32_t pid, const struct target_identity *identity, int *
 	return *named < 0 ? -errno : 0;
 }
 
+static int64_t seconds_of(clockid_t clock)
+{
+	struct timespec now;
+	clock_gettime(clock, &now);
+	return now.tv_sec;
+}
+
+/* When the process began, by the clock of files; 0: not known. */
+static int64_t began_at(uint32_t pid)
+{
+	char path[64], line[1024];
+	snprintf(path, sizeof(path), "/proc/%u/stat", pid);
+	FILE *file guard_file = fopen(path, "re");
+	const char *rest = file && fgets(line, sizeof(line), file) ? strrchr(line, ')') : NULL;
+	unsigned long long ticks;
+	/* The 22nd field, in ticks since boot; the name ends with the last parenthesis. */
+	if (!rest || sscanf(rest,
+			    ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d "
+			    "%*d %*d %*d %llu",
+			    &ticks) != 1)
+		return 0;
+	return seconds_of(CLOCK_REALTIME) - seconds_of(CLOCK_BOOTTIME) +
+	       (int64_t)(ticks / (unsigned long long)sysconf(_SC_CLK_TCK));
+}
+
 /* In a child: all of these may hang. */
 static int open_in_child(const void *what, int *fd)
 {
@@ -48,6 +78,8 @@ static int open_in_child(const void *what, int *fd)
 		return -errno;
 	if (!S_ISREG(stat.st_mode) || stat.st_uid != identity.uid || stat.st_mode & S_IWOTH)
 		return -EACCES;
+	if (stat.st_mtime + CLOCK_SLACK_S < began_at(pid))
+		return -ENOENT; /* an older process's of this number */
 	code = target_files_judge_system(named, stat.st_dev);
 	if (code)
 		return code;

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 /* Opens it, read-only, within the time limit of target_files.h: a regular file, no symbolic link,
- * of the process's own user, and one that not everybody may write. -ENOENT: none; -EACCES: not fit;
+ * of the process's own user, written since the process began (numbers are used again, and such
+ * files stay), and one that not everybody may write. -ENOENT: none; -EACCES: not fit;
  * -EOPNOTSUPP: on a FUSE file system of a user; -ETIMEDOUT. */
 int perf_map_open(uint32_t pid, int *fd);

@@ -52,6 +52,10 @@ static void only_its_own(void)
 	make(0646);
 	CU_ASSERT_EQUAL(open_own(), -EACCES); /* anybody writes into it */
 	make(0600);
+	const struct timespec old[2] = {{.tv_sec = 1000000000}, {.tv_sec = 1000000000}};
+	CU_ASSERT_EQUAL(utimensat(AT_FDCWD, path, old, 0), 0);
+	CU_ASSERT_EQUAL(open_own(), -ENOENT); /* of another process that had this number */
+	make(0600);
 	CU_ASSERT_EQUAL(chown(path, 1, 1), 0);
 	CU_ASSERT_EQUAL(open_own(), -EACCES); /* another's */
 }
