@@ -5,6 +5,7 @@
 #include "cli/jsontext.h"
 #include "cli/owners.h"
 #include "cli/report_head.h"
+#include "cli/report_resources.h"
 #include "cli/selection.h"
 #include "cli/tree.h"
 #include "common/index.h"
@@ -103,6 +104,7 @@ static void write_head(struct jsontext *json, const struct data *data, const cha
 	char *text = NULL, *save = NULL;
 	size_t bytes;
 	report_head_json(json, profile, file);
+	report_resources_json(json, profile);
 	FILE *memory = open_memstream(&text, &bytes);
 	if (!memory)
 		memory_exhausted();

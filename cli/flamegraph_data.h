@@ -13,11 +13,11 @@ struct selection_wish;
 
 /* Writes
  *
- *	{"profile": {…}, "lines": [text, …], "columns": [{"type", "unit"}], "column": number,
- *	 "owners": [{"name", "pid", "tid"}], "modules": [text], "names": [text], "module": [],
- *	 "kind": [],                              (by key; kinds as in cli/frames.h)
- *	 "key": [], "up": [],                     (by node: levels up from the one before)
- *	 "node": [], "owner": [], "values": [[]]} (by sample: distance to the node before)
+ *	{"profile": {…}, "resources": […], "lines": [text, …], "columns": [{"type", "unit"}],
+ *"column": number, "owners": [{"name", "pid", "tid"}], "modules": [text], "names": [text],
+ *"module": [], "kind": [],                              (by key; kinds as in cli/frames.h) "key":
+ *[], "up": [],                     (by node: levels up from the one before) "node": [], "owner":
+ *[], "values": [[]]} (by sample: distance to the node before)
  *
  * `wish`: the column shown first, and which stacks. Negative errno with words. */
 int flamegraph_data_write(FILE *out, const struct profile *profile, const char *file,

@@ -20,6 +20,7 @@ EMBED(html, "cli/page/flamegraph.html");
 EMBED(css, "cli/page/flamegraph.css");
 EMBED(model, "cli/page/model.js");
 EMBED(view, "cli/page/view.js");
+EMBED(strip, "cli/page/strip.js");
 EMBED(script, "cli/page/flamegraph.js");
 
 /* What a placeholder of the page, `{{NAME}}`, stands for. */
@@ -53,9 +54,13 @@ int flamegraph_page_write(FILE *out, const struct profile *profile, const char *
 	if (checked < 0) /* before anything is written */
 		return checked;
 	guard_mem char *title = title_of(profile);
-	const struct part parts[] = {{"TITLE", title ? title : ""}, {"CSS", page_css},
-				     {"MODEL", page_model},	    {"VIEW", page_view},
-				     {"SCRIPT", page_script},	    {"DATA", NULL}};
+	const struct part parts[] = {{"TITLE", title ? title : ""},
+				     {"CSS", page_css},
+				     {"MODEL", page_model},
+				     {"VIEW", page_view},
+				     {"STRIP", page_strip},
+				     {"SCRIPT", page_script},
+				     {"DATA", NULL}};
 	const char *text = page_html, *open;
 	while ((open = strstr(text, "{{"))) {
 		fwrite(text, 1, (size_t)(open - text), out);

@@ -100,7 +100,6 @@ void resources_print_table(FILE *out, const Probe__Resources *resources, size_t 
 			table_add(table, unknown);
 	}
 	table_print(table, out, width, false);
-	resources_print_growth(out, resources);
 }
 
 static const Probe__Resources__Series *find(const Probe__Resources *resources, const char *name)

@@ -18,9 +18,9 @@ enum {
 /* "12.3%" of cpu, "1.2 MiB", "12": one value, of what adds up: of a second. */
 void resources_print_value(char out[RESOURCES_TEXT], const struct Probe__Resources__Series *series,
 			   double value);
-/* A table: what, least, mean, most, in all; and a line for each that grows as a leak does. */
+/* A table: what, least, mean, most, in all. */
 void resources_print_table(FILE *out, const struct Probe__Resources *resources, size_t width);
-/* Only those lines. */
+/* A line for each that grows as a leak does (resources_summary.h). */
 void resources_print_growth(FILE *out, const struct Probe__Resources *resources);
 /* CSV: its head and its lines, `pid` and `name` in front. What could not be read is empty. */
 void resources_print_csv_head(FILE *out);

@@ -92,6 +92,7 @@ void stat_print_summary(FILE *out, const struct stat_one *ones, size_t n, size_t
 		fprintf(out, "\n%s (%u)  %.1fs\n", ones[i].name, ones[i].pid,
 			(double)message->time_ns[message->n_time_ns - 1] / 1e9);
 		resources_print_table(out, message, width);
+		resources_print_growth(out, message);
 	}
 }
 

@@ -335,6 +335,7 @@ function listen() {
 }
 
 fillChoices();
+fillStrips(byId("resources"), profile.data.resources);
 readHash();
 rebuild();
 listen();
