@@ -3,9 +3,11 @@
 
 #include "cli/commands.h"
 #include "cli/diff_compare.h"
+#include "cli/diff_page.h"
 #include "cli/diff_print.h"
 #include "cli/diff_run.h"
 #include "cli/errors.h"
+#include "cli/export_file.h"
 #include "cli/input.h"
 #include "cli/newest.h"
 #include "cli/options.h"
@@ -31,6 +33,8 @@ enum {
 	MIN,
 	FAIL_OVER,
 	JSON,
+	HTML,
+	FORCE,
 	COLOUR,
 	NO_PAGER,
 };
@@ -45,6 +49,9 @@ static const struct option table[] = {
 	{"fail-over", FAIL_OVER, "PERCENT",
 	 "exit status 1 if the whole, or a function by that much of it, surely grew more"},
 	{"json", JSON, NULL, "for programs"},
+	{"html", HTML, NULL, "a flame graph of both, red where it grew, blue where it shrank"},
+	{"output", 'o', "FILE|-", "where to; .html and .json say what"},
+	{"force", FORCE, NULL, "replace an existing file"},
 	{"color", COLOUR, "auto|always|never", "colours (auto: on a terminal, without NO_COLOR)"},
 	{"no-pager", NO_PAGER, NULL, "do not page on a terminal"},
 	{NULL},
@@ -58,7 +65,8 @@ struct request {
 	const char *work;	       /* as given */
 	double *works;		       /* of each file */
 	double min_percent, fail_over; /* fail_over negative: not given */
-	bool json, no_pager;
+	const char *output;	       /* -o; NULL: standard output */
+	bool json, html, force, no_pager;
 	enum terminal_colour colour;
 };
 
@@ -108,6 +116,15 @@ static int take_option(struct request *request, const struct options *options, i
 		return take_percent(&request->fail_over, options, err);
 	case JSON:
 		request->json = true;
+		return 0;
+	case HTML:
+		request->html = true;
+		return 0;
+	case 'o':
+		request->output = options->value;
+		return 0;
+	case FORCE:
+		request->force = true;
 		return 0;
 	case NO_PAGER:
 		request->no_pager = true;
@@ -216,6 +233,8 @@ struct diff {
 	struct diff_column column;
 	struct diff_run *runs; /* of all files */
 	int n;
+	struct diff_page *page; /* NULL: none is wished */
+	struct export_file file;
 };
 
 static void diff_deinit(struct diff *diff)
@@ -225,6 +244,28 @@ static void diff_deinit(struct diff *diff)
 	free(diff->runs);
 	diff_run_functions_deinit(&diff->functions);
 	diff_run_column_deinit(&diff->column);
+	diff_page_free(diff->page);
+	export_file_deinit(&diff->file);
+}
+
+static bool has_suffix(const char *path, const char *suffix)
+{
+	size_t n = strlen(path), m = strlen(suffix);
+	return n > m && !strcmp(path + n - m, suffix);
+}
+
+/* What cannot be written is found before anything is read. */
+static int open_output(struct diff *diff, struct request *request, struct err *err)
+{
+	if (request->output && has_suffix(request->output, ".html"))
+		request->html = true;
+	if (request->output && has_suffix(request->output, ".json"))
+		request->json = true;
+	if (request->html && request->json)
+		return err_set(err, -EINVAL, ERR_USAGE, "either JSON or HTML, not both");
+	if (request->html)
+		diff->page = diff_page_new((size_t)request->n);
+	return export_file_open(&diff->file, request->output, request->force, request->html, err);
 }
 
 static int read_files(struct diff *diff, const struct request *request, struct err *err)
@@ -239,6 +280,9 @@ static int read_files(struct diff *diff, const struct request *request, struct e
 		struct err why = {0};
 		result = diff_run_init(&diff->runs[i], profile, &request->wish, &diff->functions,
 				       &diff->column, &why);
+		if (!result && diff->page)
+			result = diff_page_add(diff->page, (size_t)i, profile, diff->column.type,
+					       &diff->functions, &why);
 		profile_free(profile);
 		if (result < 0)
 			return with_name(err, &why, result, request->files[i]);
@@ -299,6 +343,26 @@ static int fail_over(const struct diff_result *result, const struct diff *diff, 
 	return 0;
 }
 
+static int print(struct diff *diff, const struct request *request, struct diff_view *view,
+		 struct err *err)
+{
+	FILE *out = diff->file.out;
+	if (diff->page)
+		return diff_page_write(out, diff->page, view, err);
+	if (request->json) {
+		diff_print_json(out, view);
+		return 0;
+	}
+	bool shown = out == stdout;
+	view->width = shown ? terminal_width() : 0;
+	view->colour = shown && terminal_has_colour(request->colour);
+	if (shown && !request->no_pager)
+		terminal_page_begin();
+	diff_print(out, view);
+	terminal_page_end();
+	return 0;
+}
+
 static int show(struct diff *diff, const struct request *request, struct err *err)
 {
 	enum diff_by by;
@@ -319,17 +383,10 @@ static int show(struct diff *diff, const struct request *request, struct err *er
 				 .by = by,
 				 .cum = request->wish.cum,
 				 .min_percent = request->min_percent};
-	if (request->json) {
-		diff_print_json(stdout, &view);
-	} else {
-		view.width = terminal_width();
-		view.colour = terminal_has_colour(request->colour);
-		if (!request->no_pager)
-			terminal_page_begin();
-		diff_print(stdout, &view);
-		terminal_page_end();
-	}
-	return fail_over(&compared, diff, request->fail_over);
+	result = print(diff, request, &view, err);
+	if (!result)
+		result = export_file_commit(&diff->file, err);
+	return result < 0 ? result : fail_over(&compared, diff, request->fail_over);
 }
 
 static void request_deinit(struct request *request)
@@ -353,6 +410,8 @@ int diff_command(const struct command_globals *globals, int argc, char **argv, s
 		result = check_files(&request, err);
 	if (!result && request.work)
 		result = take_work(&request, err);
+	if (!result)
+		result = open_output(&diff, &request, err);
 	if (!result)
 		result = read_files(&diff, &request, err);
 	return result ? result : show(&diff, &request, err);

@@ -140,6 +140,14 @@ static void add_row(struct table *table, const struct diff_view *view,
 		table_highlight(table);
 }
 
+void diff_print_head(FILE *out, const struct diff_view *view)
+{
+	print_side(out, view, 0);
+	print_side(out, view, 1);
+	print_whole(out, view);
+	print_notes(out, view);
+}
+
 void diff_print(FILE *out, const struct diff_view *view)
 {
 	static const struct table_column columns[] = {
@@ -147,10 +155,7 @@ void diff_print(FILE *out, const struct diff_view *view)
 		{"DELTA", TABLE_RIGHT},	      {"NOISE", TABLE_RIGHT},
 		{"CHANGE", TABLE_RIGHT},      {"SURE", 0},
 		{"FUNCTION", TABLE_FLEXIBLE}, {"MODULE", 0}};
-	print_side(out, view, 0);
-	print_side(out, view, 1);
-	print_whole(out, view);
-	print_notes(out, view);
+	diff_print_head(out, view);
 	struct table *table = table_new(columns, sizeof(columns) / sizeof(*columns));
 	for (uint32_t i = 0; i < view->result->n; i++)
 		add_row(table, view, &view->result->deltas[i]);
@@ -173,6 +178,20 @@ static void json_delta(struct jsontext *json, const struct diff_delta *delta)
 	else
 		jsontext_null(json, "change_percent");
 	jsontext_string(json, "sure", delta->is_sure ? verdict(delta) : "no");
+}
+
+static void json_functions(struct jsontext *json, const struct diff_view *view)
+{
+	jsontext_open(json, "functions", '[');
+	for (uint32_t i = 0; i < view->result->n; i++) {
+		const struct diff_delta *delta = &view->result->deltas[i];
+		jsontext_open(json, NULL, '{');
+		jsontext_escaped(json, "function", view->functions->at[delta->function].name);
+		jsontext_escaped(json, "module", view->functions->at[delta->function].module);
+		json_delta(json, delta);
+		jsontext_close(json);
+	}
+	jsontext_close(json);
 }
 
 static void json_side(struct jsontext *json, const struct diff_view *view, int s)
@@ -213,16 +232,17 @@ void diff_print_json(FILE *out, const struct diff_view *view)
 	jsontext_open(&json, "whole", '{');
 	json_delta(&json, &view->result->whole);
 	jsontext_close(&json);
-	jsontext_open(&json, "functions", '[');
-	for (uint32_t i = 0; i < view->result->n; i++) {
-		const struct diff_delta *delta = &view->result->deltas[i];
-		jsontext_open(&json, NULL, '{');
-		jsontext_escaped(&json, "function", view->functions->at[delta->function].name);
-		jsontext_escaped(&json, "module", view->functions->at[delta->function].module);
-		json_delta(&json, delta);
-		jsontext_close(&json);
-	}
-	jsontext_close(&json);
+	json_functions(&json, view);
 	jsontext_int(&json, "functions_below_min", view->result->n_hidden);
 	jsontext_close(&json);
+}
+
+void diff_print_json_page(struct jsontext *json, const struct diff_view *view, double parts)
+{
+	jsontext_open(json, "diff", '{');
+	jsontext_real(json, "parts", parts);
+	jsontext_string(json, "per", per_text(view->by));
+	jsontext_string(json, "of", view->cum ? "cum" : "self");
+	json_functions(json, view);
+	jsontext_close(json);
 }

@@ -8,6 +8,8 @@
 #include <stddef.h>
 #include <stdio.h>
 
+struct jsontext;
+
 struct diff_view {
 	const struct diff_result *result;
 	const struct diff_functions *functions;
@@ -21,5 +23,9 @@ struct diff_view {
 	bool colour;
 };
 
+/* Which files, the whole, what the noise is of. */
+void diff_print_head(FILE *out, const struct diff_view *view);
 void diff_print(FILE *out, const struct diff_view *view);
 void diff_print_json(FILE *out, const struct diff_view *view);
+/* The member "diff" of a page's data, whose values are `parts` to one. */
+void diff_print_json_page(struct jsontext *json, const struct diff_view *view, double parts);

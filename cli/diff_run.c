@@ -103,8 +103,7 @@ static uint32_t add_function(struct diff_functions *functions, char *name_take, 
 	return number;
 }
 
-/* Key of `frames` → function; new. Key 0: stacks without a frame. */
-static uint32_t *map_keys(struct diff_functions *functions, const struct frames *frames)
+uint32_t *diff_run_map(struct diff_functions *functions, const struct frames *frames)
 {
 	uint32_t *map = memory_new(frames_end(frames), sizeof(*map));
 	static const char none[] = "[no stack]";
@@ -249,7 +248,7 @@ int diff_run_init(struct diff_run *run, const struct profile *profile, const str
 		result = agree(column, &selection, err);
 	if (result < 0)
 		return result;
-	guard_mem uint32_t *map = map_keys(functions, frames);
+	guard_mem uint32_t *map = diff_run_map(functions, frames);
 	const struct Probe__Info *info = profile->info;
 	*run = (struct diff_run){.n = functions->n,
 				 .duration_ns = profile->duration_ns,

@@ -8,6 +8,7 @@
 #include "cli/report_resources.h"
 #include "cli/selection.h"
 #include "cli/tree.h"
+#include "common/array.h"
 #include "common/index.h"
 #include "common/memory.h"
 
@@ -98,23 +99,34 @@ static void add_rows(struct data *data)
 	}
 }
 
-static void write_head(struct jsontext *json, const struct data *data, const char *file)
+/* New. */
+static char *head_of(const struct profile *profile, const char *file)
 {
-	const struct profile *profile = data->profile;
-	char *text = NULL, *save = NULL;
+	char *text = NULL;
 	size_t bytes;
-	report_head_json(json, profile, file);
-	report_resources_json(json, profile);
 	FILE *memory = open_memstream(&text, &bytes);
 	if (!memory)
 		memory_exhausted();
 	report_head_print(memory, profile, file, 0);
 	fclose(memory);
+	return text;
+}
+
+static void write_head(struct jsontext *json, const struct data *data, const char *file,
+		       const struct flamegraph_extra *extra)
+{
+	const struct profile *profile = data->profile;
+	char *save = NULL;
+	char *text guard_mem =
+		extra ? array_copy(extra->head, strlen(extra->head)) : head_of(profile, file);
+	report_head_json(json, profile, file);
+	report_resources_json(json, profile);
 	jsontext_open(json, "lines", '[');
 	for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
 		jsontext_escaped(json, NULL, line);
 	jsontext_close(json);
-	free(text);
+	if (extra)
+		extra->write_more(json, extra->context);
 	jsontext_open(json, "columns", '[');
 	for (uint32_t i = 0; i < profile->types.n; i++) {
 		jsontext_open(json, NULL, '{');
@@ -247,7 +259,8 @@ static void write_spent(struct jsontext *json, struct data *data)
 }
 
 int flamegraph_data_write(FILE *out, const struct profile *profile, const char *file,
-			  const struct selection_wish *wish, struct err *err)
+			  const struct selection_wish *wish, const struct flamegraph_extra *extra,
+			  struct err *err)
 {
 	struct frames *names guard(guard_frames) = frames_new(profile, FRAMES_FUNCTION);
 	struct selection selection guard(selection_deinit) = {0};
@@ -264,7 +277,7 @@ int flamegraph_data_write(FILE *out, const struct profile *profile, const char *
 	add_rows(&data);
 	struct jsontext json = jsontext_init(out);
 	jsontext_open(&json, NULL, '{');
-	write_head(&json, &data, file);
+	write_head(&json, &data, file, extra);
 	write_owners(&json, data.owners);
 	write_keys(&json, data.frames);
 	write_tree(&json, &data);

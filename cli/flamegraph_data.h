@@ -9,7 +9,16 @@
 
 struct err;
 struct profile;
+struct jsontext;
 struct selection_wish;
+
+/* What a page that is not of one profile says instead. */
+struct flamegraph_extra {
+	const char *title;
+	const char *head; /* lines */
+	void (*write_more)(struct jsontext *json, const void *context);
+	const void *context;
+};
 
 /* Writes
  *
@@ -19,6 +28,8 @@ struct selection_wish;
  *[], "up": [],                     (by node: levels up from the one before) "node": [], "owner":
  *[], "values": [[]]} (by sample: distance to the node before)
  *
- * `wish`: the column shown first, and which stacks. Negative errno with words. */
+ * `wish`: the column shown first, and which stacks. `extra` may be NULL. Negative errno with words.
+ */
 int flamegraph_data_write(FILE *out, const struct profile *profile, const char *file,
-			  const struct selection_wish *wish, struct err *err);
+			  const struct selection_wish *wish, const struct flamegraph_extra *extra,
+			  struct err *err);

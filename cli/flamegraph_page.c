@@ -46,20 +46,19 @@ static char *title_of(const struct profile *profile)
 	return title;
 }
 
-int flamegraph_page_write(FILE *out, const struct profile *profile, const char *file,
-			  const struct selection_wish *wish, struct err *err)
+static int write_page(FILE *out, const struct profile *profile, const char *file,
+		      const struct selection_wish *wish, const struct flamegraph_extra *extra,
+		      struct err *err)
 {
 	uint32_t column;
 	int checked = selection_column(profile, wish->sample, &column, err);
 	if (checked < 0) /* before anything is written */
 		return checked;
 	guard_mem char *title = title_of(profile);
-	const struct part parts[] = {{"TITLE", title ? title : ""},
-				     {"CSS", page_css},
-				     {"MODEL", page_model},
-				     {"VIEW", page_view},
-				     {"STRIP", page_strip},
-				     {"SCRIPT", page_script},
+	const char *shown = extra ? extra->title : title ? title : "";
+	const struct part parts[] = {{"TITLE", shown},	    {"CSS", page_css},
+				     {"MODEL", page_model}, {"VIEW", page_view},
+				     {"STRIP", page_strip}, {"SCRIPT", page_script},
 				     {"DATA", NULL}};
 	const char *text = page_html, *open;
 	while ((open = strstr(text, "{{"))) {
@@ -72,11 +71,24 @@ int flamegraph_page_write(FILE *out, const struct profile *profile, const char *
 				fputs(parts[i].text, out);
 				continue;
 			}
-			int result = flamegraph_data_write(out, profile, file, wish, err);
+			int result = flamegraph_data_write(out, profile, file, wish, extra, err);
 			if (result < 0)
 				return result;
 		}
 	}
 	fputs(text, out);
 	return 0;
+}
+
+int flamegraph_page_write(FILE *out, const struct profile *profile, const char *file,
+			  const struct selection_wish *wish, struct err *err)
+{
+	return write_page(out, profile, file, wish, NULL, err);
+}
+
+int flamegraph_page_write_extra(FILE *out, const struct profile *profile,
+				const struct flamegraph_extra *extra, struct err *err)
+{
+	struct selection_wish all = {0};
+	return write_page(out, profile, "", &all, extra, err);
 }

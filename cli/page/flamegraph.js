@@ -80,6 +80,7 @@ function setDark(dark) {
 function rebuild() {
 	tree = profile.calls(state.column, wanted(state.owner));
 	const shown = state.way === "callers" ? tree.reversed() : tree;
+	view.showsAfter = state.column === 1;
 	view.up = state.grows === "up";
 	view.scroll = 0;
 	view.show(shown, state.zoom);
@@ -123,10 +124,19 @@ function search() {
 function describe(node) {
 	const shown = view.tree, key = shown.key[node], module = profile.moduleOf(key);
 	const kind = profile.data.kind[key] & INLINED ? " inlined" : "";
+	if (profile.diff) return `${profile.names[key]}${module ? ` (${module}${kind})` : ""}: ${describeChange(shown, node)}`;
 	const text = `${profile.names[key]}${module ? ` (${module}${kind})` : ""}: ` +
 		`${amount(unit(), shown.cum[node], shown.total)} ${percent(shown.cum[node], shown.total)}`;
 	return state.way === "callers" ? text
 		: `${text}, self ${amount(unit(), shown.self[node], shown.total)} ${percent(shown.self[node], shown.total)}`;
+}
+
+/* "1.20s before, 1.50s after, +0.30s (+3.0% of all) per second" */
+function describeChange(shown, node) {
+	const values = [shown.otherCum[node], shown.cum[node]], wholes = [shown.otherCum[0], shown.total];
+	const [before, after] = view.showsAfter ? values : values.reverse(), most = Math.max(...wholes);
+	const text = value => amount(unit(), value, most), plus = after > before ? "+" : "";
+	return `${text(before)} before, ${text(after)} after, ${plus}${text(after - before)} (${plus}${percent(after - before, most)} of all)${profile.diff.per}`;
 }
 
 function zoomTo(node) {
@@ -170,17 +180,42 @@ function head(table, titles) {
 	}
 }
 
-function functionCell(row, f) {
-	const button = element("button", profile.functions[f].name, element("td", undefined, row));
+/* `named`: where the stacks may not have the function. */
+function functionCell(row, f, named = profile.functions[f]) {
+	const button = element("button", named.name ?? named.function, element("td", undefined, row));
 	button.type = "button";
-	button.title = profile.functions[f].name;
-	button.onclick = () => peek(f);
-	element("td", profile.functions[f].module, row);
+	button.title = button.textContent;
+	if (f >= 0) button.onclick = () => peek(f);
+	element("td", named.module, row);
 }
 
+/* A comparison's own table: what surely changed comes first. */
+function fillDeltas() {
+	const { functions, of, per } = profile.diff, whole = Math.max(tree.total, tree.otherCum[0]);
+	const text = value => amount(unit(), value, whole), body = byId("top").tBodies[0];
+	const byName = new Map(profile.functions.map((f, i) => [f.name, i]));
+	byId("top-title").textContent = `Functions by ${of}${per}` +
+		(functions.length > TOP ? ` (the first ${TOP} of ${functions.length})` : "");
+	head(byId("top"), ["Before", "After", "Delta", "Noise", "Change", "Sure", "Function", "Module"]);
+	body.replaceChildren();
+	for (const row of functions.slice(0, TOP)) {
+		const cells = element("tr", undefined, body);
+		if (row.sure !== "no") cells.className = row.sure;
+		const change = row.before > 0 ? row.after > 0 ? signed(row.change_percent.toFixed(1)) + "%" : "gone" : "new";
+		for (const cell of [text(row.before), text(row.after), signed(text(row.delta)), "\u00b1" + text(row.noise), change, row.sure])
+			element("td", cell, cells);
+		functionCell(cells, byName.get(row.function) ?? -1, row);
+	}
+}
+
+function signed(text) { return text.startsWith("-") ? text : "+" + text; }
+
 function fillTop() {
-	const { self, cum } = tree.totals(), by = order === "self" ? self : cum;
-	const rows = [...self.keys()].filter(f => cum[f]).sort((a, b) => by[b] - by[a] || cum[b] - cum[a]);
+	if (profile.diff) return fillDeltas();
+	const { self, cum } = tree.totals(), [by, then] = order === "self" ? [self, cum] : [cum, self];
+	const name = f => profile.functions[f].name;
+	const rows = [...self.keys()].filter(f => cum[f])
+		.sort((a, b) => by[b] - by[a] || then[b] - then[a] || (name(a) < name(b) ? -1 : 1));
 	const body = byId("top").tBodies[0];
 	byId("top-title").textContent = `Functions by ${order}: ${profile.columns[state.column].type} ` +
 		`${amount(unit(), tree.total)}` + (rows.length > TOP ? ` (the first ${TOP} of ${rows.length})` : "");

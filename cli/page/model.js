@@ -42,7 +42,9 @@ class Profile {
 	constructor(text) {
 		const data = JSON.parse(text);
 		const n = data.key.length;
-		Object.assign(this, { data, columns: data.columns, owners: data.owners, names: data.names });
+		Object.assign(this, { data, columns: data.columns, owners: data.owners, names: data.names, diff: data.diff });
+		/* Values of a comparison are whole numbers of parts. */
+		if (data.diff) data.values = data.values.map(values => values.map(value => value / data.diff.parts));
 		this.key = Uint32Array.from(data.key);
 		this.parent = new Uint32Array(n);
 		for (let i = 1; i < n; i++) {
@@ -82,18 +84,25 @@ class Profile {
 	/* A tree with the values of one column, of the owners that `wanted` (an array of booleans, or
 	 * null: all) names. */
 	calls(column, wanted) {
+		const other = this.diff ? this.selfOf(1 - column, wanted) : null;
+		return new Tree(this, this.key, this.parent, this.end, this.selfOf(column, wanted), other);
+	}
+
+	selfOf(column, wanted) {
 		const values = this.data.values[column], owner = this.data.owner;
 		const self = new Float64Array(this.key.length);
 		for (let i = 0; i < values.length; i++)
 			if (!wanted || wanted[owner[i]]) self[this.spent[i]] += values[i];
-		return new Tree(this, this.key, this.parent, this.end, self);
+		return self;
 	}
 }
 
 class Tree {
-	constructor(profile, key, parent, end, self) {
-		Object.assign(this, { profile, key, parent, end, self });
+	/* `other`: of a comparison, what the side that is not shown spent; or null. */
+	constructor(profile, key, parent, end, self, other) {
+		Object.assign(this, { profile, key, parent, end, self, other });
 		this.cum = sumUp(parent, self);
+		this.otherCum = other ? sumUp(parent, other) : null;
 		this.start = starts(parent, this.cum);
 		this.depth = depths(parent);
 		this.total = this.cum[0];
@@ -105,29 +114,34 @@ class Tree {
 		const at = new Uint32Array(this.key.length), all = [];
 		for (let i = 1; i < at.length; i++) {
 			at[i] = i;
-			if (this.self[i]) all.push(i);
+			if (this.self[i] || (this.other && this.other[i])) all.push(i);
 		}
-		const key = [], parent = [], self = [], least = Math.abs(this.total) * SPLIT_LEAST;
-		const todo = [{ key: 0, parent: 0, value: this.total, stacks: all }];
+		const key = [], parent = [], self = [], other = [], least = Math.abs(this.total) * SPLIT_LEAST;
+		const todo = [{ key: 0, parent: 0, value: this.total, otherValue: this.otherCum ? this.otherCum[0] : 0, stacks: all }];
 		while (todo.length) {
 			const group = todo.pop(), here = key.length;
-			key.push(group.key); parent.push(group.parent); self.push(0);
+			key.push(group.key); parent.push(group.parent); self.push(0); other.push(0);
 			if (here && Math.abs(group.value) < least) {
 				self[here] = group.value;
+				other[here] = group.otherValue;
 				continue;
 			}
-			if (here) this.climb(group, at, rest => { self[here] += rest; });
+			if (here) this.climb(group, at, i => {
+				self[here] += this.self[i];
+				if (this.other) other[here] += this.other[i];
+			});
 			for (const next of this.split(group.stacks, at)) todo.push({ ...next, parent: here });
 		}
 		const above = Uint32Array.from(parent);
-		return new Tree(this.profile, Uint32Array.from(key), above, subtreeEnds(above), Float64Array.from(self));
+		return new Tree(this.profile, Uint32Array.from(key), above, subtreeEnds(above), Float64Array.from(self),
+			this.other ? Float64Array.from(other) : null);
 	}
 
 	/* All stacks of a group go up by a frame; those that end here leave their value. */
 	climb(group, at, leave) {
 		group.stacks = group.stacks.filter(i => {
 			at[i] = this.parent[at[i]];
-			if (!at[i]) leave(this.self[i]);
+			if (!at[i]) leave(i);
 			return at[i];
 		});
 	}
@@ -138,8 +152,9 @@ class Tree {
 		for (const i of stacks) {
 			const k = this.key[at[i]];
 			let group = groups.get(k);
-			if (!group) groups.set(k, group = { key: k, value: 0, stacks: [] });
+			if (!group) groups.set(k, group = { key: k, value: 0, otherValue: 0, stacks: [] });
 			group.value += this.self[i];
+			if (this.other) group.otherValue += this.other[i];
 			group.stacks.push(i);
 		}
 		return [...groups.values()].sort((a, b) => a.value - b.value);
@@ -210,6 +225,7 @@ class Tree {
 
 /* Values for people, as `probe report` prints them. */
 function amount(unit, value, total) {
+	if (unit === "share") return (100 * value).toFixed(2) + "%";
 	const comma = (x, digits) => x.toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits });
 	const steps = unit === "nanoseconds" ? [[1e9, "s"], [1e6, "ms"], [1e3, "us"], [1, "ns"]]
 		: unit === "bytes" ? [[2 ** 40, " TiB"], [2 ** 30, " GiB"], [2 ** 20, " MiB"], [2 ** 10, " KiB"], [1, " B"]] : [[1, ""]];

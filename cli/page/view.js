@@ -2,6 +2,7 @@
 /* The canvas: as large as what is seen of it, drawing only boxes that can be seen. */
 
 const ROW = 18, LEAST = 0.5;
+const CHANGE_FULL = 0.1; /* of the whole: the strongest colour of a change */
 
 function hash(text) {
 	let h = 0;
@@ -69,11 +70,23 @@ class View {
 		return this.colours[key] = colour;
 	}
 
+	/* Of a comparison: how much a node grew from before to after, as a share of the larger whole. Blue
+	 * and red are told apart by all eyes; what is stronger is more. */
+	colourOfChange(node) {
+		const tree = this.tree, sign = this.showsAfter ? 1 : -1;
+		const share = sign * (tree.cum[node] - tree.otherCum[node]) / Math.max(tree.cum[0], tree.otherCum[0]);
+		const strength = Math.min(1, Math.sqrt(Math.abs(share) / CHANGE_FULL));
+		if (strength < 0.05) return this.dark ? "#6e7681" : "#e3e6ea";
+		const light = this.dark ? 48 + 22 * (1 - strength) : 92 - 37 * strength;
+		return `hsl(${share > 0 ? 8 : 212} ${Math.round(30 + 55 * strength)}% ${light.toFixed(0)}%)`;
+	}
+
 	box(node, x, width, faded) {
 		const { context, tree } = this, key = tree.key[node], y = this.y(tree.depth[node]);
 		if (y + ROW <= 0 || y >= this.height) return;
 		context.globalAlpha = faded ? 0.55 : 1;
-		context.fillStyle = this.matches && this.matches[key] ? (this.dark ? "#e879f9" : "#d946ef") : this.colour(key);
+		context.fillStyle = this.matches && this.matches[key] ? (this.dark ? "#e879f9" : "#d946ef")
+			: tree.otherCum ? this.colourOfChange(node) : this.colour(key);
 		context.fillRect(x, y, Math.max(width - (width > 3 ? 1 : 0), LEAST), ROW - 1);
 		if (node === this.selected && node) {
 			context.strokeStyle = this.dark ? "#fff" : "#000";

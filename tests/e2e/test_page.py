@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The flame graph page in a real browser: what people do with it, and that it keeps to itself."""
+import json
+import re
+
+import pytest
+from browser import Browser
+
+import probe
+
+
+@pytest.fixture(scope="module")
+def browser():
+    running = Browser()
+    yield running
+    running.close()
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory):
+    """A program whose shares are known, one with threads, and both pages."""
+    tmp = tmp_path_factory.mktemp("page")
+    with probe.target("shares", 60) as shares, probe.target("threads", 60) as threads:
+        probe.probe_ok("record", "-p", f"{shares.pid},{threads.pid}", "-F", 999, "--mode", "wall", "-o", tmp / "both.pb.gz", "1500ms")
+        probe.probe_ok("record", "-p", shares.pid, "-F", 999, "--mode", "wall", "-o", tmp / "one.pb.gz", "1s")
+    probe.probe_ok("flamegraph", tmp / "both.pb.gz", "-o", tmp / "both.html")
+    probe.probe_ok("diff", tmp / "one.pb.gz", tmp / "both.pb.gz", "--min", 0, "-o", tmp / "diff.html")
+    return tmp
+
+
+@pytest.fixture
+def page(browser, recorded):
+    opened = browser.open(f"file://{recorded}/both.html")
+    yield opened
+    opened.assert_quiet()
+    opened.close()
+
+
+def report(recorded, *args):
+    return json.loads(probe.probe_ok("report", "--json", *args, recorded / "both.pb.gz").out)
+
+
+def cum(rows, function):
+    return next(row["cum_percent"] for row in rows if row["function"] == function)
+
+
+def node_of(page, function):
+    """The widest node of a function, and the middle of its box on the screen."""
+    return page.evaluate(f"""(() => {{
+        const t = view.tree, box = view.canvas.getBoundingClientRect();
+        let best = 0;
+        for (let i = 1; i < t.key.length; i++)
+            if (profile.names[t.key[i]] === {json.dumps(function)} && (!best || t.cum[i] > t.cum[best])) best = i;
+        const scale = view.width / t.cum[view.zoom];
+        return [best, box.x + (t.start[best] - t.start[view.zoom] + t.cum[best] / 2) * scale, box.y + view.y(t.depth[best]) + 8];
+    }})()""")
+
+
+def test_says_what_report_says(page, recorded):
+    data = report(recorded)
+    rows = page.evaluate("[...document.querySelectorAll('#top tbody tr')].map(r => [...r.cells].map(c => c.innerText))")
+    expected = [(row["function"], f"{row['self_percent']:.1f}%", f"{row['cum_percent']:.1f}%") for row in data["rows"][:5]]
+    assert [(row[4], row[1], row[3]) for row in rows[:5]] == expected
+    assert page.text("#name").startswith(data["profile"]["name"])
+    assert page.evaluate("document.querySelector('#resources').hidden") is False
+    assert page.evaluate("document.querySelectorAll('#resources svg path').length") >= 3
+
+
+def test_pointer(page):
+    node, x, y = node_of(page, "share_half")
+    page.move(x, y)
+    tip = page.text("#tip")
+    assert re.fullmatch(r"share_half \(shares\): [\d.]+m?s [\d.]+%, self [\d.]+m?s [\d.]+%", tip), tip
+    page.click(x, y)
+    assert page.evaluate("view.zoom") == node and "share_half" in page.text("#crumbs")
+    assert "share_half" in page.text("#peek-title") and "main" in page.text("#callers")
+    assert f"zoom={node}" in page.evaluate("location.hash")
+    page.press("#reset")
+    assert page.evaluate("view.zoom") == 0 and page.text("#crumbs") == ""
+
+
+def test_search(page, recorded):
+    page.key("/")
+    page.type("share_(half|30)$")
+    rows = report(recorded)["rows"]
+    expected = cum(rows, "share_half") + cum(rows, "share_30")
+    matched = re.fullmatch(r"([\d.]+)% matched", page.text("#matched"))
+    assert matched and abs(float(matched[1]) - expected) <= 0.11
+    page.key("(")
+    assert page.text("#matched") == "not a regular expression"
+
+
+def test_columns_and_threads(page, recorded):
+    page.choose("#column", "5")
+    assert page.evaluate("profile.columns[state.column].type") == "wall"
+    assert page.evaluate("tree.total") == report(recorded, "--sample", "wall")["sample"]["total"]
+    page.choose("#column", "1")
+    threads = report(recorded, "--threads")["rows"]
+    biggest = threads[0]
+    value = page.evaluate(f"'o' + profile.owners.findIndex(o => o.tid === {biggest['tid']})")
+    page.choose("#owner", value)
+    assert page.evaluate("tree.total") == biggest["cpu_ns" if "cpu_ns" in biggest else "value_ns"]
+    page.choose("#owner", "")
+    assert page.evaluate("tree.total") == report(recorded)["sample"]["total"]
+
+
+def test_keys_and_url(page, recorded, browser):
+    page.evaluate("view.canvas.focus()")
+    page.key("ArrowDown")
+    page.key("ArrowDown")
+    selected = page.evaluate("view.selected")
+    assert page.evaluate("view.tree.depth[view.selected]") == 2 and page.text("#status")
+    page.key("ArrowUp")
+    page.key("ArrowDown")
+    page.key("Enter", "\r")
+    assert page.evaluate("view.zoom") == selected
+    page.key("Escape")
+    assert page.evaluate("view.zoom") == 0
+    page.key("r")
+    assert page.evaluate("state.way") == "callers"
+    # From the leaves: the first row is what has most self.
+    top = page.evaluate("profile.names[view.tree.key[[...view.tree.key.keys()].slice(1)"
+                        ".filter(i => view.tree.depth[i] === 1).sort((a, b) => view.tree.cum[b] - view.tree.cum[a])[0]]]")
+    assert top == report(recorded)["rows"][0]["function"]
+    page.key("i")
+    assert page.evaluate("view.up && state.grows") == "up"
+    page.key("d")
+    assert page.evaluate("document.documentElement.classList.contains('dark')")
+    page.key("c")
+    hash_ = page.evaluate("location.hash")
+    assert {"way=callers", "grows=up", "dark=1"} <= set(hash_[1:].split("&")) and "column=" in hash_
+    again = browser.open(page.url + hash_, 400, 700)
+    assert again.evaluate("JSON.stringify(state)") == page.evaluate("JSON.stringify(state)")
+    assert again.evaluate("document.documentElement.scrollWidth") <= 400
+    again.assert_quiet()
+    again.close()
+
+
+def test_dark_as_the_system(browser, recorded):
+    page = browser.open(f"file://{recorded}/both.html", dark=True)
+    assert page.evaluate("document.documentElement.classList.contains('dark')")
+    page.close()
+
+
+def test_diff(browser, recorded):
+    data = json.loads(probe.probe_ok("diff", recorded / "one.pb.gz", recorded / "both.pb.gz", "--json", "--min", 0).out)
+    page = browser.open(f"file://{recorded}/diff.html")
+    rows = page.evaluate("[...document.querySelectorAll('#top tbody tr')].map(r => [...r.cells].map(c => c.innerText))")
+    assert [row[6] for row in rows] == [f["function"] for f in data["functions"][:200]]
+    assert [row[5] for row in rows] == [f["sure"] for f in data["functions"][:200]]
+    burn = next(row for row in rows if row[6] == "worker_burn")
+    assert burn[4] == "new" and burn[5] == "more"
+    for column, side in (("1", "after"), ("0", "before")):
+        page.choose("#column", column)
+        assert abs(page.evaluate("tree.total") / data["whole"][side] - 1) < 1e-6
+    page.choose("#column", "1")
+    node, x, y = node_of(page, "worker_burn")
+    assert page.evaluate(f"view.colourOfChange({node})").startswith("hsl(8 ")
+    page.move(x, y)
+    assert re.search(r"0.00.* before, .* after, \+.*of all\) per second", page.text("#tip"))
+    total = page.evaluate("[view.tree.cum[0], view.tree.otherCum[0]]")
+    page.key("r")
+    turned = page.evaluate("[view.tree.cum[0], view.tree.otherCum[0]]")
+    assert all(abs(a / b - 1) < 1e-3 for a, b in zip(total, turned))
+    page.assert_quiet()
+    page.close()
