@@ -9,6 +9,8 @@ tables    time and bytes of the unwind rows of large files
 attach    seconds until a process of so many threads is recorded
 names     ms from the end of a recording of NAMES_SECONDS to its file with all names, twice; beside `perf report` of as
           long a recording, with and without inlines
+report    a report of large profiles, beside `go tool pprof -top` (views.py)
+page      the flame graph's page of large profiles in a browser (views.py)
 
 A run of the job is the same work again and again (BENCH_SECONDS of it when nothing records), timed by itself. In
 each round every way to record gets one run, in an order that changes; the ratio of a round is its time
@@ -34,10 +36,11 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests/e2e"))
 import probe  # noqa: E402
+import views  # noqa: E402
 
 SECONDS = float(os.environ.get("BENCH_SECONDS", "2.0"))
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "9"))
-PARTS = os.environ.get("BENCH", "cost,slowdown,depth,tables,attach,names").split(",")
+PARTS = os.environ.get("BENCH", "cost,slowdown,depth,tables,attach,names,report,page").split(",")
 JOB = probe.TARGETS / "job"
 PERF = "/usr/bin/perf"
 BPF_STATS = Path("/proc/sys/kernel/bpf_stats_enabled")
@@ -384,7 +387,7 @@ def names():
 
 
 def main():
-    parts = {part.__name__: part for part in (cost, slowdown, depth, tables, attach, names)}
+    parts = {part.__name__: part for part in (cost, slowdown, depth, tables, attach, names, views.report, views.page)}
     unknown = set(PARTS) - set(parts)
     if unknown:
         sys.exit(f"BENCH: {', '.join(sorted(unknown))}: no such part; there are {', '.join(parts)}")
