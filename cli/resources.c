@@ -11,7 +11,7 @@
 #include "common/guard.h"
 #include "common/info.pb-c.h"
 #include "common/memory.h"
-#include "common/pprof_field.h"
+#include "common/pprof_info.h"
 
 #define SECOND_NS 1000000000ull
 #define SHORTEST_NS (SECOND_NS / 5) /* CPU time comes in ticks of 10 ms */
@@ -20,7 +20,6 @@ GUARD_DEFINE(resources_message, Probe__Resources *, resources_message_free)
 
 enum {
 	READINGS_MOST = 3600, /* an hour of seconds; 0.3 MB in the profile */
-	HEAD_BYTES = 20,      /* of two varints */
 };
 
 void resources_deinit(struct resources *resources)
@@ -148,15 +147,6 @@ void resources_message_free(Probe__Resources *message)
 	free(message);
 }
 
-static size_t put_varint(uint8_t *out, uint64_t value)
-{
-	size_t n = 0;
-	for (; value > 0x7f; value >>= 7)
-		out[n++] = (uint8_t)(value | 0x80);
-	out[n++] = (uint8_t)value;
-	return n;
-}
-
 int resources_append(const struct resources *resources, struct output_profile *profile)
 {
 	Probe__Resources *message guard(guard_resources_message) = resources_message(resources);
@@ -165,13 +155,10 @@ int resources_append(const struct resources *resources, struct output_profile *p
 	Probe__Info info = PROBE__INFO__INIT;
 	info.resources = &message;
 	info.n_resources = 1;
-	size_t bytes = probe__info__get_packed_size(&info);
-	uint8_t *plain guard_mem = memory_new(bytes + HEAD_BYTES, 1);
-	size_t head = put_varint(plain, (uint64_t)PPROF_INFO << 3 | PPROF_BYTES);
-	head += put_varint(plain + head, bytes);
-	probe__info__pack(&info, plain + head);
-	size_t room = ZSTD_compressBound(head + bytes);
+	size_t bytes;
+	uint8_t *plain guard_mem = pprof_info_pack(&info, &bytes);
+	size_t room = ZSTD_compressBound(bytes);
 	uint8_t *packed guard_mem = memory_new(room, 1);
-	size_t n = ZSTD_compress(packed, room, plain, head + bytes, 3);
+	size_t n = ZSTD_compress(packed, room, plain, bytes, 3);
 	return ZSTD_isError(n) ? -EIO : output_profile_add(profile, packed, n);
 }

@@ -9,6 +9,7 @@
 #include "common/info.pb-c.h"
 #include "common/memory.h"
 #include "common/pprof_field.h"
+#include "common/pprof_info.h"
 #include "common/profile.h"
 
 #include <errno.h>
@@ -117,11 +118,11 @@ static void write_type(struct out *out, unsigned field, struct profile_type type
 
 static void write_info(struct out *out, const Probe__Info *info)
 {
-	size_t bytes = probe__info__get_packed_size(info);
-	put_varint(out, PPROF_INFO << 3 | PPROF_BYTES);
-	put_varint(out, bytes);
+	size_t bytes;
+	uint8_t *pieces guard_mem = pprof_info_pack(info, &bytes);
 	need(out, bytes);
-	out->n += probe__info__pack(info, out->at + out->n);
+	memcpy(out->at + out->n, pieces, bytes);
+	out->n += bytes;
 }
 
 static void write_head(struct out *out, const struct profile *profile)

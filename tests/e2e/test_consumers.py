@@ -54,17 +54,21 @@ def test_columns(pair):
     assert profile.strings[0] == ""
 
 
-def test_protoc(pair, tmp_path):
-    """By the schemas in common/, with nothing in it that they do not know."""
-    raw = tmp_path / "raw"
-    raw.write_bytes(probe.Profile(pair[0]).raw)
-    with raw.open() as stdin:
-        done = subprocess.run(["protoc", f"--proto_path={ROOT}/common", "--decode=probe.Profile", "profile.proto"],
-                              stdin=stdin, capture_output=True, check=False)
+def protoc(schema, message, data):
+    done = subprocess.run(["protoc", f"--proto_path={ROOT}/common", f"--decode=probe.{message}", schema], input=data,
+                          capture_output=True, check=False)
     assert done.returncode == 0, done.stderr
     text = done.stdout.decode()
-    assert text.count("\nsample {") == len(probe.Profile(pair[0]).samples)
-    assert not re.search(r"^\s*\d+[:{ ]", text, re.M)
+    assert not re.search(r"^\s*\d+[:{ ]", text, re.M), "a field that the schema does not know"
+    return text
+
+
+def test_protoc(pair):
+    """By the schemas in common/, with nothing in it that they do not know."""
+    profile = probe.Profile(pair[0])
+    assert protoc("profile.proto", "Profile", profile.raw).count("\nsample {") == len(profile.samples)
+    info = protoc("info.proto", "Info", b"".join(v for n, v in probe.fields(profile.raw) if n == 1000))
+    assert info.startswith("version: 1") and "resources {" in info
 
 
 def test_folded(pair):
