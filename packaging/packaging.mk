@@ -3,6 +3,7 @@
 .PHONY: deps install demo demo-run format
 deps:
 	@packaging/install-deps
+	@packaging/install-npm
 
 data := $(DESTDIR)$(PREFIX)
 install: all

@@ -16,6 +16,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = Path(os.environ.get("PROBE_BUILD", ROOT / "build"))
 TARGETS = ROOT / "build/targets"
+NPM = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "probe/npm"  # packaging/install-npm
 PROGRAMS = ("probe", "probed", "probe-symbolizer")
 
 

@@ -5,7 +5,7 @@
 .PHONY: lint lint-format lint-rules lint-service
 ours_src := $(common_src) $(symbolizer_src) $(daemon_src) $(cli_src) $(unit_src)
 ours := $(wildcard */*.c */*.h tests/*/*.c tests/*/*.h)
-scripts := $(wildcard tests/hostile/elfutils tests/lint/* tests/units packaging/install-deps packaging/demo packaging/probed.s* packaging/probe.* packaging/probe-* packaging/man/page packaging/deb packaging/rpm packaging/debian/rules packaging/debian/probe.postrm tests/package/* tests/kernels/* .ci/run tests/e2e/*.py tests/bench/*.py tests/e2e/run)
+scripts := $(wildcard tests/hostile/elfutils tests/lint/* tests/units packaging/install-deps packaging/install-npm packaging/demo packaging/probed.s* packaging/probe.* packaging/probe-* packaging/man/page packaging/deb packaging/rpm packaging/debian/rules packaging/debian/probe.postrm tests/package/* tests/kernels/* .ci/run tests/e2e/*.py tests/bench/*.py tests/e2e/run)
 
 lint: lint-format lint-rules lint-service $(patsubst %.c,$(B)/lint/%.clang,$(ours_src)) \
 		$(patsubst %.c,$(B)/lint/%.tidy,$(filter-out tests/%,$(ours_src)))
