@@ -37,10 +37,11 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests/e2e"))
 import probe  # noqa: E402
 import views  # noqa: E402
+from switches import switches  # noqa: E402
 
 SECONDS = float(os.environ.get("BENCH_SECONDS", "2.0"))
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "9"))
-PARTS = os.environ.get("BENCH", "cost,slowdown,depth,tables,attach,names,report,page").split(",")
+PARTS = os.environ.get("BENCH", "cost,slowdown,depth,tables,attach,names,report,page,switches").split(",")
 JOB = probe.TARGETS / "job"
 PERF = "/usr/bin/perf"
 BPF_STATS = Path("/proc/sys/kernel/bpf_stats_enabled")
@@ -387,7 +388,7 @@ def names():
 
 
 def main():
-    parts = {part.__name__: part for part in (cost, slowdown, depth, tables, attach, names, views.report, views.page)}
+    parts = {part.__name__: part for part in (cost, slowdown, depth, tables, attach, names, views.report, views.page, switches)}
     unknown = set(PARTS) - set(parts)
     if unknown:
         sys.exit(f"BENCH: {', '.join(sorted(unknown))}: no such part; there are {', '.join(parts)}")

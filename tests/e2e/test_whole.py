@@ -112,8 +112,8 @@ POSTGRES = "/usr/lib/postgresql/15/bin"
 
 
 @contextlib.contextmanager
-def postgres(tmp):
-    """A server of our own, as the user that it wants, under pgbench."""
+def postgres(tmp, load=("-S", "-c", "4"), fsync="off"):
+    """A server of our own, as the user that it wants, under pgbench (None: without)."""
     import pwd
     user = pwd.getpwnam("postgres")
     data, port = tmp / "pg", str(probe.free_port())
@@ -132,10 +132,13 @@ def postgres(tmp):
         return probe.program(*args, user="postgres", group="postgres", cwd="/", **options)
 
     run(f"{POSTGRES}/initdb", "-D", data, "-A", "trust", "--no-sync")
-    with as_user(f"{POSTGRES}/postgres", "-D", data, "-p", port, "-k", data, "-c", "fsync=off",
+    with as_user(f"{POSTGRES}/postgres", "-D", data, "-p", port, "-k", data, "-c", f"fsync={fsync}",
                  "-c", "listen_addresses=127.0.0.1", ready=lambda: probe.answers(int(port))) as server:
         run(f"{POSTGRES}/pgbench", "-i", "-q", "-h", "127.0.0.1", "-p", port, "-U", "postgres", "postgres")
-        with as_user(f"{POSTGRES}/pgbench", "-S", "-n", "-c", "4", "-T", "3600", "-h", "127.0.0.1", "-p",
+        if load is None:
+            yield server
+            return
+        with as_user(f"{POSTGRES}/pgbench", *load, "-n", "-T", "3600", "-h", "127.0.0.1", "-p",
                      port, "-U", "postgres", "postgres"):
             time.sleep(0.5)
             yield server

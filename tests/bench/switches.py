@@ -1,0 +1,195 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What recording costs a program that switches a lot: throughput with and without, by turns, beside what
+others have for the same question."""
+import contextlib
+import os
+import re
+import shutil
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests/e2e"))
+import probe  # noqa: E402
+
+ROUNDS = int(os.environ.get("BENCH_ROUNDS", "5"))
+SECONDS = float(os.environ.get("BENCH_SECONDS", "1.5"))
+BPFTRACE = """
+tracepoint:sched:sched_switch {
+  if (args->prev_pid == 0) { } else { @start[args->prev_pid] = nsecs; @stack[args->prev_pid] = ustack; @of[args->prev_pid] = pid }
+  $t = args->next_pid;
+  if (@of[$t] == PID && @start[$t]) { @us[@stack[$t]] = sum(nsecs - @start[$t]); }
+  delete(@start[$t]); delete(@stack[$t]); delete(@of[$t]);
+}"""
+
+
+def recorders(out):
+    """name: (the command for a PID, the program it needs)."""
+    return {
+        "probe cpu": (lambda pid: [probe.BUILD / "probe", "record", "--mode", "cpu", "-p", pid, "-o", out, "--force"], None),
+        "probe wall": (lambda pid: [probe.BUILD / "probe", "record", "--mode", "wall", "-p", pid, "-o", out, "--force"], None),
+        "perf sched_switch": (lambda pid: ["/usr/bin/perf", "record", "-q", "-e", "sched:sched_switch", "-g", "-p", pid, "-o", out],
+                              "/usr/bin/perf"),
+        "bpftrace": (lambda pid: ["/usr/bin/bpftrace", "-e", BPFTRACE.replace("PID", str(pid))], "/usr/bin/bpftrace"),
+        "offcputime": (lambda pid: ["/usr/sbin/offcputime", "-p", pid, "60"], "/usr/sbin/offcputime"),
+    }
+
+
+@contextlib.contextmanager
+def tracefs():
+    """What the others need to find the tracepoint."""
+    where = Path("/sys/kernel/tracing")
+    mounted = not any(where.iterdir()) and probe.run("/bin/mount", "-t", "tracefs", "none", where).code == 0
+    try:
+        yield
+    finally:
+        if mounted:
+            probe.run("/bin/umount", where)
+
+
+def works(command):
+    """Whether a recorder runs on this machine."""
+    with probe.program("/bin/sleep", 20) as popen:
+        try:
+            with recording(command, popen.pid):
+                return True
+        except AssertionError as why:
+            print(f"  {str(why)[:150]}")
+            return False
+
+
+@contextlib.contextmanager
+def recording(command, pid):
+    if not command:
+        yield
+        return
+    recorder = subprocess.Popen([str(word) for word in command(pid)], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                                env=probe.environment())
+    try:
+        if "probe" in str(recorder.args[0]):
+            assert b"Profiling" in recorder.stderr.readline()
+        else:
+            time.sleep(1.5)
+        assert recorder.poll() is None, recorder.stderr.read()
+        yield
+    finally:
+        recorder.send_signal(signal.SIGINT)
+        try:
+            recorder.communicate(timeout=60)
+        except subprocess.TimeoutExpired:
+            recorder.kill()
+            recorder.communicate()
+
+
+def account(pid):
+    """(on-CPU ns, switches) of all threads that a process has."""
+    found = [(0, 0)]
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        oncpu, _, switches = (task / "schedstat").read_text().split()
+        found.append((int(oncpu), int(switches)))
+    return tuple(sum(column) for column in zip(*found))
+
+
+def ping_pong(case):
+    """Of two threads that wake each other: (switches a second, switches a second, on-CPU ns a switch)."""
+    def run(command):
+        popen = subprocess.Popen([probe.TARGETS / "waits", str(SECONDS), case], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        try:
+            assert popen.stdout.readline() == b"ready\n"
+            with recording(command, popen.pid):
+                before, began = account(popen.pid), time.monotonic()
+                popen.stdin.write(b"\n")
+                popen.stdin.flush()
+                assert b"done\n" in iter(popen.stdout.readline, b"")
+                took = time.monotonic() - began
+                oncpu, switches = (b - a for a, b in zip(before, account(popen.pid)))
+        finally:
+            popen.communicate(b"")
+        return switches / took, switches / took, oncpu / switches
+    return run
+
+
+def redis(tmp):
+    """Of the server: (requests a second, switches a second, on-CPU ns a request); 20 clients without pipelining."""
+    def run(command):
+        with probe.redis(tmp, load=False) as server, recording(command, server.pid):
+            # It calls itself "redis-server 127.0.0.1:PORT".
+            title = lambda: re.search(rb":(\d+)", Path(f"/proc/{server.pid}/cmdline").read_bytes())
+            port = probe.wait_for(title, 5, "the server's title")[1].decode()
+            before, began = account(server.pid), time.monotonic()
+            requests = int(40000 * SECONDS)
+            done = probe.run("/usr/bin/redis-benchmark", "-h", "127.0.0.1", "-p", port, "-t", "get", "-c", "20", "-n", requests,
+                             "--csv")
+            took = time.monotonic() - began
+            oncpu, switches = (b - a for a, b in zip(before, account(server.pid)))
+        return float(re.search(r'^"GET","([\d.]+)"', done.out, re.M)[1]), switches / took, oncpu / requests
+    return run
+
+
+def pgbench(_tmp):
+    """(transactions a second, None, None), 16 clients that write."""
+    import test_whole
+
+    def run(command):
+        with tempfile.TemporaryDirectory(prefix="bench") as name, test_whole.postgres(Path(name), load=None) as server, \
+                recording(command, server.pid):
+            port = Path(f"/proc/{server.pid}/cmdline").read_bytes().split(b"\0")[4].decode()
+            done = probe.run(f"{test_whole.POSTGRES}/pgbench", "-n", "-c", "16", "-T", max(2, int(SECONDS)), "-h", "127.0.0.1",
+                             "-p", port, "-U", "postgres", "postgres", cwd="/", user="postgres", group="postgres")
+        return float(re.search(r"^tps = ([\d.]+)", done.out, re.M)[1]), None, None
+    return run
+
+
+def measure(name, run, ways):
+    """Rounds of all ways, the first of which records nothing."""
+    found = {way: [] for way in ways}
+    for i in range(ROUNDS):
+        order = list(ways) if i % 2 else list(reversed(ways))
+        for way in order:
+            found[way].append(run(ways[way]))
+    alone = [rate for rate, _, _ in found["alone"]]
+    switches = [s for _, s, _ in found["alone"]]
+    print(f"{name}: {statistics.median(alone):,.0f} a second alone ({min(alone):,.0f} - {max(alone):,.0f})"
+          + (f", {statistics.median(switches):,.0f} switches a second" if switches[0] else ""))
+    wall = None
+    for way in list(ways)[1:]:
+        ratios = [rate / base for (rate, _, _), base in zip(found[way], alone)]
+        text = f"  {way:18} ratio {statistics.median(ratios):.3f} ({min(ratios):.3f} - {max(ratios):.3f})"
+        if switches[0]:
+            # By how much all of a second's switches were longer; and the same by what the kernel accounts to the
+            # target, which other programs on a busy machine change less.
+            longer = [(1 / ratio - 1) * 1e9 / s for ratio, s in zip(ratios, switches)]
+            more = [used - base for (_, _, used), (_, _, base) in zip(found[way], found["alone"])]
+            text += (f"  {statistics.median(longer):+8,.0f} ns a switch ({min(longer):+,.0f} - {max(longer):+,.0f})"
+                     f"  on-CPU {statistics.median(more):+8,.0f} ns ({min(more):+,.0f} - {max(more):+,.0f})")
+            if way == "probe wall":
+                wall = statistics.median(longer)
+        print(text)
+    return wall
+
+
+def switches():
+    exceeded = False
+    with tempfile.TemporaryDirectory(prefix="bench") as name, tracefs():
+        out = Path(name) / "out"
+        ways = {"alone": None}
+        for way, (command, needs) in recorders(out).items():
+            if needs and not shutil.which(needs):
+                print(f"{way}: {needs} is not installed")
+            elif not works(command):
+                print(f"{way}: does not run here")
+            else:
+                ways[way] = command
+        print(f"{ROUNDS} rounds")
+        for title, run in (("pipe ping-pong on one CPU", ping_pong("pipe")), ("futex ping-pong across two", ping_pong("futex"))):
+            cost = measure(title, run, ways)
+            verdict = "within the aim" if cost <= 150 else "within the ceiling" if cost <= 250 else "TOO MUCH"
+            print(f"  probe wall: {cost:.0f} ns a switch, ceiling 250, aim 150: {verdict}")
+            exceeded |= verdict == "TOO MUCH"
+        for title, run in (("redis, GET", redis(name)), ("pgbench, 16 clients", pgbench(name))):
+            measure(title, run, ways)
+    return exceeded
