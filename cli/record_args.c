@@ -22,7 +22,7 @@
 /* Of an event that is not time, samples are of all processes on a CPU, not of the targets alone. */
 #define EVENT_HZ 999.0
 enum {
-	DEFAULT_MODE = PROBE__RECORD__MODE__CPU,
+	DEFAULT_MODE = PROBE__RECORD__MODE__WALL,
 	MODE_NOT_GIVEN = -1,
 };
 #define MAX_RATE_FILE "/proc/sys/kernel/perf_event_max_sample_rate"
@@ -63,7 +63,7 @@ static const struct option table[] = {
 	{"frequency", 'F', "HZ|max", "samples a second of CPU time (99); of -e, on each CPU (999)"},
 	{"event", 'e', "EVENT", "what is sampled instead of time: page-faults, cycles, …"},
 	{"mode", OPTION_MODE, "cpu|off|wall",
-	 "time on the CPU, time waiting for something, or both (cpu)"},
+	 "time on the CPU, time waiting for something, or both (wall)"},
 	{"wakers", OPTION_WAKERS, NULL, "also who ended each wait"},
 	{"off-period", OPTION_OFF_PERIOD, "DURATION",
 	 "of shorter waits some stand for all (as few as keep it cheap)"},
@@ -410,6 +410,6 @@ int record_args_parse(struct record_args *args, int argc, char **argv, struct er
 	if (isnan(args->hz))
 		args->hz = args->event ? EVENT_HZ : DEFAULT_HZ;
 	if (args->mode == MODE_NOT_GIVEN)
-		args->mode = args->event ? PROBE__RECORD__MODE__CPU : DEFAULT_MODE;
+		args->mode = args->event || args->n_cpus ? PROBE__RECORD__MODE__CPU : DEFAULT_MODE;
 	return check(args, err);
 }

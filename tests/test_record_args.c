@@ -95,6 +95,13 @@ static void words_and_options(void)
 	CU_ASSERT(p.args.output.force);
 	CU_ASSERT_EQUAL(p.args.mode, PROBE__RECORD__MODE__CPU);
 	record_args_deinit(&p.args);
+
+	takes(&p, "-p 1");
+	CU_ASSERT_EQUAL(p.args.mode, PROBE__RECORD__MODE__WALL);
+	record_args_deinit(&p.args);
+	takes(&p, "-p 1 --cpu 0"); /* waits are of no CPU */
+	CU_ASSERT_EQUAL(p.args.mode, PROBE__RECORD__MODE__CPU);
+	record_args_deinit(&p.args);
 }
 
 static void waits(void)

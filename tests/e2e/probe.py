@@ -482,7 +482,8 @@ class Profile:
         sums = {}
         for sample in self.samples:
             key = sample.labels.get(label)
-            sums[key] = sums.get(key, 0) + sample.values.get("samples", 0)
+            if sample.values.get("samples"):
+                sums[key] = sums.get(key, 0) + sample.values["samples"]
         return sums
 
     def names(self):

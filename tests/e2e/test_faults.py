@@ -66,7 +66,7 @@ def test_kernel_thread(tmp_path):
 
 def test_idle(tmp_path):
     with probe.program("/bin/sleep", 60) as popen:
-        result = record("-p", popen.pid, "300ms", cwd=tmp_path)
+        result = record("-p", popen.pid, "--mode", "cpu", "300ms", cwd=tmp_path)
     assert result.code == 6, result
     assert not list(tmp_path.iterdir())
 
@@ -106,8 +106,9 @@ def test_bad_duration(tmp_path, busy, duration):
     refused(record("-p", busy, *duration, cwd=tmp_path), 2)
 
 
-@pytest.mark.parametrize("args", [(), ("-p", ""), ("-p", "x"), ("-p", "-5"), ("-p", "1,,x"), ("--mode", "x"), ("--call-graph", "x"),
-                                  ("--frequnecy", "9"),
+@pytest.mark.parametrize("args", [(), ("-p", ""), ("-p", "x"), ("-p", "-5"), ("-p", "1,,x"), ("--mode", "x"),
+                                  ("--mode", "cpu", "--wakers"), ("--mode", "off", "--off-period", "x"),
+                                  ("--call-graph", "x"), ("--frequnecy", "9"),
                                   ("-a", "-p", "1"), ("--cpu", "x"), ("--cpu", "99999"), ("-t", "x")])
 def test_usage(tmp_path, busy, args):
     more = () if args in ((), ("-p", ""), ("-a", "-p", "1")) or args[0] in "-p-t" else ("-p", busy)

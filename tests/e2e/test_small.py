@@ -29,7 +29,7 @@ def crowd(processes, mappings):
 
 def record(popen, out, *args):
     """Records the crowd from before its members are there."""
-    recording = subprocess.Popen([str(a) for a in (SMALL / "probe", "record", "-p", popen.pid, "-F", "999",
+    recording = subprocess.Popen([str(a) for a in (SMALL / "probe", "record", "--mode", "cpu", "-p", popen.pid, "-F", "999",
                                                    "-o", out, *args, "60s")],
                                  env=probe.environment(), stderr=subprocess.PIPE)
     try:
@@ -84,7 +84,7 @@ def test_more_mappings_than_there_is_room_for(tmp_path):
 def test_more_stacks_than_the_table_of_those_sent(tmp_path):
     with probe.target("paths", 3600) as target:
         out = tmp_path / "x.pb.gz"
-        result = probe.run(SMALL / "probe", "record", "-p", target.pid, "-F", "4999", "-U", "-o", out, "3s")
+        result = probe.run(SMALL / "probe", "record", "--mode", "cpu", "-p", target.pid, "-F", "4999", "-U", "-o", out, "3s")
         assert result.code == 0, result
     profile = probe.Profile(out)
     profile.info.assert_reconciled()
@@ -105,10 +105,10 @@ def test_more_threads_than_can_be_named(tmp_path):
     """-t: refused by name, and nothing stays behind."""
     with probe.target("threads", 3600, 4 * 32) as target:
         tids = probe.wait_for(lambda: all_there(target.pid, 4 * 32 + 1), 10, "all threads")
-        result = probe.run(SMALL / "probe", "record", "-t", ",".join(tids), "-o",
+        result = probe.run(SMALL / "probe", "record", "--mode", "cpu", "-t", ",".join(tids), "-o",
                            tmp_path / "x.pb.gz", "1s")
         assert result.code == 1 and "more than 32 threads at once" in result.err, result
-        few = probe.run(SMALL / "probe", "record", "-t", ",".join(tids[:32]), "-o",
+        few = probe.run(SMALL / "probe", "record", "--mode", "cpu", "-t", ",".join(tids[:32]), "-o",
                         tmp_path / "y.pb.gz", "500ms")
         assert few.code == 0 and "32 threads" in few.err, few
 

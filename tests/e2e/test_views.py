@@ -39,7 +39,7 @@ def test_numbers_equal_those_of_pprof(recorded):
     assert all(rows[0][1] == theirs[name][1] for name, rows in ours.items() if len(rows) == 1)
 
 
-def test_views_of_report(recorded):
+def test_views_of_report(recorded, tmp_path):
     path, profile = recorded
     assert "share_half" in probe.probe_ok("report", "--tree", path).out
     assert "main" in probe.probe_ok("report", "--callers", "share_half", path).out
@@ -49,7 +49,8 @@ def test_views_of_report(recorded):
         assert sum(row["value_count"] for row in rows) == profile.total()
     focused = json.loads(probe.probe_ok("report", "--focus", "^share_half$", "--json", path).out)
     assert focused["sample"]["selected"] == profile.cum("share_half", "cpu")
-    refused = probe.probe("report", "--sample", "blocked", path)
+    probe.record(tmp_path / "cpu.pb.gz", "--mode", "cpu", "-F", 999, "--", probe.TARGETS / "shares", 0.2)
+    refused = probe.probe("report", "--sample", "blocked", tmp_path / "cpu.pb.gz")
     assert refused.code == 2 and "not measured" in refused.err
 
 
