@@ -68,7 +68,8 @@ static void whole_recording(void)
 	CU_ASSERT(holds_profile(path));
 	char expected[1024];
 	snprintf(expected, sizeof(expected),
-		 "Profiling ngi\\x1bnx (4242), 3 processes, 1,208 threads: cpu at 199 Hz, for 30s. "
+		 "Profiling ngi\\x1bnx (4242), 3 processes, 1,208 threads: cpu at 199 Hz and "
+		 "off-cpu, for 30s. "
 		 "Ctrl-C stops early and keeps the data.\n"
 		 "PID 4242 ended after 2.5 s\n"
 		 "Wrote %s  1,901 samples, 412 stacks (100.0%% whole), 2 lost, 98.7%% named, %d B\n"
@@ -283,9 +284,10 @@ static void every_so_often(void)
 	scripted_finish(&engine, profile, 6, PROBE__FINISHED__REASON__DURATION);
 	CU_ASSERT_EQUAL(scripted_end(&engine), 0);
 	wire_free(first);
-	begins_with(engine.err, "Profiling x (1), 3 processes, 1,208 threads: cpu at 99 Hz, a file "
-				"every 300ms, for 500ms. Ctrl-C stops early and keeps the data.\n"
-				"Wrote x-1-");
+	begins_with(engine.err,
+		    "Profiling x (1), 3 processes, 1,208 threads: cpu at 99 Hz and off-cpu, a file "
+		    "every 300ms, for 500ms. Ctrl-C stops early and keeps the data.\n"
+		    "Wrote x-1-");
 	CU_ASSERT_PTR_NULL(strstr(engine.err, "Next:"));
 	CU_ASSERT_EQUAL(scripted_clean(&engine), 2);
 }
@@ -339,7 +341,7 @@ static void command_is_held(void)
 	CU_ASSERT(holds_profile("p"));
 	begins_with(engine.err, "Profiling sh (");
 	CU_ASSERT_PTR_NOT_NULL(
-		strstr(engine.err, "cpu at 99 Hz, while sh runs. Ctrl-C stops early"));
+		strstr(engine.err, "cpu at 99 Hz and off-cpu, while sh runs. Ctrl-C stops early"));
 	struct stat st;
 	CU_ASSERT(!stat("out", &st) && st.st_size == 5); /* its stdout is ours */
 	CU_ASSERT_EQUAL(scripted_clean(&engine), 1);
