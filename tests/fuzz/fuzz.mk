@@ -83,12 +83,18 @@ $(F)/seeds/dwarf: $(F)/seeds/elf
 	done
 	@touch $@
 
-# Seeds of pprof are the text form of common/profile.proto: as bytes, gzip and zstd.
-$(F)/seeds/pprof: $(wildcard tests/fuzz/seeds/pprof/*.txt) common/profile.proto common/info.proto
+# Seeds of pprof are the text form of common/profile.proto, and of an Info (field 1000, in one piece)
+# beside it: as bytes, gzip and zstd.
+$(F)/seeds/pprof: $(wildcard tests/fuzz/seeds/pprof/*) common/profile.proto common/info.proto
 	@mkdir -p $@
 	@for text in tests/fuzz/seeds/pprof/*.txt; do \
 		bytes=$@/$$(basename $$text .txt).pb && \
 		protoc -Icommon --encode=probe.Profile common/profile.proto <$$text >$$bytes && \
+		if [ -e $${text%.txt}.info ]; then \
+			protoc -Icommon --encode=probe.Info common/info.proto <$${text%.txt}.info >$$bytes.info && \
+			printf "\\xc2\\x3e\\x$$(printf %02x $$(stat -c %s $$bytes.info))" >>$$bytes && \
+			cat $$bytes.info >>$$bytes && rm $$bytes.info; \
+		fi && \
 		gzip -nkf $$bytes && zstd -qf $$bytes || exit 1; \
 	done
 	@touch $@
