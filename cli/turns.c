@@ -16,9 +16,11 @@
 #include "common/clock.h"
 #include "common/err.h"
 #include "common/guard.h"
+#include "common/info.pb-c.h"
 #include "common/limits.h"
 #include "common/memory.h"
 #include "common/pprof.h"
+#include "common/profile.h"
 
 #define MS_NS 1000000ll
 
@@ -326,6 +328,13 @@ static int take_failure(struct turns *turns, const struct turn *turn, int status
 	return -EIO;
 }
 
+/* The last moments of what has ended, without CPU time: what was shown before says more. */
+static bool is_empty_end(const struct turns *turns, const struct profile *profile)
+{
+	return turns->stopping && profile->info && profile->info->has_samples &&
+	       !profile->info->samples;
+}
+
 /* The turn is over: its profile, if it is not late. */
 static int finish(struct turns *turns, struct turn *turn, struct profile **profile, struct err *err)
 {
@@ -336,6 +345,11 @@ static int finish(struct turns *turns, struct turn *turn, struct profile **profi
 		code = take_failure(turns, turn, status, err);
 	else if (turn->number >= turns->to_give)
 		code = pprof_read_bytes(turn->bytes, turn->n, "a recording", profile, err);
+	if (code == 0 && *profile && is_empty_end(turns, *profile)) {
+		profile_free(*profile);
+		*profile = NULL;
+		code = TURNS_NOTHING;
+	}
 	if (code == 0 && *profile)
 		code = TURNS_PROFILE;
 	if (code > 0)
