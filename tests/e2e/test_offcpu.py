@@ -181,3 +181,19 @@ def test_fork_and_exec(tmp_path):
     assert 0.99 * total <= accounted <= 1.01 * total, (accounted, total, profile.info.wait)
     slept = profile.total("blocked", lambda s: any("nanosleep" in f.function for f in s.frames))
     assert slept >= 0.99 * (5 * 0.05e9 + 0.3e9)
+
+
+def test_who_ended_a_wait(tmp_path):
+    """--wakers: who waits for a lock is woken by one of those that held it, out of its unlock; pprof reads
+    it as a tag, and our view joins it."""
+    waits = offcpu.record(tmp_path, 1.0, ("convoy",), "--mode", "off", "--wakers")
+    profile = waits.profile
+    locked = [s for s in profile.samples if offcpu.has(s, "waits_lock") and s.labels.get("state") == "sleeping"]
+    blocked = sum(s.values["blocked"] for s in locked)
+    by_thread = sum(s.values["blocked"] for s in locked
+                    if str(s.labels.get("waker", "")).startswith("convoy") and "unlock" in s.labels.get("waker_stack", ""))
+    assert blocked > 0 and by_thread > 0.8 * blocked, (blocked, by_thread, [s.labels for s in locked][:5])
+    view = probe.probe_ok("report", "--wakers", tmp_path / "waits.pb.gz").out
+    assert "waits_lock" in view and "convoy (" in view, view
+    tags = probe.pprof("-top", "-tagleaf=waker", "-sample_index=blocked", tmp_path / "waits.pb.gz")
+    assert "convoy (" in tags, tags
