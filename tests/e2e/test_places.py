@@ -64,7 +64,7 @@ def test_perf_map_of_a_container(tmp_path):
     script = ("function burn(n) { let s = 0; for (let i = 0; i < n; i++) s += i * i % 7; return s; } "
               "for (;;) burn(100000);")
     with inside("/usr/bin/unshare", "--mount", "--pid", "--fork", "/bin/sh", "-ec",
-                'mount -t tmpfs none /tmp; exec "$@"', "sh", "/usr/bin/node", "--perf-basic-prof", "-e",
+                'mount -t tmpfs none /tmp; cd /tmp; exec "$@"', "sh", "/usr/bin/node", "--perf-basic-prof", "-e",
                 script, name="node") as pid:
         wrote = Path(f"/proc/{pid}/root/tmp/perf-1.map")
         probe.wait_for(lambda: wrote.exists() and "*burn" in wrote.read_text(errors="replace"), 20,
