@@ -111,6 +111,17 @@ class Recording:
         self.popen.stderr.close()
 
 
+def own_mounts():
+    """Options of unshare(1) for mounts of one's own. Below a changed root it cannot say how they spread."""
+    usual = ["--mount"]
+    return usual if run("/usr/bin/unshare", *usual, "/bin/true").code == 0 else [*usual, "--propagation", "unchanged"]
+
+
+def has_user_namespaces():
+    """There are none below a changed root."""
+    return run("/usr/bin/unshare", "--user", "/bin/true").code == 0
+
+
 def wait_for(condition, seconds, what):
     """The condition's first true value, looked for until `seconds` are over."""
     end = time.monotonic() + seconds

@@ -67,7 +67,7 @@ def test_dwz(tmp_path):
     script = ('mount -t tmpfs none /usr/lib/debug && mkdir -p /usr/lib/debug/.dwz/probe-test && '
               'cp "$1" /usr/lib/debug/.dwz/probe-test && shift && exec "$@"')
     out = tmp_path / "out.pb.gz"
-    result = probe.run("/usr/bin/unshare", "-m", "/bin/sh", "-ec", script, "sh", shared,
+    result = probe.run("/usr/bin/unshare", *probe.own_mounts(), "/bin/sh", "-ec", script, "sh", shared,
                        probe.BUILD / "probe", "record", "-o", out, "-F", 499, "--", program, 0.5)
     assert result.code == 0, result
     check_named(probe.Profile(out))

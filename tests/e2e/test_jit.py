@@ -36,9 +36,9 @@ def share(profile, words):
                if any(words in frame.function for frame in sample.frames)) / profile.total()
 
 
-def check(profile):
+def check(profile, outer=True):
     assert share(profile, "fibonacci ") > 0.8
-    assert share(profile, "outer ") > 0.8
+    assert not outer or share(profile, "outer ") > 0.8
     assert share(profile, "[jit]") < 0.05
     frames = [f for s in profile.samples for f in s.frames if "fibonacci " in f.function]
     assert {frame.module for frame in frames} == {"[jit]"}
@@ -56,7 +56,7 @@ def test_dump(tmp_path):
     with node(tmp_path, "--perf-prof") as target:
         probe.wait_for(lambda: probe.cpu_ns(target.pid) > 1e9, 20, "node to compute")
         _, profile = probe.record(tmp_path / "out.pb.gz", "-p", target.pid, "-F", 199, "1s")
-    check(profile)
+    check(profile, outer=False)  # node 18 tells nothing of what it has not compiled again
 
 
 def test_a_process_that_ends_first(tmp_path):
