@@ -23,15 +23,19 @@ bool agreement_check(const struct session *session, uint64_t lost, char *text, s
 		return true;
 	const struct threads_sum exact = times_sum(&session->times);
 	double period = (double)session->period_ns;
-	double by_samples = ((double)session->tally.counted + (double)lost * period) *
-			    (1 + late_share(session));
+	double by_samples = (double)session->tally.counted + (double)lost * period;
+	/* Which CPUs' timers came late is not known: those of idle ones do. */
+	double at_most = by_samples * (1 + late_share(session));
 	if (session->sum.ticks.thinned) /* as long as the longest there may have been */
 		period *= 1 << THIN_MAX;
 	double by_times = (double)(exact.oncpu_ns + exact.stolen_ns);
+	double nearest = by_times < by_samples ? by_samples
+			 : by_times > at_most  ? at_most
+					       : by_times;
 	/* Readings take a while, and may be a tick off for each CPU at both ends. */
 	double ends =
 		(2. * (double)session->times.tick_ns + (double)session->reading_ns) * get_nprocs();
-	double beyond = fabs(by_samples - by_times) - ends;
+	double beyond = fabs(nearest - by_times) - ends;
 	double variance = by_times * period;
 	if (beyond <= 0 || beyond * beyond <= 4. * 4. * variance)
 		return true;
