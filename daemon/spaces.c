@@ -237,19 +237,22 @@ struct lines {
 	uint32_t *objects;
 };
 
-/* A line, or what is left of it. */
+/* A line, or what is left of it, with a path of its own. */
 static void add_line(struct lines *to, const struct maps_line *line, uint32_t object,
-		     uint64_t start, uint64_t end)
+		     uint64_t start, uint64_t end, char *path_take)
 {
-	if (start >= end)
-		return;
 	struct maps_line part = *line;
 	part.start = start;
 	part.end = end;
 	part.offset += start - line->start;
-	part.path = array_copy(line->path, strlen(line->path));
+	part.path = path_take;
 	to->objects[to->maps.n] = object;
 	*array_add(&to->maps) = part;
+}
+
+static char *copy_path(const struct maps_line *line)
+{
+	return array_copy(line->path, strlen(line->path));
 }
 
 static void set_lines(struct address_space *space, struct lines *lines)
@@ -267,7 +270,7 @@ struct address_space *spaces_copy(struct spaces *spaces, const struct address_sp
 	struct lines lines = {.objects = memory_new(n, sizeof(uint32_t))};
 	for (uint32_t i = 0; i < n; i++)
 		add_line(&lines, &from->maps.at[i], from->objects[i], from->maps.at[i].start,
-			 from->maps.at[i].end);
+			 from->maps.at[i].end, copy_path(&from->maps.at[i]));
 	set_lines(new, &lines);
 	new->read_ns = from ? from->read_ns : 0;
 	return new;
@@ -294,16 +297,21 @@ int spaces_put(struct spaces *spaces, struct address_space *space, uint32_t pid,
 	if (n >= PUT_MAX)
 		return -E2BIG;
 	uint32_t number = objects_find(spaces->objects, spaces->asker, pid, line);
-	/* One that is cut in two makes two. */
+	/* One that is cut in two makes two. What is covered stays behind, to be freed. */
 	struct lines lines = {.objects = memory_new(n + 2, sizeof(uint32_t))};
-	const struct maps_line *old = space->maps.at;
-	for (; i < n && old[i].start < line->start; i++)
-		add_line(&lines, &old[i], space->objects[i], old[i].start,
-			 old[i].end < line->start ? old[i].end : line->start);
-	add_line(&lines, line, number, line->start, line->end);
-	for (i = maps_first(&space->maps, line->end); i < n; i++)
-		add_line(&lines, &old[i], space->objects[i],
-			 old[i].start > line->end ? old[i].start : line->end, old[i].end);
+	struct maps_line *old = space->maps.at;
+	for (; i < n && old[i].start < line->start; i++) {
+		bool in_two = old[i].end > line->end;
+		uint64_t end = old[i].end < line->start ? old[i].end : line->start;
+		char *path = in_two ? copy_path(&old[i]) : steal_ptr(old[i].path);
+		add_line(&lines, &old[i], space->objects[i], old[i].start, end, path);
+	}
+	add_line(&lines, line, number, line->start, line->end, copy_path(line));
+	for (i = maps_first(&space->maps, line->end); i < n; i++) {
+		uint64_t start = old[i].start > line->end ? old[i].start : line->end;
+		add_line(&lines, &old[i], space->objects[i], start, old[i].end,
+			 steal_ptr(old[i].path));
+	}
 	set_lines(space, &lines);
 	*object = number;
 	return 0;
