@@ -20,6 +20,7 @@
 #include "daemon/authority.h"
 #include "daemon/debug_files.h"
 #include "daemon/event_names.h"
+#include "daemon/hung.h"
 #include "daemon/perf_map.h"
 #include "daemon/programs.h"
 #include "daemon/take.h"
@@ -29,8 +30,6 @@
 enum {
 	/* An event and a link a CPU fill the packet. */
 	CPUS_A_REPLY = LIMIT_PACKET_FDS / 2,
-	HUNG_MAX = 16,
-	HOST = UINT32_MAX, /* among processes that hung */
 	CHECK_MS = 1000,
 };
 
@@ -42,9 +41,7 @@ struct broker {
 	struct authority *authority;
 	struct programs *programs; /* NULL until BROKER_LOAD */
 	struct workers workers;
-	/* Processes whose files hang: one that maps hundreds must not stop us for minutes. */
-	uint32_t hung[HUNG_MAX];
-	uint32_t n_hung;		/* ever; the oldest are forgotten */
+	struct hung hung;
 	int64_t checked_ms;		/* when all that is taken was last looked at */
 	uint32_t revoked[SESSIONS_MAX]; /* processes, which the session might not take any more */
 };
@@ -311,7 +308,7 @@ static int on_sleepers(struct broker *broker, const struct broker_request *reque
 static int on_drop(struct broker *broker, const struct broker_request *request, int fd,
 		   struct answer *answer, struct err *err)
 {
-	memset(broker->hung, 0, sizeof(broker->hung)); /* numbers are used again */
+	hung_clear(&broker->hung);
 	answer->reply.value = broker->revoked[request->session];
 	authority_end(broker->authority, request->session);
 	return programs_drop(broker->programs, request->session);
@@ -323,23 +320,10 @@ static int on_maps(struct broker *broker, const struct broker_request *request, 
 	return open_maps(request->pid, answer, err);
 }
 
-static bool has_hung(const struct broker *broker, uint32_t pid)
-{
-	for (int i = 0; i < HUNG_MAX; i++)
-		if (pid && broker->hung[i] == pid)
-			return true;
-	return false;
-}
-
-static void remember_hung(struct broker *broker, uint32_t pid)
-{
-	broker->hung[broker->n_hung++ % HUNG_MAX] = pid;
-}
-
 static int on_mapped_file(struct broker *broker, const struct broker_request *request, int fd,
 			  struct answer *answer, struct err *err)
 {
-	if (has_hung(broker, request->pid))
+	if (hung_has(&broker->hung, request->pid))
 		return -ETIMEDOUT;
 	const struct target_mapping mapping = {.pid = request->pid,
 					       .start = request->start,
@@ -354,7 +338,7 @@ static int on_mapped_file(struct broker *broker, const struct broker_request *re
 			"CAP_DAC_READ_SEARCH and CAP_CHECKPOINT_RESTORE are needed",
 			request->pid);
 	if (code == -ETIMEDOUT)
-		remember_hung(broker, request->pid);
+		hung_add(&broker->hung, request->pid);
 	if (code == -EOPNOTSUPP)
 		err_set(err, code, ERR_FAILED, "on a FUSE file system that is not root's");
 	if (!code)
@@ -380,14 +364,14 @@ static int open_debug_file(struct broker *broker, const struct broker_request *r
 {
 	uint32_t pid = request->pid;
 	int pidfd guard_fd = -1;
-	if (!pid || has_hung(broker, pid) || target_files_pidfd(pid, &pidfd) ||
+	if (!pid || hung_has(&broker->hung, pid) || target_files_pidfd(pid, &pidfd) ||
 	    !may_show(broker, pid))
 		pid = 0;
-	if (!pid && has_hung(broker, HOST))
+	if (!pid && hung_has(&broker->hung, HUNG_HOST))
 		return -ETIMEDOUT;
 	int code = debug_files_open(&request->debug_file, pid, next, file);
 	if (code == -ETIMEDOUT)
-		remember_hung(broker, pid ? pid : HOST);
+		hung_add(&broker->hung, pid ? pid : HUNG_HOST);
 	else if (!code && pid && target_files_names(pidfd, pid)) {
 		close(*file);
 		code = debug_files_open(&request->debug_file, 0, next, file);
@@ -415,11 +399,11 @@ static int on_perf_map(struct broker *broker, const struct broker_request *reque
 		       struct answer *answer, struct err *err)
 {
 	int file;
-	if (has_hung(broker, request->pid))
+	if (hung_has(&broker->hung, request->pid))
 		return -ETIMEDOUT;
 	int code = perf_map_open(request->pid, &file);
 	if (code == -ETIMEDOUT)
-		remember_hung(broker, request->pid);
+		hung_add(&broker->hung, request->pid);
 	if (!code)
 		answer_add(answer, file);
 	return code;
