@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -62,6 +63,7 @@ struct process {
 		struct thread *at;
 		uint32_t n, room;
 	} threads;
+	uint64_t children_minor; /* faults of the children it has waited for, ever */
 	bool ended, gone;
 	int owed; /* readings in which it was looked for in its parent's account */
 };
@@ -72,6 +74,7 @@ struct usage {
 		uint32_t n, room;
 	} processes;
 	bool children;
+	bool overfull; /* there are more processes than are followed */
 	uint64_t readings;
 	uint32_t threads; /* that were read in this reading */
 	struct usage_reading *reading;
@@ -82,8 +85,10 @@ static void add_process(struct usage *usage, uint32_t pid)
 	for (uint32_t i = 0; i < usage->processes.n; i++)
 		if (usage->processes.at[i].pid == pid)
 			return;
-	if (usage->processes.n == PROCESSES_MOST)
+	if (usage->processes.n == PROCESSES_MOST) {
+		usage->overfull = true;
 		return;
+	}
 	struct process *process = array_add(&usage->processes);
 	*process = (struct process){.pid = pid}; /* the place may have been another's */
 }
@@ -172,6 +177,27 @@ static void advance(struct process *process, enum passed_on kind, uint64_t all)
 	process->all[kind] = all;
 }
 
+/* Its own account, with that of the children it has waited for where these count. Where they do
+ * not, the kernel's account of I/O is no use for a reading in which it has waited for one: that has
+ * no part for children. */
+static void take_account(struct usage *usage, struct process *process, const uint64_t *f)
+{
+	uint64_t tick_ns = SECOND_NS / (uint64_t)sysconf(_SC_CLK_TCK);
+	uint64_t ticks = f[STAT_USER] + f[STAT_SYSTEM];
+	uint64_t minor = f[STAT_MINOR], major = f[STAT_MAJOR];
+	if (usage->children) {
+		ticks += f[STAT_CHILDREN_USER] + f[STAT_CHILDREN_SYSTEM];
+		minor += f[STAT_CHILDREN_MINOR];
+		major += f[STAT_CHILDREN_MAJOR];
+	} else if (f[STAT_CHILDREN_MINOR] != process->children_minor) {
+		usage->reading->known &= ~(1u << USAGE_READ | 1u << USAGE_WRITTEN);
+	}
+	process->children_minor = f[STAT_CHILDREN_MINOR];
+	advance(process, PASSED_CPU, tick_ns * ticks);
+	advance(process, PASSED_MINOR, minor);
+	advance(process, PASSED_MAJOR, major);
+}
+
 /* CPU time, faults, RSS, threads. */
 static void read_stat(struct usage *usage, struct process *process)
 {
@@ -183,16 +209,16 @@ static void read_stat(struct usage *usage, struct process *process)
 		process->ended = true;
 		return;
 	}
+	if (!process->start)
+		process->children_minor = f[STAT_CHILDREN_MINOR];
 	process->start = f[STAT_START];
 	process->parent = (uint32_t)f[STAT_PARENT];
-	uint64_t tick_ns = SECOND_NS / (uint64_t)sysconf(_SC_CLK_TCK);
-	advance(process, PASSED_CPU,
-		tick_ns * (f[STAT_USER] + f[STAT_SYSTEM] + f[STAT_CHILDREN_USER] +
-			   f[STAT_CHILDREN_SYSTEM]));
-	advance(process, PASSED_MINOR, f[STAT_MINOR] + f[STAT_CHILDREN_MINOR]);
-	advance(process, PASSED_MAJOR, f[STAT_MAJOR] + f[STAT_CHILDREN_MAJOR]);
-	if (state == 'Z' || state == 'X')
+	take_account(usage, process, f);
+	bool leader_ended = state == 'Z' || state == 'X';
+	if (leader_ended && f[STAT_THREADS] <= 1)
 		return;
+	if (leader_ended) /* other threads run on: their memory is not told here */
+		usage->reading->known &= ~(1u << USAGE_RSS);
 	uint64_t *value = usage->reading->value;
 	value[USAGE_RSS] += f[STAT_RSS] * (uint64_t)sysconf(_SC_PAGESIZE);
 	value[USAGE_THREADS] += f[STAT_THREADS];
@@ -281,17 +307,12 @@ static void read_switches(struct usage *usage, struct process *process, uint32_t
 /* Children are their thread's that made them. They are read in their turn: they come last. */
 static void find_children(struct usage *usage, uint32_t pid, uint32_t tid)
 {
-	char path[64], text[FILE_BYTES], *end;
+	char path[64];
+	uint32_t child;
 	snprintf(path, sizeof(path), "/proc/%u/task/%u/children", pid, tid);
-	if (!read_file(path, text))
-		return;
-	for (const char *at = text; isdigit((unsigned char)*at); at = end) {
-		uint32_t child = (uint32_t)strtoul(at, &end, 10);
-		if (*end != ' ')
-			return; /* cut: it is found when others have ended */
+	FILE *file guard_file = fopen(path, "re"); /* of any length */
+	while (file && fscanf(file, "%" SCNu32, &child) == 1)
 		add_process(usage, child);
-		end++;
-	}
 }
 
 static void forget_threads(struct process *process, uint64_t reading)
@@ -392,6 +413,7 @@ void usage_read(struct usage *usage, struct usage_reading *reading)
 	*reading = (struct usage_reading){.known = (1u << USAGE_KINDS) - 1, .ended = true};
 	usage->reading = reading;
 	usage->threads = 0;
+	usage->overfull = false;
 	usage->readings++;
 	for (uint32_t i = 0; i < usage->processes.n; i++) { /* it grows meanwhile */
 		struct process *process = &usage->processes.at[i];
@@ -408,6 +430,8 @@ void usage_read(struct usage *usage, struct usage_reading *reading)
 	sum_up(usage);
 	if (usage->threads > THREADS_MOST)
 		reading->known &= ~(1u << USAGE_VOLUNTARY | 1u << USAGE_INVOLUNTARY);
+	if (usage->overfull) /* of all of them nothing is known */
+		reading->known = 0;
 	for (int kind = 0; kind < USAGE_KINDS && usage->readings == 1; kind++)
 		if (usage_about[kind].adds_up)
 			reading->value[kind] = 0;

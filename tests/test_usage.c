@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/usage.h"
 
+#include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -118,9 +119,53 @@ static void without_children(void)
 	usage_read(usage, &reading);
 	usage_read(usage, &reading);
 	CU_ASSERT_EQUAL(reading.value[USAGE_PROCESSES], 1);
+	/* The parent has its time by now, which is the child's all the same. */
 	CU_ASSERT(write(relatives.go, "g", 1) == 1 && read(relatives.done, &byte, 1) == 1);
+	usage_read(usage, &reading);
+	CU_ASSERT(reading.value[USAGE_CPU] < 50000000);
+	CU_ASSERT(!(reading.known & (1u << USAGE_READ | 1u << USAGE_WRITTEN)));
+	usage_read(usage, &reading);
+	CU_ASSERT_EQUAL(reading.known, (1u << USAGE_KINDS) - 1);
 	end(&relatives);
 	usage_free(usage);
 }
 
-SUITE(usage, {"children count once", children_count_once}, {"without children", without_children});
+static void *outlive(void *done)
+{
+	usleep(20000); /* until the leader is gone */
+	CU_ASSERT(write(*(int *)done, "d", 1) == 1);
+	pause();
+	return NULL;
+}
+
+/* Its leader has ended, and another thread goes on: it lives. */
+static void without_a_leader(void)
+{
+	int done[2];
+	char byte;
+	CU_ASSERT_FATAL(!pipe(done));
+	pid_t pid = fork();
+	if (!pid) {
+		pthread_t thread;
+		pthread_create(&thread, NULL, outlive, &done[1]);
+		pthread_exit(NULL);
+	}
+	CU_ASSERT(read(done[0], &byte, 1) == 1);
+	uint32_t number = (uint32_t)pid;
+	struct usage *usage = usage_new(&number, 1, true);
+	struct usage_reading reading;
+	usage_read(usage, &reading);
+	CU_ASSERT(!reading.ended);
+	CU_ASSERT_EQUAL(reading.value[USAGE_THREADS], 2);
+	CU_ASSERT(!(reading.known & 1u << USAGE_RSS));
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	usage_read(usage, &reading);
+	CU_ASSERT(reading.ended);
+	usage_free(usage);
+	close(done[0]);
+	close(done[1]);
+}
+
+SUITE(usage, {"without a leader", without_a_leader}, {"children count once", children_count_once},
+      {"without children", without_children});
