@@ -290,6 +290,8 @@ static void own_space(struct processes *processes, struct process *process)
 	struct address_space *own = spaces_copy(processes->spaces, process->space);
 	spaces_unref(processes->spaces, process->space);
 	process->space = own;
+	/* Before walks go by it: what comes next may be known already, and publish nothing. */
+	spaces_publish(processes->spaces, own);
 	asker_space(processes->asker, process->pid, own->slot, NULL);
 }
 
