@@ -40,6 +40,7 @@ struct wire {
 	int read_state; /* 0, WIRE_END or negative errno: what every later call returns */
 	int *fds;
 	int n_fds, next_fd;
+	bool no_fds; /* none are received */
 };
 
 struct wire *wire_new(int socket_take, size_t max_queue_bytes)
@@ -87,6 +88,11 @@ void wire_free(struct wire *wire)
 int wire_fd(const struct wire *wire)
 {
 	return wire->socket;
+}
+
+void wire_refuse_fds(struct wire *wire)
+{
+	wire->no_fds = true;
 }
 
 size_t wire_queued(const struct wire *wire)
@@ -258,15 +264,15 @@ static int fill(struct wire *wire, size_t want)
 		struct msghdr msg = {
 			.msg_iov = &piece,
 			.msg_iovlen = 1,
-			.msg_control = &control,
-			.msg_controllen = sizeof(control),
+			.msg_control = wire->no_fds ? NULL : &control,
+			.msg_controllen = wire->no_fds ? 0 : sizeof(control),
 		};
 		ssize_t got = recvmsg(wire->socket, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 		if (got < 0 && errno == EINTR)
 			continue;
 		if (got < 0)
 			return errno == EAGAIN ? WIRE_AGAIN : -errno;
-		int code = take_control(wire, &msg);
+		int code = wire->no_fds ? 0 : take_control(wire, &msg);
 		if (code < 0)
 			return code;
 		if (got == 0)

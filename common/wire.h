@@ -21,6 +21,9 @@ struct wire;
 struct wire *wire_new(int socket_take, size_t max_queue_bytes);
 void wire_free(struct wire *wire);
 int wire_fd(const struct wire *wire);
+/* The kernel is not asked for the peer's fds any more: it drops them. One that was received must be
+ * closed, and closing a file can hang for good where its file system is another user's (FUSE). */
+void wire_refuse_fds(struct wire *wire);
 
 /* Queues one frame and tries to write; the fds are duplicated. -ENOBUFS: the peer reads too slowly
  * (nothing was queued; a single frame is always taken when none waits); -EMSGSIZE: beyond

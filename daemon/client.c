@@ -534,6 +534,12 @@ struct client *client_new(struct engine *engine, int socket_take)
 		client_free(client);
 		return NULL;
 	}
+	/* Another user's fd may be a file of his own file system, which hangs who closes it: his
+	 * processes are taken by their numbers, of which the broker makes pidfds itself. */
+	uint32_t pid, uid;
+	client_peer(client, &pid, &uid);
+	if (uid)
+		wire_refuse_fds(client->wire);
 	return client;
 }
 

@@ -301,7 +301,25 @@ static void too_many_fds(void)
 	wire_free(wire);
 }
 
-SUITE(wire, {"cut at every byte", cut_at_every_byte},
+/* They are dropped by the kernel: none is ours to close, and the frame comes all the same. */
+static void refuses_fds(void)
+{
+	struct wire *from, *to;
+	wires(&from, &to, 1 << 20);
+	wire_refuse_fds(to);
+	int before = open_fds(), fds[3] = {0, 1, 2};
+	const uint8_t *frame;
+	size_t bytes;
+	CU_ASSERT_EQUAL(wire_send(from, "abc", 3, fds, 3), 0);
+	CU_ASSERT_EQUAL(wire_receive(to, &frame, &bytes), WIRE_FRAME);
+	CU_ASSERT_EQUAL(bytes, 3);
+	CU_ASSERT_EQUAL(wire_take_fd(to), -1);
+	CU_ASSERT_EQUAL(open_fds(), before);
+	wire_free(from);
+	wire_free(to);
+}
+
+SUITE(wire, {"refuses fds", refuses_fds}, {"cut at every byte", cut_at_every_byte},
       {"end inside and between frames", end_inside_and_between}, {"giant length", giant_length},
       {"largest frame", largest_frame}, {"slow reader", slow_reader}, {"gone peer", gone_peer},
       {"fds by the hundred", fds_by_the_hundred}, {"fds not taken", fds_not_taken},
