@@ -340,7 +340,7 @@ static int on_mapped_file(struct broker *broker, const struct broker_request *re
 	if (code == -ETIMEDOUT)
 		hung_add(&broker->hung, request->pid);
 	if (code == -EOPNOTSUPP)
-		err_set(err, code, ERR_FAILED, "on a FUSE file system that is not root's");
+		err_set(err, code, ERR_FAILED, "on a file system that a user serves");
 	if (!code)
 		answer_add(answer, steal_fd(file));
 	return code;

@@ -16,6 +16,7 @@
 #include "common/guard.h"
 #include "daemon/broker.h"
 #include "daemon/privileges.h"
+#include "daemon/file_systems.h"
 #include "daemon/target_files.h"
 
 enum {
@@ -75,24 +76,25 @@ static int make_path(const struct broker_debug_file *file, enum kind kind, char 
 	return 0;
 }
 
-static bool is_fit(const struct broker_debug_file *file, const struct stat *stat, bool targets)
+static bool is_fit(const struct broker_debug_file *file, const struct stat *stat, uint32_t pid)
 {
 	/* A user's own group is his own; root's has members. */
 	mode_t others = stat->st_uid ? S_IWOTH : S_IWGRP | S_IWOTH;
 	return S_ISREG(stat->st_mode) && (stat->st_uid == 0 || stat->st_uid == file->uid) &&
-	       !(stat->st_mode & others) && (!targets || stat->st_dev == file->device);
+	       !(stat->st_mode & others) && (!pid || stat->st_dev == file->device);
 }
 
+/* `pid`: the root is this process's; 0: the host's. */
 static int open_below(int root, const char *path, const struct broker_debug_file *file,
-		      bool targets, int *fd)
+		      uint32_t pid, int *fd)
 {
 	/* O_PATH first: opening a device or a FIFO would already do something. */
 	struct open_how how = {.flags = O_PATH | O_CLOEXEC,
 			       .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS};
 	struct stat stat;
 	int named guard_fd = (int)syscall(SYS_openat2, root, path, &how, sizeof(how));
-	if (named < 0 || fstat(named, &stat) < 0 || !is_fit(file, &stat, targets) ||
-	    target_files_judge_system(named, stat.st_dev))
+	if (named < 0 || fstat(named, &stat) < 0 || !is_fit(file, &stat, pid) ||
+	    file_systems_judge(named, stat.st_dev, pid))
 		return -ENOENT;
 	char again[64];
 	snprintf(again, sizeof(again), "/proc/self/fd/%d", named);
@@ -111,13 +113,13 @@ static int open_first(const void *what, int *fd)
 	struct target_identity identity = {.uid = NOBODY};
 	if (wanted->pid && target_files_identity(wanted->pid, &identity))
 		return -ENOENT;
-	if (privileges_drop(identity.uid, NULL))
+	if (privileges_act_as(identity.uid, identity.uid, NULL, 0))
 		return -EPERM;
 	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0); /* went with the privileges */
 	for (uint32_t i = wanted->file->first; i < DEBUG_FILES_CANDIDATES; i++) {
 		int root = i < KINDS ? host : target;
 		if (root >= 0 && !make_path(wanted->file, i % KINDS, path, sizeof(path)) &&
-		    !open_below(root, path, wanted->file, i >= KINDS, fd))
+		    !open_below(root, path, wanted->file, i < KINDS ? 0 : wanted->pid, fd))
 			return (int)i + 1;
 	}
 	return -ENOENT;
@@ -126,7 +128,7 @@ static int open_first(const void *what, int *fd)
 int debug_files_open(const struct broker_debug_file *wanted, uint32_t pid, uint32_t *next, int *fd)
 {
 	const struct wanted what = {wanted, pid};
-	int code = target_files_in_child(open_first, &what, TARGET_FILES_LIMIT_MS, fd);
+	int code = target_files_from_disk(pid, open_first, &what, fd);
 	if (code < 0)
 		return code;
 	*next = (uint32_t)code;

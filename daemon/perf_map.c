@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "common/guard.h"
+#include "daemon/file_systems.h"
 #include "daemon/target_files.h"
 
 enum {
@@ -80,7 +81,7 @@ static int open_in_child(const void *what, int *fd)
 		return -EACCES;
 	if (stat.st_mtime + CLOCK_SLACK_S < began_at(pid))
 		return -ENOENT; /* an older process's of this number */
-	code = target_files_judge_system(named, stat.st_dev);
+	code = file_systems_judge(named, stat.st_dev, pid);
 	if (code)
 		return code;
 	char path[64];
@@ -94,5 +95,5 @@ static int open_in_child(const void *what, int *fd)
 
 int perf_map_open(uint32_t pid, int *fd)
 {
-	return target_files_in_child(open_in_child, &pid, TARGET_FILES_LIMIT_MS, fd);
+	return target_files_from_disk(pid, open_in_child, &pid, fd);
 }

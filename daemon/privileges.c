@@ -97,6 +97,15 @@ int privileges_drop(uid_t id, struct err *err)
 	return lock(err);
 }
 
+int privileges_act_as(uid_t uid, gid_t gid, const gid_t *groups, size_t n_groups)
+{
+	if (setgroups(n_groups, groups) < 0 || setresgid(gid, gid, gid) < 0 ||
+	    setresuid(0, uid, 0) < 0)
+		return -errno;
+	capng_clear(CAPNG_SELECT_CAPS);
+	return capng_apply(CAPNG_SELECT_CAPS) < 0 ? -EPERM : 0;
+}
+
 int privileges_limit_engine(void)
 {
 	struct rlimit files;

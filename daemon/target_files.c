@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <linux/magic.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -13,7 +12,6 @@
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
-#include <sys/statfs.h>
 #include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -21,8 +19,15 @@
 
 #include "common/guard.h"
 #include "common/packet.h"
+#include "daemon/file_systems.h"
 
 GUARD_DEFINE(packet, struct packet *, packet_free)
+
+enum {
+	GOING_MS = 200,	    /* for a child to end that has done its work */
+	STUCK_MAX = 8,	    /* children that a file system does not let go of … */
+	STUCK_OF_OWNER = 2, /* … of one user's processes */
+};
 
 /* The number after `key` at the start of a line of a small file of /proc; -ENOENT: no such line. */
 static int read_number(const char *path, const char *key, long *number)
@@ -193,38 +198,6 @@ static bool is_same(const struct target_mapping *mapping, const struct stat *sta
 	return mapping->dev != stat->st_dev && !major(stat->st_dev);
 }
 
-bool target_files_fuse_of_root(const char *mountinfo, dev_t dev)
-{
-	FILE *file guard_file = fopen(mountinfo, "re");
-	char *line guard_mem = NULL;
-	size_t room = 0;
-	/* 36 35 0:45 / /mnt rw,nosuid shared:1 - fuse.sshfs host: rw,user_id=0,… */
-	while (file && getline(&line, &room, file) > 0) {
-		unsigned major, minor, user;
-		char type[32];
-		const char *rest = strstr(line, " - ");
-		if (sscanf(line, "%*d %*d %u:%u", &major, &minor) != 2 ||
-		    makedev(major, minor) != dev || !rest || sscanf(rest, " - %31s", type) != 1)
-			continue;
-		const char *options = strrchr(rest, ' '); /* blanks in names are escaped */
-		const char *owner = strstr(options, ",user_id=");
-		return !strcmp(type, "virtiofs") ||
-		       (owner && sscanf(owner, ",user_id=%u", &user) == 1 && user == 0);
-	}
-	return false;
-}
-
-int target_files_judge_system(int fd, dev_t dev)
-{
-	struct statfs system;
-	if (fstatfs(fd, &system) < 0)
-		return -errno;
-	if (system.f_type != FUSE_SUPER_MAGIC ||
-	    target_files_fuse_of_root("/proc/self/mountinfo", dev))
-		return 0;
-	return -EOPNOTSUPP;
-}
-
 /* In the child: all of these may hang. */
 static int open_mapped(const void *what, int *fd)
 {
@@ -243,7 +216,7 @@ static int open_mapped(const void *what, int *fd)
 		return -ENOENT;
 	if (!is_same(mapping, &stat))
 		return -ESTALE;
-	int code = target_files_judge_system(named, stat.st_dev);
+	int code = file_systems_judge(named, stat.st_dev, mapping->pid);
 	if (code)
 		return code;
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", named);
@@ -259,7 +232,7 @@ static int open_mapped(const void *what, int *fd)
 
 int target_files_mapped(const struct target_mapping *mapping, int *fd)
 {
-	return target_files_in_child(open_mapped, mapping, TARGET_FILES_LIMIT_MS, fd);
+	return target_files_from_disk(mapping->pid, open_mapped, mapping, fd);
 }
 
 static int64_t now_ms(void)
@@ -310,11 +283,23 @@ static void keep_only(int fd, pid_t parent)
 		_exit(EXIT_FAILURE);
 }
 
-int target_files_in_child(int (*open_it)(const void *what, int *fd), const void *what, int limit_ms,
-			  int *fd)
+/* Waits a moment for a child that has answered, or was killed; false: it is still there. */
+static bool has_left(pid_t child, int pidfd, int limit_ms)
+{
+	struct pollfd end = {.fd = pidfd, .events = POLLIN};
+	bool left = pidfd >= 0 && poll(&end, 1, limit_ms) == 1;
+	if (left)
+		waitpid(child, NULL, 0); /* for the tests: the broker ignores SIGCHLD */
+	return left;
+}
+
+/* *pidfd: of the child where it does not go away; else -1. */
+static int ask_child(int (*open_it)(const void *what, int *fd), const void *what, int limit_ms,
+		     int *fd, int *pidfd)
 {
 	int pair[2];
 	int code = packet_pair(pair);
+	*pidfd = -1;
 	if (code)
 		return code;
 	int ours guard_fd = pair[0];
@@ -330,12 +315,67 @@ int target_files_in_child(int (*open_it)(const void *what, int *fd), const void 
 		_exit(EXIT_SUCCESS);
 	}
 	/* By its pidfd: where SIGCHLD is ignored, an ended child's number is free again. */
-	int pidfd guard_fd = pidfd_open(child, 0);
+	int end guard_fd = pidfd_open(child, 0);
 	close(steal_fd(theirs));
 	code = await_answer(ours, now_ms() + limit_ms, fd);
+	if (end >= 0)
+		pidfd_send_signal(end, SIGKILL, NULL, 0);
+	/* It closes what it opened: that can hang as well. */
+	if (!has_left(child, end, GOING_MS))
+		*pidfd = steal_fd(end);
+	return code;
+}
+
+int target_files_in_child(int (*open_it)(const void *what, int *fd), const void *what, int limit_ms,
+			  int *fd)
+{
+	int left guard_fd = -1;
+	return ask_child(open_it, what, limit_ms, fd, &left);
+}
+
+/* Children that no signal reaches, by the owner of the process that they were for. */
+static struct stuck {
+	int pidfd; /* 0: none */
+	uid_t owner;
+} stuck[STUCK_MAX];
+
+static bool may_be_stuck(uid_t owner)
+{
+	int all = 0, owners = 0;
+	for (int i = 0; i < STUCK_MAX; i++) {
+		if (stuck[i].pidfd && has_ended(stuck[i].pidfd)) {
+			close(stuck[i].pidfd);
+			stuck[i].pidfd = 0;
+		}
+		all += stuck[i].pidfd != 0;
+		owners += stuck[i].pidfd && stuck[i].owner == owner;
+	}
+	return all < STUCK_MAX && owners < STUCK_OF_OWNER;
+}
+
+static void remember_stuck(uid_t owner, int pidfd_take)
+{
+	for (int i = 0; i < STUCK_MAX; i++)
+		if (!stuck[i].pidfd) {
+			stuck[i] = (struct stuck){pidfd_take, owner};
+			return;
+		}
+	close(pidfd_take);
+}
+
+int target_files_from_disk(uint32_t pid, int (*open_it)(const void *what, int *fd),
+			   const void *what, int *fd)
+{
+	char path[32];
+	struct stat process = {.st_uid = 0};
+	snprintf(path, sizeof(path), "/proc/%u", pid);
+	if (pid && stat(path, &process) < 0)
+		return -ENOENT;
+	if (!may_be_stuck(process.st_uid))
+		return -ETIMEDOUT;
+	int pidfd = -1;
+	int code = ask_child(open_it, what, TARGET_FILES_LIMIT_MS, fd, &pidfd);
 	if (pidfd >= 0)
-		pidfd_send_signal(pidfd, SIGKILL, NULL, 0);
-	if (code != -ETIMEDOUT)
-		waitpid(child, NULL, 0);
+		remember_stuck(process.st_uid, pidfd);
 	return code;
 }

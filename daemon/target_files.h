@@ -36,9 +36,8 @@ struct target_mapping {
 	uint64_t start, end, dev, inode; /* as in /proc/PID/maps; dev: makedev() */
 };
 /* Opens the mapped file, read-only. -ENOENT: no such mapping, or not of a regular file; -ESTALE:
- * another file is mapped there; -EACCES: not executable; -EOPNOTSUPP: on a FUSE
- * file system of a user, who could have whoever closes or reads the file wait for ever;
- * -ETIMEDOUT. */
+ * another file is mapped there; -EACCES: not executable; -EOPNOTSUPP: on a
+ * file system that a user serves (file_systems.h); -ETIMEDOUT. */
 int target_files_mapped(const struct target_mapping *mapping, int *fd);
 
 /* A line of /proc/PID/maps but for its path. False: no such line. */
@@ -48,14 +47,12 @@ struct target_line {
 };
 bool target_files_parse(const char *line, struct target_line *parsed);
 
-/* Whether the FUSE file system with this device is one that root mounted, as `mountinfo`
- * (proc_pid_mountinfo(5)) tells; what is not in there is another namespace's. */
-bool target_files_fuse_of_root(const char *mountinfo, dev_t dev);
-
-/* -EOPNOTSUPP: the file lies on a FUSE file system of a user's; `dev` is its device. */
-int target_files_judge_system(int fd, dev_t dev);
-
 /* Has a child call open_it(what, fd), which opens *fd where its result is not negative, and passes
  * both here; past the limit the child is killed: -ETIMEDOUT. */
 int target_files_in_child(int (*open_it)(const void *what, int *fd), const void *what, int limit_ms,
 			  int *fd);
+/* The same within TARGET_FILES_LIMIT_MS for a file of process `pid` (0: of the host), whose file
+ * system may hold the child for ever: -ETIMEDOUT at once where too many are held already, in all or
+ * of its owner's. -ENOENT: the process is gone. */
+int target_files_from_disk(uint32_t pid, int (*open_it)(const void *what, int *fd),
+			   const void *what, int *fd);

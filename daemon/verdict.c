@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "daemon/verdict.h"
 
-#include <cap-ng.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -13,6 +11,7 @@
 
 #include "common/guard.h"
 #include "daemon/peer.h"
+#include "daemon/privileges.h"
 #include "daemon/target_files.h"
 
 enum {
@@ -25,16 +24,9 @@ struct asked {
 	uint32_t pid;
 };
 
-/* Real and saved uid stay 0, so that the client cannot stop or kill the child, which we wait for:
- * access is judged by the effective one (and the user namespaces that it owns), and with no
- * capability left the others are of no use. */
 static int become(const struct peer *peer)
 {
-	if (setgroups(peer->n_groups, peer->groups) < 0 ||
-	    setresgid(peer->gid, peer->gid, peer->gid) < 0 || setresuid(0, peer->uid, 0) < 0)
-		return -errno;
-	capng_clear(CAPNG_SELECT_CAPS);
-	return capng_apply(CAPNG_SELECT_CAPS) < 0 ? -EPERM : 0;
+	return privileges_act_as(peer->uid, peer->gid, peer->groups, peer->n_groups);
 }
 
 static int open_maps(uint32_t pid, int *fd)
