@@ -32,6 +32,16 @@ enum {
 
 struct mm_struct;
 
+/* VM_PFNMAP, VM_IO, VM_UFFD_MISSING, VM_UFFD_WP (include/linux/mm.h, x86-64) */
+#define KERNEL_VM_NOT_STACK 0x5600ul
+
+struct file;
+struct vm_area_struct {
+	unsigned long vm_end;
+	unsigned long vm_flags;
+	struct file *vm_file;
+} CORE;
+
 typedef struct {
 	int counter;
 } CORE atomic_t;

@@ -28,22 +28,37 @@ struct {
 	__uint(max_entries, 1);
 } sleepers SEC(".maps");
 
+/* The session that the look is for. The broker's. */
+__u64 sleepers_of = 0;
+
 /* How often it was switched away from: the same before and after, it slept in between. */
 static __always_inline __u64 sleepers_switches(const struct task_struct *task)
 {
 	return task->nvcsw + task->nivcsw;
 }
 
-/* As much as there is, up to the end of the stack's mapping. */
+/* Where a stack may be read up to. Reading faults pages in, and waits for them: memory of a file
+ * can be served by a user's program that never answers, and so can memory that userfaultfd(2)
+ * watches. Stacks are in neither. */
+static long sleepers_mapping(struct task_struct *task, struct vm_area_struct *vma, void *context)
+{
+	__u64 *end = context;
+	if (!vma->vm_file && !(vma->vm_flags & KERNEL_VM_NOT_STACK))
+		*end = vma->vm_end;
+	return 0;
+}
+
+/* As much as there is, up to the end of its mapping. */
 static __always_inline __u32 sleepers_stack(struct sleepers_room *room, struct task_struct *task,
 					    __u64 sp)
 {
 	__u8 *to = room->record.stack;
-	if (!bpf_copy_from_user_task(to, SLEEPER_STACK_MAX, (const void *)sp, task, 0))
-		return SLEEPER_STACK_MAX;
+	__u64 end = 0;
+	bpf_find_vma(task, sp, sleepers_mapping, &end, 0);
 	__u32 n = 0, part = SLEEPERS_PAGE - (sp & (SLEEPERS_PAGE - 1));
 	for (int i = 0; i < SLEEPERS_PAGES && n <= SLEEPER_STACK_MAX - SLEEPERS_PAGE; i++) {
-		if (bpf_copy_from_user_task(to + n, part, (const void *)(sp + n), task, 0))
+		if (sp + n + part > end ||
+		    bpf_copy_from_user_task(to + n, part, (const void *)(sp + n), task, 0))
 			break;
 		n += part;
 		part = SLEEPERS_PAGE;
@@ -132,7 +147,7 @@ static __always_inline void sleepers_task(struct task_struct *task, struct seq_f
 		return;
 	__u64 sessions = times_taking(task->tgid, task->pid, &space);
 	struct sleepers_room *room = bpf_map_lookup_elem(&sleepers, &zero);
-	if (!sessions || !room)
+	if (!(sessions & sleepers_of) || !room)
 		return;
 	if (__sync_lock_test_and_set(&room->busy, 1)) {
 		count(COUNTER_SLEEPERS_TORN);

@@ -312,6 +312,7 @@ int programs_sleepers(struct programs *programs, uint32_t session, int *iterator
 		return err_set(err, -ENOTSUP, ERR_FAILED,
 			       "this kernel does not let BPF read the stacks of threads that sleep "
 			       "(iter.s/task)");
+	programs->skeleton->bss->sleepers_of = 1ull << session;
 	return open_iterator(programs->skeleton->progs.sampler_sleepers, iterator, err);
 }
 

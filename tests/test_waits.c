@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -166,6 +167,40 @@ static void check_sleeper(const struct sleeper *sleeper, pid_t child)
 	CU_ASSERT_EQUAL(sleeper->reg[7], sleeper->reg[6]);
 	CU_ASSERT_EQUAL(words[0], 0);
 	CU_ASSERT_EQUAL(words[1], (uint64_t)waits_sleep_returned);
+}
+
+/* Sleeps with its stack in a file, which could be one that hangs whoever reads it. */
+static void sleep_in_a_file(void)
+{
+	int fd = memfd_create("stack", MFD_CLOEXEC);
+	char *stack = MAP_FAILED;
+	if (fd >= 0 && !ftruncate(fd, 1 << 16))
+		stack = mmap(NULL, 1 << 16, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (stack == MAP_FAILED)
+		_exit(1);
+	memset(stack, 1, 1 << 16);
+	__asm__ volatile("mov %0, %%rsp\n1: mov $34, %%eax\nsyscall\njmp 1b" /* pause() */
+			 :
+			 : "r"(stack + (1 << 15))
+			 : "rax", "rcx", "r11", "memory");
+}
+
+static void reads_no_file_for_a_stack(void)
+{
+	static uint8_t bytes[2 * (sizeof(struct sleeper) + SLEEPER_STACK_MAX)];
+	pid_t child = sampling_child(sleep_in_a_file);
+	usleep(50000);
+	struct sampling *s = begin(child, 0);
+	if (s) {
+		size_t n = read_sleepers(s, bytes, sizeof(bytes));
+		const struct sleeper *sleeper = (const void *)bytes;
+		CU_ASSERT(n >= sizeof(*sleeper));
+		CU_ASSERT_EQUAL((pid_t)sleeper->thread.tid, child);
+		CU_ASSERT(sleeper->pc != 0);
+		CU_ASSERT_EQUAL(sleeper->n_stack, 0);
+	}
+	sampling_end(child);
+	sampling_free(s);
 }
 
 static void gives_the_stack_of_a_sleeper(void)
@@ -413,6 +448,7 @@ static void waits_for_a_cpu(void)
 
 SUITE(waits, {"tells every sleep", tells_every_sleep},
       {"gives the stack of a sleeper", gives_the_stack_of_a_sleeper},
+      {"reads no file for a stack", reads_no_file_for_a_stack},
       {"takes waits by their length", takes_waits_by_their_length},
       {"keeps to its budget", keeps_to_its_budget}, {"names who woke", names_who_woke},
       {"names no waker for a timer", names_no_waker_for_a_timer},
