@@ -69,5 +69,6 @@ static __always_inline void copy_send(struct scratch *s, const struct pt_regs *i
 	c->pc = s->walk.at.pc;
 	__builtin_memcpy(c->reg, s->walk.at.reg, sizeof(c->reg));
 	c->bytes = bytes;
+	c->cut = bytes > COPY_BYTES_MAX - COPY_PAGE;
 	bpf_ringbuf_output(&ring, c, sizeof(*c) + bytes, BPF_RB_NO_WAKEUP);
 }

@@ -13,7 +13,7 @@ enum {
 	PACE_WALKS = 20,	  /* a window: 2,000 a second a CPU */
 	PACE_PERIOD_FIRST = 4096, /* above 0 */
 };
-#define PACE_PERIOD_MAX (1ull << 32) /* 4.3 s; a product with 32 bits fits */
+#define PACE_PERIOD_MAX WAIT_PERIOD_NS_MAX
 #define PACE_CHANCES (1ull << 32)
 
 struct pace {

@@ -130,6 +130,9 @@ enum wait_state {
 	WAIT_STATES,
 };
 
+/* The most of period_ns, 4.3 s: a product with 32 bits fits. */
+#define WAIT_PERIOD_NS_MAX (1ull << 32)
+
 /* A thread was off the CPU and is back: an interval between two switches, taken by the rule of
  * DESIGN §4: for certain when d = blocked_ns + runnable_ns >= period_ns, else with chance
  * d / period_ns. So each stands for max(d, period_ns) / d of its kind. It may have begun before a
@@ -161,7 +164,7 @@ struct copy_event {
 	__u64 pc;
 	__u64 reg[16]; /* by DWARF number; [7] is the stack pointer */
 	__u32 bytes;   /* of the stack, from the stack pointer up */
-	__u32 pad;
+	__u32 cut;     /* not 0: there was no room for more of it */
 	__u8 stack[];
 };
 TYPES_ASSERT_SIZE(struct copy_event, 168);

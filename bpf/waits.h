@@ -196,7 +196,7 @@ static __always_inline enum wait_count waits_pay(struct waits_cpu *cpu, struct t
 	if (!s)
 		return WAITS_BUSY;
 	cpu->event.sessions = bits;
-	if (bits & ~cpu->waker_sessions) /* not for all of them to see */
+	if (bits & waits_wanted.wakers & ~cpu->waker_sessions) /* not for all that look */
 		cpu->event.waker_hash = 0;
 	waits_fill(cpu, task);
 	bool sent = waits_walk(s, cpu, task);

@@ -305,6 +305,9 @@ void build_info(struct profile *profile, const struct sampler *sampler,
 	}
 	if (session_note(session, note, sizeof(note)))
 		build_info_add_note(info, "recording", 0, note);
+	if (session->times_problem[0])
+		build_info_add_note(info, "times and waits are not known", 0,
+				    session->times_problem);
 	uint32_t untold = times_unfinished(&session->times);
 	if (session->times_known && untold) {
 		char text[80];

@@ -67,8 +67,10 @@ static int start_timing(struct follow *follow, uint32_t session)
 		drop_noted(follow, SESSIONS_MAX); /* what a birth put there as we stopped */
 		int r = attach(s->progs.sampler_newtask, &follow->newtask);
 		r = r ? r : attach(s->progs.sampler_switch, &follow->switches);
-		if (r)
+		if (r) {
+			detach(&follow->newtask);
 			return r;
+		}
 	}
 	s->bss->timing |= 1ull << session;
 	return 0;
@@ -108,7 +110,7 @@ static void want(const struct follow *follow, uint64_t sessions)
 		sum.sessions |= 1ull << i;
 		sum.wakers |= config.flags & SESSION_WAKERS ? 1ull << i : 0;
 	}
-	wanted->period_ns = sum.period_ns;
+	wanted->period_ns = sum.period_ns < WAIT_PERIOD_NS_MAX ? sum.period_ns : WAIT_PERIOD_NS_MAX;
 	wanted->salt = sum.salt;
 	wanted->flags = sum.flags;
 	wanted->wakers = sum.wakers;

@@ -23,7 +23,12 @@ void offcpu_on_wait(struct session *session, const struct wait_event *wait,
 		return;
 	if (wait->period_ns > session->off_period_ns)
 		session->off_period_ns = wait->period_ns;
-	tally_add_wait(&session->tally, wait, *stacks,
+	/* The programs take for all sessions what one of them wants. */
+	uint32_t flags = session->sampler->configs[session->slot].flags;
+	struct tally_stacks own = *stacks;
+	own.user = flags & SESSION_USER ? own.user : 0;
+	own.kernel = flags & SESSION_KERNEL ? own.kernel : 0;
+	tally_add_wait(&session->tally, wait, own,
 		       thread->begin_ns ? thread->begin_ns : session->started_ns,
 		       session->stopped_ns && !thread->end_ns ? session->stopped_ns : UINT64_MAX);
 }

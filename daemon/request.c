@@ -65,6 +65,9 @@ int request_may(const Probe__Record *request, const struct asker_rights *rights,
 		err_hint(err, "use --mode cpu");
 		return -EACCES;
 	}
+	if (request->off_period_ns > WAIT_PERIOD_NS_MAX)
+		return err_set(err, -EINVAL, ERR_USAGE, "--off-period is %.1f s at most",
+			       (double)WAIT_PERIOD_NS_MAX / 1e9);
 	return choose_hz(request, rights, hz, err);
 }
 

@@ -251,14 +251,29 @@ static bool by_pointer(const Probe__Record *request)
 	return request->call_graph == PROBE__RECORD__CALL_GRAPH__FP;
 }
 
-/* Without them a recording has its samples still. */
-static void begin_times(struct session *session)
+static void note_times(struct session *session, int code, const struct err *err)
+{
+	session->times_known = !code;
+	if (code)
+		snprintf(session->times_problem, sizeof(session->times_problem), "%.127s",
+			 err->msg[0] ? err->msg : strerror(-code));
+}
+
+/* Also what has the programs follow waits. Without them a recording of CPU time has its samples
+ * still, and says so. */
+static int begin_times(struct session *session, struct err *err)
 {
 	int fd guard_fd = -1;
-	session->times_known =
-		!asker_threads(session->sampler->asker, session->slot, &fd, NULL) &&
-		!times_begin(&session->times, session->slot, session->started_ns, fd);
+	struct err why = {0};
+	int code = asker_threads(session->sampler->asker, session->slot, &fd, &why);
+	if (!code)
+		code = times_begin(&session->times, session->slot, session->started_ns, fd);
+	note_times(session, code, &why);
 	session->reading_ns = clock_now_ns() - session->started_ns;
+	if (!code || session_samples(session))
+		return 0;
+	return err_set(err, code, ERR_FAILED, "what threads wait for cannot be followed: %s",
+		       session->times_problem);
 }
 
 /* Sleepers first: what is read of a thread once is its end. */
@@ -275,8 +290,11 @@ static void finish_times(struct session *session)
 	}
 	if (session_waits(session) && !asker_sleepers(asker, session->slot, &sleepers, NULL))
 		offcpu_take_sleepers(session, sleepers);
-	session->times_known = !asker_threads(asker, session->slot, &fd, NULL) &&
-			       !times_finish(&session->times, session->stopped_ns, fd);
+	struct err why = {0};
+	int code = asker_threads(asker, session->slot, &fd, &why);
+	if (!code)
+		code = times_finish(&session->times, session->stopped_ns, fd);
+	note_times(session, code, &why);
 	session->reading_ns += clock_now_ns() - session->stopped_ns;
 	if (session_waits(session))
 		offcpu_take_open(session);
@@ -314,7 +332,9 @@ static int begin(struct session *session, struct err *err)
 	session->state = SESSION_SAMPLING;
 	session->started_ns = session->checked_ns = clock_now_ns();
 	session->start_time_ns = (int64_t)clock_ns(CLOCK_REALTIME);
-	begin_times(session);
+	code = begin_times(session, err);
+	if (code)
+		return code;
 	if (session_is_snapshot(session))
 		snapshot_begin(session);
 	events_enable(&session->events);

@@ -47,7 +47,8 @@ struct session {
 	struct tally tally;
 	struct times times;
 	bool times_known;
-	uint64_t reading_ns; /* that both readings of all threads took */
+	char times_problem[128]; /* why they are not, and what was waited for is not either */
+	uint64_t reading_ns;	 /* that both readings of all threads took */
 	/* The events' counts in periods, and what the programs counted: both summed when it stops.
 	 */
 	struct counters_sum start, sum;

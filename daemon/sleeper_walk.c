@@ -90,6 +90,7 @@ static struct copy_event *copy_of(const struct sleeper *sleeper)
 	copy->flags = sleeper->flags;
 	memcpy(copy->reg, sleeper->reg, sizeof(copy->reg));
 	copy->bytes = sleeper->n_stack;
+	copy->cut = sleeper->n_stack > SLEEPER_STACK_MAX - 4096;
 	memcpy(copy->stack, sleeper->stack, sleeper->n_stack);
 	return copy;
 }

@@ -27,7 +27,9 @@ static uint32_t thread_of(struct tally *tally, const struct sample_event *sample
 			    sample->comm);
 }
 
-/* Threads go by what they are, the others by their name. */
+#define TALLY_OTHERS "[others]"
+
+/* Threads go by what they are, the others by their name, and beyond as many names by none. */
 struct waker_key {
 	uint64_t start_time_ns, tid;
 	char comm[COMM_BYTES];
@@ -54,7 +56,9 @@ static uint32_t add_waker(struct tally *tally, const struct tally_waker *waker)
 	const struct waker_key key = waker_key(waker);
 	uint64_t hash = index_hash(&key, sizeof(key));
 	uint32_t number = index_find(&tally->by_waker, hash, same_waker, tally, &key);
-	if (number || (tally->wakers.n > TALLY_WAKERS && waker->tid != TALLY_WAKER_OTHERS))
+	bool one = waker->tid != TALLY_WAKER_OTHERS, rest = !strcmp(waker->comm, TALLY_OTHERS);
+	if (number || (one && tally->wakers.n > TALLY_WAKERS) ||
+	    (!rest && tally->wakers.n > 2 * TALLY_WAKERS))
 		return number;
 	*array_add(&tally->wakers) = *waker;
 	number = tally->wakers.n - 1;
@@ -78,6 +82,11 @@ static uint32_t waker_of(struct tally *tally, const struct wait_event *wait)
 		return number;
 	waker.tid = TALLY_WAKER_OTHERS;
 	waker.start_time_ns = 0;
+	number = add_waker(tally, &waker);
+	if (number)
+		return number;
+	memset(waker.comm, 0, sizeof(waker.comm)); /* names are the wakers' own to make up */
+	memcpy(waker.comm, TALLY_OTHERS, sizeof(TALLY_OTHERS));
 	return add_waker(tally, &waker);
 }
 

@@ -149,7 +149,7 @@ void unwind_late_walk(const struct copy_event *copy, const struct address_space 
 		end = walk_frame(&walker, &s, stack);
 	stack->event = (struct event){
 		EVENT_STACK, (uint32_t)(sizeof(*stack) + stack->n_frames * sizeof(struct frame))};
-	if (end == WALK_BAD_PAGE && copy->bytes > COPY_BYTES_MAX - 4096)
+	if (end == WALK_BAD_PAGE && copy->cut)
 		end = WALK_DEPTH; /* deeper than what was copied */
 	stack->end = (uint8_t)end;
 	size_t bytes = stack->n_frames * sizeof(struct frame);

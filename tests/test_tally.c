@@ -2,6 +2,7 @@
 #include "daemon/tally.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 #include "tests/unit.h"
 
@@ -204,6 +205,14 @@ static void bounds_wakers(void)
 	CU_ASSERT_EQUAL(last->tid, TALLY_WAKER_OTHERS);
 	CU_ASSERT_STRING_EQUAL(last->comm, "odd");
 	CU_ASSERT_EQUAL(tally.rows.at[tally.rows.n - 1].taken, TALLY_WAKERS);
+	/* A waker can give itself another name before each. */
+	for (uint32_t i = 0; i < 3 * TALLY_WAKERS; i++) {
+		wait.waker_tid = 100000 + i;
+		snprintf(wait.waker_comm, sizeof(wait.waker_comm), "name %u", i);
+		tally_add_wait(&tally, &wait, (struct tally_stacks){.user = 3}, 0, 1000);
+	}
+	CU_ASSERT(tally.wakers.n <= 2 * TALLY_WAKERS + 2);
+	CU_ASSERT_STRING_EQUAL(tally.wakers.at[tally.wakers.n - 1].comm, "[others]");
 	tally_deinit(&tally);
 	threads_deinit(&threads);
 }
