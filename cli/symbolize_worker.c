@@ -27,7 +27,7 @@ enum {
 	OBJECT = 1,
 	AT_REST = 1, /* value of WORKER_OPEN */
 	/* More than the worker takes before it gives up. */
-	ANSWER_SECONDS = WORKER_SECONDS + 2,
+	ANSWER_SECONDS = WORKER_PATIENCE * WORKER_SECONDS + 2,
 };
 
 struct symbolize_worker {

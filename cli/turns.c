@@ -331,8 +331,8 @@ static int take_failure(struct turns *turns, const struct turn *turn, int status
 /* The last moments of what has ended, without CPU time: what was shown before says more. */
 static bool is_empty_end(const struct turns *turns, const struct profile *profile)
 {
-	return turns->stopping && profile->info && profile->info->has_samples &&
-	       !profile->info->samples;
+	return (turns->stopping || target_has_ended(&turns->args->target)) && profile->info &&
+	       profile->info->has_samples && !profile->info->samples;
 }
 
 /* The turn is over: its profile, if it is not late. */

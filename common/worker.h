@@ -39,8 +39,8 @@ struct worker_request {
 	uint32_t object; /* the engine's number; chosen by it */
 	uint64_t value;
 	uint32_t n; /* WORKER_NAMES: addresses that follow, at most WORKER_ADDRESSES */
-	/* 0: WORKER_SECONDS, and all that is known; else the request's limit, and names come from
-	 * symbols only, without lines and inlined functions */
+	/* 0: WORKER_SECONDS, and all that is known; else the request's own limit, and names come
+	 * from symbols only, without lines and inlined functions */
 	uint32_t seconds;
 	uint64_t addresses[];
 };
@@ -62,7 +62,11 @@ enum {
 	WORKER_ALT_LINK = 128,
 	WORKER_ADDRESSES = 4096,   /* in one request */
 	WORKER_OBJECTS = 64 << 10, /* numbers of objects are below it */
-	WORKER_SECONDS = 10,	   /* of one request; then the worker ends */
+	/* CPU time of one request; then the worker ends … */
+	WORKER_SECONDS = 10,
+	/* … and as many times that on the clock: where a target keeps all CPUs busy with many
+	 * threads, a worker gets little of them. */
+	WORKER_PATIENCE = 2,
 };
 
 /* Where names come from, in the order in which they are believed. */

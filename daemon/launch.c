@@ -119,9 +119,10 @@ int launch_engine(launch_run *run, int socket, struct launch_engine *engine, str
 /* Signals ignored here would stay ignored in the worker. */
 static void reset_signals(void)
 {
-	static const int ignored[] = {SIGCHLD, SIGHUP, SIGINT, SIGPIPE, SIGTERM, SIGUSR2};
-	for (size_t i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++)
-		signal(ignored[i], SIG_DFL);
+	static const int changed[] = {SIGALRM, SIGCHLD, SIGHUP,	 SIGINT,
+				      SIGPIPE, SIGPROF, SIGTERM, SIGUSR2};
+	for (size_t i = 0; i < sizeof(changed) / sizeof(changed[0]); i++)
+		signal(changed[i], SIG_DFL);
 }
 
 /* Puts the worker's socket at its place; all else closes at the exec. *program, *status: moved out

@@ -22,7 +22,8 @@ struct unwind_rule;
 struct worker_link;
 
 enum {
-	WORKER_LINK_TIMEOUT_S = WORKER_SECONDS + 2, /* the worker gives up before */
+	WORKER_LINK_TIMEOUT_S =
+		WORKER_PATIENCE * WORKER_SECONDS + 2, /* the worker gives up before */
 };
 
 /* `code`: 0 or negative errno with words (never NULL). Pointers hold until the callback returns.
@@ -59,8 +60,8 @@ void worker_link_open_kernel(struct worker_link *link, int fd, uint64_t stext,
 /* Code that a process made: its perf map. */
 void worker_link_open_jit(struct worker_link *link, uint32_t object, int fd,
 			  worker_link_on_opened on_opened, void *context);
-/* Each request from here on has so many seconds, and names come from symbols only; 0: all there is,
- * in WORKER_SECONDS. */
+/* Each request from here on has so many seconds of CPU time, and names come from symbols only; 0:
+ * all there is, in WORKER_SECONDS. */
 void worker_link_limit(struct worker_link *link, uint32_t seconds);
 /* Any number of addresses (copied); on_name once an address in order, then on_done. After a failure
  * some names may have come. */

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include "common/err.h"
@@ -184,6 +185,24 @@ static int answer(struct service *service, const struct worker_request *request)
 	}
 }
 
+static void set_timers(uint32_t cpu_seconds, uint32_t seconds)
+{
+	const struct itimerval cpu = {.it_value.tv_sec = cpu_seconds};
+	(void)setitimer(ITIMER_PROF, &cpu, NULL);
+	alarm(seconds);
+}
+
+static void limit_time(uint32_t wanted)
+{
+	const uint32_t seconds = wanted && wanted < WORKER_SECONDS ? wanted : WORKER_SECONDS;
+	set_timers(seconds, WORKER_PATIENCE * seconds);
+}
+
+static void unlimit_time(void)
+{
+	set_timers(0, 0);
+}
+
 int service_run(int socket)
 {
 	struct service *service guard(guard_service) = calloc(1, sizeof(*service));
@@ -200,11 +219,10 @@ int service_run(int socket)
 		if (bytes < sizeof(*request) || request->n > WORKER_ADDRESSES ||
 		    bytes != sizeof(*request) + request->n * sizeof(uint64_t))
 			return -EPROTO;
-		alarm(request->seconds && request->seconds < WORKER_SECONDS ? request->seconds
-									    : WORKER_SECONDS);
+		limit_time(request->seconds);
 		reply_begin(&service->reply, socket, request);
 		code = answer(service, request);
-		alarm(0);
+		unlimit_time();
 		if (code)
 			return code;
 	}

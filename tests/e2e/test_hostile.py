@@ -29,7 +29,10 @@ def recorded(tmp_path_factory):
     files = [place + b"/" + (EVIL if name == b"all-bytes" else name) for name in names]
     # The arguments are bytes: target() would have them as text.
     with probe.target("mapper", 60, *[os.fsdecode(f) for f in files]) as popen:
-        probe.wait_for(lambda: len(os.listdir(f"/proc/{popen.pid}/task")) > len(files), 10, "the threads")
+        tasks = f"/proc/{popen.pid}/task"
+        probe.wait_for(lambda: len(os.listdir(tasks)) > len(files), 10, "the threads")
+        for task in os.listdir(tasks):  # each spins: they leave the symbolizer its share (but see below)
+            os.setpriority(os.PRIO_PROCESS, int(task), 19)
         with probe.Recording("-p", popen.pid, "-F", 999, "-o", tmp / "p.pb.gz", "2s") as recording:
             said = [probe.probe(*args).out + probe.probe(*args).err for args in
                     (("status",), ("list",), ("doctor", "-p", popen.pid))]
@@ -51,6 +54,18 @@ def test_each_costs_only_its_own(recorded):
     for name in sampled:
         assert "survivor" in found[name], (name, found[name])
     profile.info.assert_reconciled()
+
+
+def test_many_threads_starve_no_names(tmp_path):
+    """Where all processes of a machine share its CPUs alike (no autogroup), the symbolizer gets a 16th of them."""
+    probe.run(probe.ROOT / "build/hostile", "write", tmp_path)
+    slow = tmp_path / "ranges-times-functions"
+    with probe.target("mapper", 90, slow, *[tmp_path / "claims"] * 30) as popen:
+        probe.wait_for(lambda: len(os.listdir(f"/proc/{popen.pid}/task")) == 32, 10, "the threads")
+        probe.probe_ok("record", "-p", popen.pid, "-F", 999, "-o", tmp_path / "p.pb.gz", "2s")
+    profile = probe.Profile(tmp_path / "p.pb.gz")
+    of_slow = {f.function for s in profile.samples for f in s.frames if f.module == str(slow)}
+    assert of_slow == {"survivor"}
 
 
 def views(path):

@@ -40,7 +40,8 @@ static void judge(const char *name, const char *how, const struct run_result *re
 	const char *wrong = NULL;
 	counts->files++;
 	counts->deaths += result->died;
-	if (result->died && WIFSIGNALED(result->status) && WTERMSIG(result->status) != SIGALRM)
+	if (result->died && WIFSIGNALED(result->status) && WTERMSIG(result->status) != SIGALRM &&
+	    WTERMSIG(result->status) != SIGPROF)
 		wrong = "the worker crashed";
 	else if (result->strange)
 		wrong = "the worker answered nonsense";
