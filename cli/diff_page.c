@@ -130,7 +130,7 @@ static double rate_of(const struct diff_page *page, const struct diff_view *view
 		value += values[(side ? view->sides[0].n : 0) + i];
 		per += runs->runs[i].per;
 	}
-	return value / per;
+	return per > 0 ? value / per : 0; /* of nothing there is no share */
 }
 
 static void add_rows(struct diff_page *page, const struct diff_view *view, double parts)
@@ -180,7 +180,8 @@ int diff_page_write(FILE *out, struct diff_page *page, const struct diff_view *v
 		    struct err *err)
 {
 	const struct diff_delta *whole = &view->result->whole;
-	struct more more = {view, PARTS / fmax(whole->before, whole->after)};
+	double most = fmax(whole->before, whole->after);
+	struct more more = {view, most > 0 ? PARTS / most : 0};
 	add_rows(page, view, more.parts);
 	char *head guard_mem = head_of(view);
 	struct flamegraph_extra extra = {"before and after", head, write_more, &more};

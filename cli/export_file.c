@@ -64,6 +64,17 @@ static char *temporary_name(const char *path)
 	return name;
 }
 
+/* As of the file whose place it takes; NULL: as of any new one. */
+static void set_mode(int fd, const struct stat *old)
+{
+	mode_t mask = umask(0);
+	umask(mask);
+	if (old && S_ISREG(old->st_mode) && !fchown(fd, old->st_uid, old->st_gid))
+		fchmod(fd, old->st_mode & 0777);
+	else
+		fchmod(fd, 0666 & ~mask & (old ? old->st_mode : 0777));
+}
+
 int export_file_open(struct export_file *file, const char *path, bool force, bool binary,
 		     struct err *err)
 {
@@ -81,9 +92,7 @@ int export_file_open(struct export_file *file, const char *path, bool force, boo
 	if (fd < 0)
 		return err_set(err, -errno, ERR_FAILED, "cannot write %s: %s", path,
 			       strerror(errno));
-	mode_t mask = umask(0);
-	umask(mask);
-	fchmod(fd, 0666 & ~mask);
+	set_mode(fd, exists ? &stat : NULL);
 	file->out = fdopen(fd, "w");
 	if (!file->out) {
 		int code = -errno;

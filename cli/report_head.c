@@ -120,10 +120,13 @@ static bool is_mode(const Probe__Info *info, const char *mode)
 	return info && info->mode && !strcmp(info->mode, mode);
 }
 
+/* n < 0: it is not known. */
 static void add_number(struct line *line, int64_t n, const char *one, const char *many)
 {
+	if (n < 0)
+		return;
 	add(line, "  ");
-	add_count(line, n < 0 ? 0 : (uint64_t)n);
+	add_count(line, (uint64_t)n);
 	add(line, " %s", n == 1 ? one : many);
 }
 

@@ -242,7 +242,10 @@ static void json_row(struct jsontext *json, const struct report_view *view,
 	uint32_t waker = nodes[stack].parent, via = nodes[waker].parent;
 	uint32_t function = nodes[via].parent;
 	jsontext_open(json, NULL, '{');
-	jsontext_int(json, "value_ns", nodes[stack].cum);
+	char key[32];
+	const char *suffix = amount_json_suffix(view->selection->unit);
+	snprintf(key, sizeof(key), "value%s%s", *suffix ? "_" : "", suffix);
+	jsontext_int(json, key, nodes[stack].cum);
 	jsontext_real(json, "percent", amount_share(nodes[stack].cum, view->selection->total));
 	jsontext_int(json, "waits_count", wakers->waits.at[stack]);
 	jsontext_escaped(json, "function", frame_name(view, nodes[function].key));

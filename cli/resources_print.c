@@ -139,7 +139,11 @@ static void print_csv_text(FILE *out, const char *text)
 void resources_print_csv(FILE *out, const Probe__Resources *resources, uint32_t pid,
 			 const char *name)
 {
-	const Probe__Resources__Series *cpu = find(resources, usage_about[USAGE_CPU].name);
+	/* Looked up once: a file may have very many, and very many readings. */
+	const Probe__Resources__Series *series[USAGE_KINDS];
+	for (int kind = 0; kind < USAGE_KINDS; kind++)
+		series[kind] = find(resources, usage_about[kind].name);
+	const Probe__Resources__Series *cpu = series[USAGE_CPU];
 	double last = 0;
 	for (size_t i = 0; i < resources->n_time_ns; i++) {
 		double end = (double)resources->time_ns[i] / 1e9;
@@ -149,11 +153,9 @@ void resources_print_csv(FILE *out, const Probe__Resources *resources, uint32_t 
 		if (cpu && end > last)
 			fprintf(out, "%.2f", (double)cpu->value[i] / 1e7 / (end - last));
 		for (int kind = 0; kind < USAGE_KINDS; kind++) {
-			const Probe__Resources__Series *series =
-				find(resources, usage_about[kind].name);
 			fputc(',', out);
-			if (series)
-				fprintf(out, "%" PRIu64, series->value[i]);
+			if (series[kind])
+				fprintf(out, "%" PRIu64, series[kind]->value[i]);
 		}
 		fputc('\n', out);
 		last = end;

@@ -236,14 +236,18 @@ static int save(struct stat_run *run, struct err *err)
 static int finish(struct stat_run *run, struct err *err)
 {
 	size_t n = run->target.n_pids;
-	bool any = false;
+	bool any = false, ended = true;
 	for (size_t i = 0; i < n; i++) {
 		uint32_t before = run->ones[i].resources.n;
 		resources_end(&run->ones[i].resources);
 		any = any || run->ones[i].resources.n;
+		ended = ended && run->ones[i].resources.ended;
 		if (run->ones[i].resources.n != before)
 			show(run, &run->ones[i]);
 	}
+	if (!any && !ended)
+		return err_set(err, -EINVAL, ERR_FAILED,
+			       "too short for a reading: 200 ms are the least");
 	if (!any)
 		return err_set(err, -ESRCH, ERR_NO_PROCESS, "ended before anything could be read");
 	if (run->shows)
