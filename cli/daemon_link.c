@@ -22,6 +22,7 @@
 #include "common/guard.h"
 #include "common/limits.h"
 #include "common/message.h"
+#include "common/path.h"
 #include "common/protocol.pb-c.h"
 #include "common/wire.h"
 
@@ -132,26 +133,6 @@ static int connect_to(const char *path, struct err *err)
 	return steal_fd(fd);
 }
 
-/* probed beside this program (build tree), or where `make install` puts it. */
-static int find_probed(char path[PATH_MAX], struct err *err)
-{
-	char self[PATH_MAX - 16];
-	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
-	if (n < 0)
-		return err_set(err, -errno, ERR_FAILED, "cannot read /proc/self/exe: %s",
-			       strerror(errno));
-	self[n] = '\0';
-	char *slash = strrchr(self, '/');
-	*(slash ? slash : self) = '\0';
-	static const char *const places[] = {"probed", "../sbin/probed"};
-	for (size_t i = 0; i < sizeof(places) / sizeof(*places); i++) {
-		snprintf(path, PATH_MAX, "%s/%s", self, places[i]);
-		if (!access(path, X_OK))
-			return 0;
-	}
-	return err_set(err, -ENOENT, ERR_NO_DAEMON, "probed was not found beside %s/probe", self);
-}
-
 /* In the child. A session of its own keeps the terminal's Ctrl-C from it: it ends when we hang up.
  */
 _Noreturn static void become_probed(const char *path, int socket)
@@ -175,7 +156,7 @@ _Noreturn static void become_probed(const char *path, int socket)
 static int start_own(struct daemon_link *link, struct err *err)
 {
 	char path[PATH_MAX];
-	int code = find_probed(path, err);
+	int code = path_find_program(path, "probed", err);
 	if (code < 0)
 		return code;
 	int fds[2];

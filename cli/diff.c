@@ -16,6 +16,7 @@
 #include "common/err.h"
 #include "common/guard.h"
 #include "common/memory.h"
+#include "common/path.h"
 #include "common/profile.h"
 
 #include <errno.h>
@@ -248,18 +249,12 @@ static void diff_deinit(struct diff *diff)
 	export_file_deinit(&diff->file);
 }
 
-static bool has_suffix(const char *path, const char *suffix)
-{
-	size_t n = strlen(path), m = strlen(suffix);
-	return n > m && !strcmp(path + n - m, suffix);
-}
-
 /* What cannot be written is found before anything is read. */
 static int open_output(struct diff *diff, struct request *request, struct err *err)
 {
-	if (request->output && has_suffix(request->output, ".html"))
+	if (request->output && path_has_suffix(request->output, ".html"))
 		request->html = true;
-	if (request->output && has_suffix(request->output, ".json"))
+	if (request->output && path_has_suffix(request->output, ".json"))
 		request->json = true;
 	if (request->html && request->json)
 		return err_set(err, -EINVAL, ERR_USAGE, "either JSON or HTML, not both");

@@ -4,6 +4,7 @@
 #include "cli/daemon_link.h"
 #include "common/err.h"
 #include "common/guard.h"
+#include "common/path.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -115,28 +116,13 @@ static void check_daemon(struct doctor_check_input *input, struct doctor_check *
 
 static void check_programs(struct doctor_check_input *input, struct doctor_check *check)
 {
-	char self[PATH_MAX - 64], probed[PATH_MAX], symbolizer[PATH_MAX];
-	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
-	self[n > 0 ? n : 0] = '\0';
-	char *slash = strrchr(self, '/');
-	*(slash ? slash : self) = '\0';
-	/* As built, and as installed. */
-	static const struct {
-		const char *probed, *symbolizer;
-	} places[] = {{"", ""}, {"/../sbin", "/../libexec/probe"}};
-	for (size_t i = 0; i < sizeof(places) / sizeof(*places); i++) {
-		snprintf(probed, sizeof(probed), "%s%s/probed", self, places[i].probed);
-		snprintf(symbolizer, sizeof(symbolizer), "%s%s/probe-symbolizer", self,
-			 places[i].symbolizer);
-		if (access(probed, X_OK))
-			continue;
-		if (!access(symbolizer, X_OK))
-			return say(check, DOCTOR_CHECK_OK, "%.200s, and probe-symbolizer", probed);
-		say(check, without_daemon(input), "no probe-symbolizer for %.180s", probed);
-		return advise(check, "build or install all of probe");
-	}
-	say(check, without_daemon(input), "no probed beside %.200s/probe", self);
-	advise(check, "build or install all of probe");
+	char probed[PATH_MAX], symbolizer[PATH_MAX];
+	struct err err = {0};
+	if (!path_find_program(probed, "probed", &err) &&
+	    !path_find_program(symbolizer, "probe-symbolizer", &err))
+		return say(check, DOCTOR_CHECK_OK, "%.200s, and probe-symbolizer", probed);
+	say(check, without_daemon(input), "%s", err.msg);
+	advise(check, "%s", err.hint);
 }
 
 static void check_btf(struct doctor_check_input *input, struct doctor_check *check)

@@ -5,18 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/path.h"
 #include "common/protocol.pb-c.h"
 
 static const char *base_of(const struct Probe__Examine__Module *module)
 {
-	const char *path = module->path ? module->path : "";
-	const char *slash = strrchr(path, '/');
-	return slash ? slash + 1 : path;
-}
-
-static bool begins(const char *text, const char *with)
-{
-	return !strncmp(text, with, strlen(with));
+	return path_base(module->path ? module->path : "");
 }
 
 static bool has_source(const struct Probe__Examine__Module *module, const char *name)
@@ -30,8 +24,8 @@ static bool has_source(const struct Probe__Examine__Module *module, const char *
 /* "python3.12" → 12; -1: no Python 3 with a version. */
 static int python_minor(const char *name)
 {
-	bool is_library = begins(name, "libpython3.");
-	if (!is_library && !begins(name, "python3."))
+	bool is_library = path_has_prefix(name, "libpython3.");
+	if (!is_library && !path_has_prefix(name, "python3."))
 		return -1;
 	char *end;
 	long minor = strtol(strchr(name, '.') + 1, &end, 10);
@@ -84,7 +78,7 @@ bool doctor_hint_interpreter(const struct Probe__Examine__Module *module,
 	else if (minor >= 0)
 		words = "Python's own frames are not shown; from 3.12 on `python3 -X perf` names "
 			"them";
-	else if (begins(name, "ruby") || begins(name, "libruby"))
+	else if (path_has_prefix(name, "ruby") || path_has_prefix(name, "libruby"))
 		words = "start it as `ruby --yjit --yjit-perf`, and its compiled code has names";
 	if (words)
 		snprintf(hint, DOCTOR_HINT_BYTES, "%s", words);

@@ -17,6 +17,7 @@
 #include "common/guard.h"
 #include "common/info.pb-c.h"
 #include "common/limits.h"
+#include "common/path.h"
 #include "common/profile.h"
 #include "common/protocol.pb-c.h"
 
@@ -30,12 +31,6 @@ enum {
 static const char *text_of(const char *text)
 {
 	return text ? text : "";
-}
-
-static const char *base_of(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-	return slash ? slash + 1 : path;
 }
 
 static const char *escaped(char out[TEXT], const char *text)
@@ -71,7 +66,7 @@ static const Probe__Counter *failure_in(const struct profile *profile, const cha
 	for (size_t k = 0; info && k < info->n_walk_ends; k++) {
 		const Probe__Counter *end = info->walk_ends[k];
 		if (strcmp(end->name, "root") != 0 && end->module &&
-		    !strcmp(end->module, base_of(path)) && !i--)
+		    !strcmp(end->module, path_base(path)) && !i--)
 			return end;
 	}
 	return NULL;
@@ -173,7 +168,7 @@ static bool is_met(const struct profile *profile, const char *path)
 static void print_note(const char *path, const char *between, const char *words)
 {
 	char name[TEXT], text[TEXT];
-	printf("%s: %s%s\n", escaped(name, base_of(path)), between, escaped(text, words));
+	printf("%s: %s%s\n", escaped(name, path_base(path)), between, escaped(text, words));
 }
 
 /* What a cell has no room for, and what would help: of names only where frames want them. */

@@ -16,6 +16,7 @@
 #include "common/err.h"
 #include "common/guard.h"
 #include "common/info.pb-c.h"
+#include "common/path.h"
 #include "common/pprof.h"
 
 #include <errno.h>
@@ -167,8 +168,7 @@ const struct export_format *export_formats_find(const char *name, struct err *er
 
 static size_t suffix_length(const char *file, const char *suffix)
 {
-	size_t n = strlen(file), m = strlen(suffix);
-	return n > m && !strcmp(file + n - m, suffix) ? m : 0;
+	return path_has_suffix(file, suffix) ? strlen(suffix) : 0;
 }
 
 const struct export_format *export_formats_of(const char *file, struct err *err)

@@ -9,6 +9,7 @@
 #include "common/err.h"
 #include "common/escape.h"
 #include "common/guard.h"
+#include "common/path.h"
 #include "common/profile.h"
 
 #include <errno.h>
@@ -80,13 +81,11 @@ static void page_name(char *out, size_t room, const char *profile_name)
 	size_t n = strlen(profile_name);
 	if (profile_name[0] == '(') /* standard input */
 		n = 0;
-	for (size_t i = 0; i < sizeof(suffixes) / sizeof(*suffixes); i++) {
-		size_t m = strlen(suffixes[i]);
-		if (n > m && !strcmp(profile_name + n - m, suffixes[i])) {
-			n -= m;
+	for (size_t i = 0; i < sizeof(suffixes) / sizeof(*suffixes); i++)
+		if (path_has_suffix(profile_name, suffixes[i])) {
+			n -= strlen(suffixes[i]);
 			break;
 		}
-	}
 	snprintf(out, room, "%.*s.html", n ? (int)n : 10, n ? profile_name : "flamegraph");
 }
 

@@ -5,6 +5,7 @@
 #include "common/memory.h"
 #include "common/escape.h"
 #include "common/index.h"
+#include "common/path.h"
 
 #include <inttypes.h>
 #include <stdbool.h>
@@ -48,26 +49,15 @@ struct frames {
 	struct index index;
 };
 
-static const char *base_name(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-	return slash && slash[1] ? slash + 1 : path;
-}
-
-static bool begins(const char *text, const char *with)
-{
-	return !strncmp(text, with, strlen(with));
-}
-
 static unsigned module_kind(const char *path)
 {
 	static const char *const jit[] = {"[anon", "//anon",	 "[jit",
 					  "[JIT",  "/tmp/perf-", "jitted-"};
-	if (begins(path, "[kernel") || begins(path, "[guest.kernel") ||
-	    !strcmp(base_name(path), "vmlinux"))
+	if (path_has_prefix(path, "[kernel") || path_has_prefix(path, "[guest.kernel") ||
+	    !strcmp(path_base(path), "vmlinux"))
 		return FRAMES_KERNEL;
 	for (size_t i = 0; i < sizeof(jit) / sizeof(*jit); i++)
-		if (begins(path, jit[i]) || begins(base_name(path), jit[i]))
+		if (path_has_prefix(path, jit[i]) || path_has_prefix(path_base(path), jit[i]))
 			return FRAMES_JIT;
 	return 0;
 }
@@ -89,7 +79,7 @@ static void name_modules(struct frames *frames)
 		uint32_t file = profile->mappings.at[i].file;
 		const char *path = profile_string(profile, file);
 		const char *shown =
-			begins(path, "[kernel.kallsyms]") ? "[kernel]" : base_name(path);
+			path_has_prefix(path, "[kernel.kallsyms]") ? "[kernel]" : path_base(path);
 		char *name = escape_new(shown, strlen(shown));
 		uint64_t hash = index_hash(name, strlen(name));
 		uint32_t number = *name ? index_find(&index, hash, same_module, frames, name) : 0;
@@ -134,7 +124,7 @@ static void make_key(struct frames *frames, const struct parts *parts, unsigned 
 	else
 		key->name =
 			parts->name ? escape_new(name, strlen(name)) : address_text(frames, parts);
-	const char *file = base_name(profile_string(profile, parts->file));
+	const char *file = path_base(profile_string(profile, parts->file));
 	key->file = escape_new(file, strlen(file));
 	key->line =
 		parts->name && frames->parts & FRAMES_LINE ? (int64_t)parts->line_or_address : 0;

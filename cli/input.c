@@ -7,6 +7,7 @@
 #include "common/duration.h"
 #include "common/err.h"
 #include "common/guard.h"
+#include "common/path.h"
 #include "common/pprof.h"
 
 #include <errno.h>
@@ -51,9 +52,8 @@ int input_read(const char *file, char name[INPUT_NAME], struct profile **profile
 	struct stat stat;
 	if (!fstat(fd, &stat) && S_ISDIR(stat.st_mode))
 		return err_set(err, -EISDIR, ERR_FAILED, "%s is a directory", file);
-	const char *slash = strrchr(file, '/');
 	if (name)
-		snprintf(name, INPUT_NAME, "%s", slash ? slash + 1 : file);
+		snprintf(name, INPUT_NAME, "%s", path_base(file));
 	return pprof_read(fd, file, profile, err);
 }
 

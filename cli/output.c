@@ -14,6 +14,7 @@
 #include "common/guard.h"
 #include "common/limits.h"
 #include "common/memory.h"
+#include "common/path.h"
 #include "cli/export_formats.h"
 #include "cli/output_file.h"
 #include "cli/output_write.h"
@@ -138,8 +139,7 @@ struct saving {
 
 static int write_to(const struct saving *saving, const char *path, int fd)
 {
-	const char *slash = strrchr(path, '/');
-	return output_write(saving->output->format, saving->profile, slash ? slash + 1 : path, fd,
+	return output_write(saving->output->format, saving->profile, path_base(path), fd,
 			    saving->bytes, saving->err);
 }
 

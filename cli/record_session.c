@@ -20,6 +20,7 @@
 #include "common/limits.h"
 #include "common/memory.h"
 #include "common/message.h"
+#include "common/path.h"
 #include "common/protocol.pb-c.h"
 #include "common/wire.h"
 
@@ -41,10 +42,8 @@ const char *record_session_name(const struct record_session *session)
 	if (args->all)
 		return "all processes";
 	/* Before its exec the engine knows CMD as a copy of us. */
-	if (!args->comm && !args->target.n_pids && !args->target.n_tids) {
-		const char *slash = strrchr(args->command[0], '/');
-		return slash ? slash + 1 : args->command[0];
-	}
+	if (!args->comm && !args->target.n_pids && !args->target.n_tids)
+		return path_base(args->command[0]);
 	return session->started ? session->started->started->name : NULL;
 }
 

@@ -10,6 +10,7 @@
 #include "common/escape.h"
 #include "common/info.pb-c.h"
 #include "common/guard.h"
+#include "common/path.h"
 #include "common/profile.h"
 
 #include <inttypes.h>
@@ -79,8 +80,8 @@ char *report_head_name(const struct profile *profile)
 	const char *name = profile->info ? profile->info->name : NULL;
 	if (!name && profile->mappings.n > 1)
 		name = profile_string(profile, profile->mappings.at[1].file);
-	if (name && !profile->info && strrchr(name, '/'))
-		name = strrchr(name, '/') + 1;
+	if (name && !profile->info)
+		name = path_base(name);
 	if (!name || !*name)
 		name = "(no name)";
 	return escape_new(name, strlen(name));

@@ -14,6 +14,7 @@
 #include "common/escape.h"
 #include "common/guard.h"
 #include "common/memory.h"
+#include "common/path.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -121,12 +122,6 @@ static int parse(struct stat_run *run, int argc, char **argv, struct err *err)
 	return got;
 }
 
-static bool has_suffix(const char *path, const char *suffix)
-{
-	size_t n = strlen(path), m = strlen(suffix);
-	return n > m && !strcmp(path + n - m, suffix);
-}
-
 /* What cannot be written is found before the first second. */
 static int open_output(struct stat_run *run, struct err *err)
 {
@@ -221,7 +216,7 @@ static int save(struct stat_run *run, struct err *err)
 	if (!out)
 		return err_set(err, -errno, ERR_FAILED, "cannot write %s: %s", run->path,
 			       strerror(errno));
-	if (has_suffix(run->path, ".json"))
+	if (path_has_suffix(run->path, ".json"))
 		stat_print_json(out, run->ones, n);
 	else
 		stat_print_csv(out, run->ones, n);

@@ -18,6 +18,7 @@
 #include "common/escape.h"
 #include "common/guard.h"
 #include "common/limits.h"
+#include "common/path.h"
 #include "common/pprof.h"
 #include "common/profile.h"
 #include "common/worker.h"
@@ -198,8 +199,7 @@ static void symbolize_mapping(struct profile *profile, uint32_t mapping,
 	struct err why = {0};
 	const char *file = profile_string(profile, profile->mappings.at[mapping].file);
 	const char *id = profile_string(profile, profile->mappings.at[mapping].build_id);
-	const char *slash = strrchr(file, '/');
-	file = slash && slash[1] ? slash + 1 : file;
+	file = path_base(file);
 	escape_text(name, sizeof(name), file, strlen(file));
 	if (!symbolize_files_is_id(id))
 		return;

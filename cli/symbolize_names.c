@@ -10,6 +10,7 @@
 #include "common/guard.h"
 #include "common/limits.h"
 #include "common/memory.h"
+#include "common/path.h"
 #include "common/profile.h"
 #include "common/worker_answer.h"
 
@@ -19,12 +20,6 @@ struct naming {
 	const uint32_t *locations; /* by index of the question */
 	struct symbolize_names *counts;
 };
-
-static const char *base_name(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-	return slash && slash[1] ? slash + 1 : path;
-}
 
 /* `xz+0x4a20`, `[xz+0x4a20]`: what stands where nothing is known. */
 static bool is_nameless(const char *name, const char *module)
@@ -41,7 +36,7 @@ static bool has_name(const struct profile *profile, const struct profile_locatio
 		return false;
 	const uint32_t outermost = location->first_line + location->n_lines - 1;
 	return !is_nameless(profile_function_name(profile, profile->lines.at[outermost].function),
-			    base_name(file));
+			    path_base(file));
 }
 
 static bool has_line(const struct profile *profile, const struct profile_location *location)

@@ -18,6 +18,7 @@
 #include "common/err.h"
 #include "common/memory.h"
 #include "common/packet.h"
+#include "common/path.h"
 #include "common/worker.h"
 #include "common/worker_answer.h"
 
@@ -41,27 +42,6 @@ struct symbolize_worker {
 	struct worker_answer_text text;
 	struct worker_link_name name;
 };
-
-/* Beside this program (build tree), or where `make install` puts it. */
-static int find_program(char path[PATH_MAX], struct err *err)
-{
-	static const char *const places[] = {"probe-symbolizer",
-					     "../libexec/probe/probe-symbolizer"};
-	char self[PATH_MAX - 64];
-	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
-	if (n < 0)
-		return err_set(err, -errno, ERR_FAILED, "cannot read /proc/self/exe: %s",
-			       strerror(errno));
-	self[n] = '\0';
-	*strrchr(self, '/') = '\0'; /* the kernel gives an absolute path */
-	for (size_t i = 0; i < sizeof(places) / sizeof(*places); i++) {
-		snprintf(path, PATH_MAX, "%s/%s", self, places[i]);
-		if (!access(path, X_OK))
-			return 0;
-	}
-	return err_set(err, -ENOENT, ERR_FAILED, "probe-symbolizer was not found beside %s/probe",
-		       self);
-}
 
 /* Another user than root, who may do anything to files. */
 static bool drop_root(void)
@@ -100,7 +80,7 @@ static _Noreturn void become_worker(int program, int socket, pid_t parent)
 int symbolize_worker_start(struct symbolize_worker **out, struct err *err)
 {
 	char path[PATH_MAX];
-	int pair[2], code = find_program(path, err);
+	int pair[2], code = path_find_program(path, "probe-symbolizer", err);
 	if (code)
 		return code;
 	int program guard_fd = open(path, O_PATH | O_CLOEXEC);

@@ -15,6 +15,7 @@
 #include "common/guard.h"
 #include "common/limits.h"
 #include "common/memory.h"
+#include "common/path.h"
 #include "common/profile.h"
 #include "common/worker.h"
 #include "daemon/build_info.h"
@@ -194,12 +195,6 @@ static void group(struct build *build)
 	build->first_without = first;
 }
 
-static const char *base_name(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-	return slash && slash[1] ? slash + 1 : path;
-}
-
 static const char *path_of(const struct build *build, uint32_t object)
 {
 	return object == SYMBOLIZER_KERNEL ? "[kernel.kallsyms]"
@@ -259,7 +254,7 @@ static uint32_t nameless(struct build *build, uint32_t object, uint32_t location
 	if (is_jit(build, object))
 		return unnamed_code(build, location);
 	const char *path =
-		object == SYMBOLIZER_KERNEL ? "kernel" : base_name(path_of(build, object));
+		object == SYMBOLIZER_KERNEL ? "kernel" : path_base(path_of(build, object));
 	if (name->start)
 		snprintf(text, sizeof(text), "%.255s+0x%" PRIx64, path, name->start);
 	else

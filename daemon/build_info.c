@@ -10,6 +10,7 @@
 #include "common/escape.h"
 #include "common/info.pb-c.h"
 #include "common/memory.h"
+#include "common/path.h"
 #include "common/profile.h"
 #include "daemon/agreement.h"
 #include "daemon/build.h"
@@ -98,9 +99,7 @@ static const char *module_of(const struct sampler *sampler, const struct stack *
 	const struct location *location = &sampler->locations.at[number];
 	if (location->kind != LOCATION_FILE)
 		return location->kind == LOCATION_ANONYMOUS ? "[jit]" : "[anon]";
-	const char *path = objects_get(sampler->objects, location->object)->path;
-	const char *slash = strrchr(path, '/');
-	return slash ? slash + 1 : path;
+	return path_base(objects_get(sampler->objects, location->object)->path);
 }
 
 static void add_up(Probe__Counter ***list, size_t *n, const char *name, const char *module,

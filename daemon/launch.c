@@ -17,6 +17,7 @@
 #include "common/err.h"
 #include "common/guard.h"
 #include "common/packet.h"
+#include "common/path.h"
 #include "daemon/privileges.h"
 
 enum {
@@ -26,24 +27,15 @@ enum {
 
 int launch_open_program(const char *name, int *fd, struct err *err)
 {
-	static const char *const places[] = {"", "../libexec/probe/"};
-	char directory[PATH_MAX], path[PATH_MAX + 64];
-	ssize_t n = readlink("/proc/self/exe", directory, sizeof(directory) - 1);
-	if (n < 0)
-		return err_set(err, -errno, ERR_FAILED, "cannot find the own program: %s",
-			       strerror(errno));
-	directory[n] = '\0';
-	*strrchr(directory, '/') = '\0'; /* the kernel gives an absolute path */
-	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
-		snprintf(path, sizeof(path), "%s/%s%s", directory, places[i], name);
-		int opened = open(path, O_PATH | O_CLOEXEC);
-		if (opened < 0)
-			continue;
-		*fd = opened;
-		return 0;
-	}
-	return err_set(err, -errno, ERR_FAILED, "%s is not in %s: %s", name, directory,
-		       strerror(errno));
+	char path[PATH_MAX];
+	int code = path_find_program(path, name, err);
+	if (code < 0)
+		return code;
+	int opened = open(path, O_PATH | O_CLOEXEC);
+	if (opened < 0)
+		return err_set(err, -errno, ERR_FAILED, "%s: %s", path, strerror(errno));
+	*fd = opened;
+	return 0;
 }
 
 void launch_quiet(void)
