@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 
 import pytest
 from daemon import Daemon
@@ -81,6 +82,30 @@ def test_metrics(server, tmp_path):
             assert kind == "gauge" or second[name][1][labels] >= value, name
     assert second["probe_cpu_seconds_total"][1][None] > first["probe_cpu_seconds_total"][1][None] > 0
     assert probe.probe("status", "--format", "xml", env=server.environment()).code == 2
+    manual = (probe.ROOT / "packaging/man/probed.8.in").read_text()
+    listed = re.findall(r"^\.It Li (probe_\w+) No (\w+), \w+$", manual, re.M)
+    assert listed == [(name, kind) for name, (kind, _) in second.items()]
+
+
+def test_file_of_metrics(server, tmp_path):
+    """What probe-metrics.service runs, in a directory of somebody who would like another file to be written."""
+    victim, directory, prefix = (tmp_path / name for name in ("victim", "collector", "prefix"))
+    directory.mkdir()
+    (prefix / "bin").mkdir(parents=True)
+    (prefix / "bin/probe").symlink_to(probe.BUILD / "probe")
+    victim.write_text("as it was\n")
+    for planted in (".probe.new", "probe.prom"):
+        (directory / planted).symlink_to(victim)
+    unit = (probe.ROOT / "packaging/probe-metrics.service").read_text()
+    command = shlex.split(re.search(r"^ExecStart=(.*)$", unit, re.M)[1].replace("@PREFIX@", str(prefix)))
+    for _ in range(2):  # with the last one's file there, too
+        result = probe.run(*command, cwd=directory, env=server.environment())
+        assert result.code == 0, result
+        assert metrics((directory / "probe.prom").read_text())["probe_build_info"]
+        assert not (directory / "probe.prom").is_symlink() and victim.read_text() == "as it was\n"
+        assert [path.name for path in directory.iterdir()] == ["probe.prom"]
+    result = probe.run(*command, cwd=directory, env=probe.environment(PROBE_SOCKET=str(tmp_path / "none")))
+    assert result.code != 0 and metrics((directory / "probe.prom").read_text()), "what there was stays"
 
 
 def test_list(server):
