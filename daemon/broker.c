@@ -372,7 +372,7 @@ static int open_debug_file(struct broker *broker, const struct broker_request *r
 	int code = debug_files_open(&request->debug_file, pid, next, file);
 	if (code == -ETIMEDOUT)
 		hung_add(&broker->hung, pid ? pid : HUNG_HOST);
-	else if (!code && pid && target_files_names(pidfd, pid)) {
+	else if (!code && pid && (!may_show(broker, pid) || target_files_names(pidfd, pid))) {
 		close(*file);
 		code = debug_files_open(&request->debug_file, 0, next, file);
 	}
@@ -482,8 +482,9 @@ static int operate_on_process(struct broker *broker, const struct broker_request
 	if (!may_show(broker, request->pid))
 		return -ENOENT;
 	code = operations[request->op].run(broker, request, -1, answer, err);
-	/* Held by now: of another image, of which nobody has judged. */
-	if (!code && !programs_takes(broker->programs, request->pid))
+	/* By now it may execute a program which nobody has judged: held, or, before the programs
+	 * are told of it, another's to see. */
+	if (!code && !may_show(broker, request->pid))
 		return -ENOENT;
 	return code ? code : target_files_names(pidfd, request->pid);
 }

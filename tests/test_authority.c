@@ -11,12 +11,14 @@
 #include "tests/unit.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -26,6 +28,7 @@
 enum {
 	CLIENT_UID = 61201,
 	OTHER_UID = 61202,
+	EXECS = 200,
 };
 
 /* Where a daemon listens, a client of its that is connected, and the broker. */
@@ -254,6 +257,72 @@ static void forgets_a_number(void)
 	CU_ASSERT_EQUAL(drop(&place, 0), 0);
 }
 
+/* A setuid program of root's: exits at once. */
+static void make_setuid_program(const struct place *place, char *path, size_t room)
+{
+	snprintf(path, room, "%s/setuid", place->directory);
+	int from guard_fd = open("/bin/true", O_RDONLY | O_CLOEXEC);
+	int to guard_fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0755);
+	CU_ASSERT(sendfile(to, from, NULL, 1 << 20) > 0);
+	CU_ASSERT_EQUAL(fchmod(to, 04755), 0);
+}
+
+/* A process of the client's that executes the program when a byte comes. */
+static pid_t start_executor(int socket, const char *program)
+{
+	pid_t pid = fork();
+	if (pid)
+		return pid;
+	char byte = 0;
+	dup2(socket, STDIN_FILENO);
+	close_range(3, ~0u, 0);
+	if (setresgid(CLIENT_UID, CLIENT_UID, CLIENT_UID) ||
+	    setresuid(CLIENT_UID, CLIENT_UID, CLIENT_UID) || prctl(PR_SET_DUMPABLE, 1, 0, 0, 0))
+		_exit(1);
+	if (write(STDIN_FILENO, &byte, 1) == 1 && read(STDIN_FILENO, &byte, 1) == 1)
+		execl(program, program, NULL);
+	_exit(2);
+}
+
+/* Asks for its maps until they are refused; how often they were those of `program`. */
+static int count_maps_of(struct place *place, pid_t pid, const char *program)
+{
+	char text[4096];
+	int n = 0;
+	for (int maps = -1; !asker_maps(place->asker, (uint32_t)pid, &maps, NULL); maps = -1) {
+		ssize_t bytes = maps < 0 ? 0 : read(maps, text, sizeof(text) - 1);
+		text[bytes > 0 ? bytes : 0] = '\0';
+		n += strstr(text, program) != NULL;
+		close(maps);
+	}
+	return n;
+}
+
+/* The kernel says that it executes another program a moment after it does so: what is opened in
+ * between is of a program that the client may not look at. */
+static void opens_nothing_of_what_it_becomes(void)
+{
+	struct place place guard_place = {0};
+	place_init(&place);
+	char program[64], byte = 0;
+	make_setuid_program(&place, program, sizeof(program));
+	begin(&place, 0);
+	int shown = 0;
+	for (int i = 0; i < EXECS; i++) {
+		int pair[2];
+		CU_ASSERT_EQUAL(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+		int ours guard_fd = pair[0];
+		pid_t executor guard_sleeper = start_executor(pair[1], program);
+		close(pair[1]);
+		CU_ASSERT_EQUAL(read(ours, &byte, 1), 1);
+		CU_ASSERT_EQUAL(take(&place, 0, executor, 0, NULL), 0);
+		CU_ASSERT_EQUAL(write(ours, &byte, 1), 1);
+		shown += count_maps_of(&place, executor, program);
+	}
+	CU_ASSERT_EQUAL(shown, 0);
+	CU_ASSERT_EQUAL(unlink(program), 0);
+}
+
 static void lists_what_the_client_may(void)
 {
 	struct place place guard_place = {0};
@@ -314,4 +383,5 @@ SUITE(authority, {"keeps to the limits", keeps_to_the_limits},
       {"believes no other socket", believes_no_other_socket},
       {"takes what the client may", takes_what_the_client_may}, {"looks again", looks_again},
       {"forgets a number", forgets_a_number},
+      {"opens nothing of what it becomes", opens_nothing_of_what_it_becomes},
       {"lists what the client may", lists_what_the_client_may});
