@@ -116,6 +116,14 @@ static uint64_t all_lost(const Probe__Info *info)
 	return lost;
 }
 
+/* Those with a stack, as recording counts them; of which some may stand for others. */
+static int64_t taken_waits(const struct profile *profile)
+{
+	const Probe__Info *info = profile->info;
+	return info->n_wait_walk_ends ? (int64_t)sum(info->wait_walk_ends, info->n_wait_walk_ends)
+				      : sum_of_column(profile, "offcpu_events");
+}
+
 static bool is_mode(const Probe__Info *info, const char *mode)
 {
 	return info && info->mode && !strcmp(info->mode, mode);
@@ -149,7 +157,7 @@ static void first_line(struct line *line, const struct profile *profile)
 	if (samples >= 0 && !off_only)
 		add_number(line, samples, "sample", "samples");
 	if (off_only || is_mode(info, "wall"))
-		add_number(line, sum_of_column(profile, "offcpu_events"), "wait", "waits");
+		add_number(line, taken_waits(profile), "wait", "waits");
 	add(line, "  ");
 	if (info)
 		add_count(line, all_lost(info));
@@ -210,8 +218,9 @@ static void print_counters(FILE *out, const char *title, Probe__Counter *const *
 }
 
 /* Which waits the rows do not tell of, and of which some stand for all. */
-static void print_waits(FILE *out, const Probe__Info *info)
+static void print_waits(FILE *out, const struct profile *profile)
 {
+	const Probe__Info *info = profile->info;
 	struct line line = {0};
 	for (size_t i = 0; i < info->n_wait; i++) {
 		if (!is_lost_wait(info->wait[i]) || !info->wait[i]->value)
@@ -224,8 +233,14 @@ static void print_waits(FILE *out, const Probe__Info *info)
 	if (info->off_period_ns) {
 		char period[AMOUNT_TEXT];
 		amount_alone(period, "nanoseconds", (int64_t)info->off_period_ns);
-		fprintf(out, "waits of less than %s: by chance, those taken stand for all\n",
-			period);
+		line = (struct line){0};
+		add(&line, "waits of less than %s: by chance, those taken stand for all", period);
+		const int64_t all = sum_of_column(profile, "offcpu_events");
+		if (all >= 0) {
+			add(&line, " ");
+			add_count(&line, (uint64_t)all);
+		}
+		fprintf(out, "%s\n", line.text);
 	}
 }
 
@@ -275,7 +290,7 @@ void report_head_print(FILE *out, const struct profile *profile, const char *fil
 	print_whole(out, "whole stacks", info->walk_ends, info->n_walk_ends);
 	print_whole(out, "whole stacks of waits", info->wait_walk_ends, info->n_wait_walk_ends);
 	print_counters(out, "lost", info->lost, info->n_lost);
-	print_waits(out, info);
+	print_waits(out, profile);
 	print_undelivered(out, info);
 	if (info->steal_share >= 0.01)
 		fprintf(out, "stolen by the hypervisor: %.1f%% of the machine's time\n",
