@@ -6,13 +6,15 @@
 #include <stdbool.h>
 #include <stdio.h>
 
+#include "cli/output_file.h"
+
 struct err;
 
 struct export_file {
 	FILE *out;
 	const char *path; /* borrowed; NULL: standard output */
-	char *temporary;
 	bool force;
+	struct output_file file; /* with a path */
 };
 
 /* `path` NULL or "-": standard output, which is refused for binary data if it is a terminal.

@@ -102,23 +102,25 @@ static const struct export_format *choose(const struct arguments *arguments, str
 	return NULL;
 }
 
+/* `file` is open where a name was given. */
 static int write_graph(const struct arguments *arguments, const struct export_format *format,
-		       struct profile *profile, const char *name, struct err *err)
+		       struct profile *profile, const char *name, struct export_file *file,
+		       struct err *err)
 {
 	char path[INPUT_NAME + 8];
 	page_name(path, sizeof(path), name);
-	struct export_file file guard(export_file_deinit) = {0};
-	int result = export_file_open(&file, arguments->output ? arguments->output : path,
-				      arguments->force, false, err);
+	int result = 0;
+	if (!arguments->output)
+		result = export_file_open(file, path, arguments->force, false, err);
 	if (result < 0)
 		return result;
 	struct export_request request = {profile, name, arguments->wish, {0}};
-	result = format->write(&request, file.out, err);
+	result = format->write(&request, file->out, err);
 	if (!result)
-		result = export_file_commit(&file, err);
+		result = export_file_commit(file, err);
 	struct stat stat;
-	if (!result && file.path && !lstat(file.path, &stat)) {
-		guard_mem char *shown = escape_new(file.path, strlen(file.path));
+	if (!result && file->path && !lstat(file->path, &stat)) {
+		guard_mem char *shown = escape_new(file->path, strlen(file->path));
 		fprintf(stderr, "Wrote %s  %lld kB\n", shown,
 			(long long)(stat.st_size + 999) / 1000);
 	}
@@ -135,13 +137,11 @@ int flamegraph_command(const struct command_globals *globals, int argc, char **a
 	const struct export_format *format = choose(&arguments, err);
 	if (!format)
 		return -EINVAL;
-	if (arguments.output) {
-		/* An unusable output is found before a recording. */
-		struct export_file trial guard(export_file_deinit) = {0};
-		result = export_file_open(&trial, arguments.output, arguments.force, false, err);
-		if (result < 0)
-			return result;
-	}
+	struct export_file file guard(export_file_deinit) = {0};
+	if (arguments.output) /* an unusable output is found before a recording */
+		result = export_file_open(&file, arguments.output, arguments.force, false, err);
+	if (result < 0)
+		return result;
 	char name[INPUT_NAME];
 	struct profile *profile = NULL;
 	result = input_open(&arguments.input, globals, name, &profile, err);
@@ -151,7 +151,7 @@ int flamegraph_command(const struct command_globals *globals, int argc, char **a
 		result = err_set(err, -ENODATA, ERR_NOTHING_SAMPLED, "%s: nothing was sampled",
 				 name);
 	else
-		result = write_graph(&arguments, format, profile, name, err);
+		result = write_graph(&arguments, format, profile, name, &file, err);
 	profile_free(profile);
 	return result;
 }

@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -79,49 +78,19 @@ static int check_stdout(const struct output *output, struct err *err)
 	return -EINVAL;
 }
 
-/* Not a file to be replaced: a pipe, a terminal, /dev/null. */
-static bool is_special(const struct stat *st)
-{
-	return !S_ISREG(st->st_mode) && !S_ISDIR(st->st_mode);
-}
-
-static int check_existing(const struct output *output, const struct stat *st, struct err *err)
-{
-	if (S_ISDIR(st->st_mode))
-		return err_set(err, -EISDIR, ERR_FAILED, "%s is a directory", output->path);
-	if (is_special(st)) {
-		if (access(output->path, W_OK))
-			return err_set(err, -errno, ERR_FAILED, "cannot write %s: %s", output->path,
-				       strerror(errno));
-		return 0;
-	}
-	if (output->force)
-		return 0;
-	err_set(err, -EEXIST, ERR_FAILED, "%s exists", output->path);
-	err_hint(err, "--force replaces it; without -o a new name is made");
-	return -EEXIST;
-}
-
 int output_check(const struct output *output, struct err *err)
 {
 	if (output_is_stdout(output))
 		return check_stdout(output, err);
 	const char *path = output->path ? output->path : "";
-	struct stat st;
-	if (*path && !stat(path, &st)) {
-		int code = check_existing(output, &st, err);
-		if (code < 0 || is_special(&st))
-			return code;
-	}
-	const char *slash = strrchr(path, '/');
-	if (output->path && !(slash ? slash[1] : path[0]))
-		return err_set(err, -EINVAL, ERR_USAGE, "-o: \"%s\" is no name of a file", path);
 	struct output_file file guard(output_file_deinit) = {.fd = -1};
-	int code = output_file_open(&file, path, output->force);
+	int code = output->path ? output_file_look(path, output->force) : OUTPUT_FILE_NONE;
+	if (code == OUTPUT_FILE_NONE)
+		code = output_file_open(&file, path, output->force);
 	if (code >= 0)
 		return 0;
 	if (output->path)
-		return err_set(err, code, ERR_FAILED, "cannot write %s: %s", path, strerror(-code));
+		return output_file_failed(path, code, err);
 	err_set(err, code, ERR_FAILED, "cannot write to the current directory: %s",
 		strerror(-code));
 	err_hint(err, "-o FILE");
@@ -182,25 +151,14 @@ static int save_named(const struct saving *saving, const char *directory, char *
 	return code;
 }
 
-static int save_special(const struct saving *saving, const char *path)
-{
-	int fd guard_fd = open(path, O_WRONLY | O_CLOEXEC);
-	return fd < 0 ? -errno : write_to(saving, path, fd);
-}
-
 static int save_where_asked(const struct saving *saving, char **path)
 {
 	const char *asked = saving->output->path;
 	if (!asked)
 		return save_named(saving, "", path);
-	struct stat st;
-	int code;
-	if (output_is_stdout(saving->output))
-		code = write_to(saving, "standard output", STDOUT_FILENO);
-	else if (!stat(asked, &st) && is_special(&st))
-		code = save_special(saving, asked);
-	else
-		code = save_as(saving, asked);
+	int code = output_is_stdout(saving->output)
+			   ? write_to(saving, "standard output", STDOUT_FILENO)
+			   : save_as(saving, asked);
 	if (code < 0)
 		return code;
 	*path = strdup(asked);

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/err.h"
 #include "common/guard.h"
 #include "common/memory.h"
 
@@ -22,7 +23,38 @@ static char *directory_of(const char *path)
 	return directory;
 }
 
-static int open_hidden(struct output_file *file, const char *directory)
+static bool is_special(const struct stat *st)
+{
+	return !S_ISREG(st->st_mode) && !S_ISDIR(st->st_mode);
+}
+
+int output_file_look(const char *path, bool replace)
+{
+	struct stat st;
+	const bool exists = !lstat(path, &st);
+	const bool leads = exists && !stat(path, &st); /* else a link to nothing */
+	if (leads && S_ISDIR(st.st_mode))
+		return -EISDIR;
+	if (!*path || path[strlen(path) - 1] == '/')
+		return -EINVAL;
+	if (leads && is_special(&st))
+		return access(path, W_OK) ? -errno : OUTPUT_FILE_SPECIAL;
+	return exists && !replace ? -EEXIST : OUTPUT_FILE_NONE;
+}
+
+/* As of the file whose place it takes; NULL: as of any new one. Where that fails 0600 does no
+ * harm. */
+static void set_mode(int fd, const struct stat *old)
+{
+	mode_t mask = umask(0);
+	umask(mask);
+	if (old && !fchown(fd, old->st_uid, old->st_gid))
+		(void)!fchmod(fd, old->st_mode & 0777);
+	else
+		(void)!fchmod(fd, 0666 & ~mask & (old ? old->st_mode : 0777));
+}
+
+static int open_hidden(struct output_file *file, const char *directory, const struct stat *old)
 {
 	char *made guard_mem = NULL;
 	if (asprintf(&made, "%s.probe-XXXXXX", directory) < 0)
@@ -30,23 +62,29 @@ static int open_hidden(struct output_file *file, const char *directory)
 	file->fd = mkostemp(made, O_CLOEXEC);
 	if (file->fd < 0)
 		return -errno;
-	mode_t mask = umask(0);
-	umask(mask);
-	/* As any new file; where that fails 0600 does no harm. */
-	(void)!fchmod(file->fd, 0666 & ~mask);
+	set_mode(file->fd, old);
 	file->temporary = steal_ptr(made);
 	return 0;
 }
 
 int output_file_open(struct output_file *file, const char *path, bool replace)
 {
+	struct stat st;
+	const bool exists = !stat(path, &st);
 	*file = (struct output_file){.fd = -1};
+	if (exists && is_special(&st)) {
+		file->special = true;
+		file->fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+		return file->fd < 0 ? -errno : 0;
+	}
 	char *directory guard_mem = directory_of(path);
 	/* Only a rename can replace, and only what has a name can be renamed. */
 	if (!replace)
 		file->fd =
 			open(*directory ? directory : ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, 0666);
-	return file->fd >= 0 ? 0 : open_hidden(file, directory);
+	if (file->fd >= 0)
+		return 0;
+	return open_hidden(file, directory, exists && S_ISREG(st.st_mode) ? &st : NULL);
 }
 
 /* rename() that does not replace, also where the file system knows no such flag. */
@@ -78,7 +116,7 @@ int output_file_place(struct output_file *file, const char *path, bool replace)
 	int copy = fcntl(file->fd, F_DUPFD_CLOEXEC, 0);
 	if (copy < 0 || close(copy)) /* some file systems say only here that the disk is full */
 		return -errno;
-	int code = name_it(file, path, replace);
+	int code = file->special ? 0 : name_it(file, path, replace);
 	if (code < 0)
 		return code;
 	free(steal_ptr(file->temporary));
@@ -93,4 +131,21 @@ void output_file_deinit(struct output_file *file)
 		unlink(file->temporary);
 	free(file->temporary);
 	*file = (struct output_file){.fd = -1};
+}
+
+int output_file_failed(const char *path, int code, struct err *err)
+{
+	switch (code) {
+	case -EEXIST:
+		err_set(err, code, ERR_FAILED, "%s exists", path);
+		err_hint(err, "choose another name, or replace it with --force");
+		return code;
+	case -EISDIR:
+		return err_set(err, code, ERR_FAILED, "%s is a directory", path);
+	case -EINVAL:
+		return err_set(err, code, ERR_USAGE, "\"%s\" is no name of a file", path);
+	default:
+		return err_set(err, code, ERR_FAILED, "cannot write %s: %s",
+			       path ? path : "to standard output", strerror(-code));
+	}
 }

@@ -129,15 +129,10 @@ static int open_output(struct stat_run *run, struct err *err)
 	run->shows = !run->json && !to_stdout && (!run->path || isatty(STDOUT_FILENO));
 	if (!run->path || to_stdout)
 		return 0;
-	if (!run->force && !access(run->path, F_OK)) {
-		err_set(err, -EEXIST, ERR_FAILED, "%s exists", run->path);
-		err_hint(err, "--force replaces it");
-		return -EEXIST;
-	}
-	int code = output_file_open(&run->file, run->path, run->force);
-	return code < 0 ? err_set(err, code, ERR_FAILED, "cannot write %s: %s", run->path,
-				  strerror(-code))
-			: 0;
+	int code = output_file_look(run->path, run->force);
+	if (code >= 0)
+		code = output_file_open(&run->file, run->path, run->force);
+	return code < 0 ? output_file_failed(run->path, code, err) : 0;
 }
 
 static void name_of(struct stat_one *one)
@@ -214,8 +209,7 @@ static int save(struct stat_run *run, struct err *err)
 	size_t n = run->target.n_pids;
 	FILE *out guard_file = fdopen(fcntl(run->file.fd, F_DUPFD_CLOEXEC, 3), "w");
 	if (!out)
-		return err_set(err, -errno, ERR_FAILED, "cannot write %s: %s", run->path,
-			       strerror(errno));
+		return output_file_failed(run->path, -errno, err);
 	if (path_has_suffix(run->path, ".json"))
 		stat_print_json(out, run->ones, n);
 	else
@@ -223,9 +217,7 @@ static int save(struct stat_run *run, struct err *err)
 	int code = fflush(out) || ferror(out) ? -errno : 0;
 	if (code == 0)
 		code = output_file_place(&run->file, run->path, run->force);
-	return code < 0 ? err_set(err, code, ERR_FAILED, "cannot write %s: %s", run->path,
-				  strerror(-code))
-			: 0;
+	return code < 0 ? output_file_failed(run->path, code, err) : 0;
 }
 
 static int finish(struct stat_run *run, struct err *err)

@@ -132,8 +132,8 @@ static void checks(void)
 		{"no/x.pb.gz", false, -ENOENT,
 		 "cannot write no/x.pb.gz: No such file or directory"},
 		{"old.pb.gz/x", false, -ENOTDIR, "cannot write old.pb.gz/x: Not a directory"},
-		{"", false, -EINVAL, "-o: \"\" is no name of a file"},
-		{"no/", false, -EINVAL, "-o: \"no/\" is no name of a file"},
+		{"", false, -EINVAL, "\"\" is no name of a file"},
+		{"no/", false, -EINVAL, "\"no/\" is no name of a file"},
 		{"/proc/x", false, -ENOENT, "cannot write /proc/x: No such file or directory"},
 		{"/dev/null", false, 0, ""},
 	};
@@ -245,6 +245,34 @@ static void files_appear_at_once(void)
 	CU_ASSERT_EQUAL(place_close(&place), 3);
 }
 
+/* A pipe is written to, a file gives its mode to what takes its place. */
+static void keeps_what_was_there(void)
+{
+	struct place place = place_open();
+	struct output_file file;
+	struct stat st;
+	char byte;
+	CU_ASSERT_EQUAL_FATAL(mkfifo("pipe", 0600), 0);
+	int reader = open("pipe", O_RDWR | O_NONBLOCK);
+	CU_ASSERT_EQUAL(output_file_look("pipe", true), OUTPUT_FILE_SPECIAL);
+	CU_ASSERT_EQUAL_FATAL(output_file_open(&file, "pipe", true), 0);
+	CU_ASSERT_EQUAL(write(file.fd, "x", 1), 1);
+	CU_ASSERT_EQUAL(output_file_place(&file, "pipe", true), 0);
+	output_file_deinit(&file);
+	CU_ASSERT(!lstat("pipe", &st) && S_ISFIFO(st.st_mode));
+	CU_ASSERT(read(reader, &byte, 1) == 1 && byte == 'x');
+	close(reader);
+	close(open("old", O_CREAT | O_WRONLY, 0600));
+	chmod("old", 0640);
+	CU_ASSERT_EQUAL(output_file_look("old", false), -EEXIST);
+	CU_ASSERT_EQUAL_FATAL(output_file_open(&file, "old", true), 0);
+	CU_ASSERT_EQUAL(output_file_place(&file, "old", true), 0);
+	CU_ASSERT(!stat("old", &st) && (st.st_mode & 0777) == 0640);
+	CU_ASSERT_EQUAL(symlink("nowhere", "link"), 0);
+	CU_ASSERT_EQUAL(output_file_look("link", false), -EEXIST);
+	CU_ASSERT_EQUAL(place_close(&place), 3);
+}
+
 /* A file size limit fails every write, as a full disk would, there and in $TMPDIR. */
 static void leaves_nothing(void)
 {
@@ -326,5 +354,6 @@ static void in_another_format(void)
 SUITE(output, {"names", names}, {"checks", checks},
       {"default names never collide", default_names_never_collide},
       {"replaces only when forced", replaces_only_when_forced}, {"full disk", full_disk},
-      {"files appear at once", files_appear_at_once}, {"leaves nothing", leaves_nothing},
+      {"files appear at once", files_appear_at_once},
+      {"keeps what was there", keeps_what_was_there}, {"leaves nothing", leaves_nothing},
       {"damaged at every cut", damaged_at_every_cut}, {"in another format", in_another_format});
