@@ -139,7 +139,7 @@ static void draw_sampling(struct progress *progress, const Probe__Progress *upda
 		fprintf(out, "/%s", progress_duration(text, progress->duration_ns));
 	if (update->samples || !update->has_waits)
 		fprintf(out, "  %s samples", progress_count(text, update->samples));
-	if (update->has_waits)
+	else
 		fprintf(out, "  %s waits", progress_count(text, update->waits));
 	fprintf(out, "  %s lost", progress_count(text, update->lost));
 	if (update->has_cpu)
@@ -203,7 +203,7 @@ void progress_wrote(struct progress *progress, const Probe__Finished *finished, 
 	}
 	fprintf(out, "Wrote %s", is_stdout ? "to standard output" : path);
 	print_number(out, "  ", finished->samples, "sample", "samples");
-	if (finished->has_waits)
+	if (finished->has_waits && !finished->samples)
 		print_number(out, ", ", finished->waits, "wait", "waits");
 	print_number(out, ", ", finished->stacks, "stack", "stacks");
 	if (finished->has_whole)

@@ -156,7 +156,7 @@ static void first_line(struct line *line, const struct profile *profile)
 	int64_t samples = report_head_samples(profile);
 	if (samples >= 0 && !off_only)
 		add_number(line, samples, "sample", "samples");
-	if (off_only || is_mode(info, "wall"))
+	if (off_only || (is_mode(info, "wall") && !samples))
 		add_number(line, taken_waits(profile), "wait", "waits");
 	add(line, "  ");
 	if (info)
@@ -192,20 +192,18 @@ static bool add_counters(struct line *line, Probe__Counter *const *counters, siz
 	return any;
 }
 
+/* Nothing to say where all stacks are. */
 static void print_whole(FILE *out, const char *title, Probe__Counter *const *ends, size_t n)
 {
 	uint64_t all = sum(ends, n), whole = 0;
 	for (size_t i = 0; i < n; i++)
 		if (!strcmp(ends[i]->name, "root"))
 			whole += ends[i]->value;
-	if (!all)
+	if (whole == all)
 		return;
 	struct line line = {0};
-	add(&line, "%s %.1f%%", title, 100.0 * (double)whole / (double)all);
-	if (whole != all) {
-		add(&line, "; others ended by: ");
-		add_counters(&line, ends, n, "root");
-	}
+	add(&line, "%s %.1f%%; others ended by: ", title, 100.0 * (double)whole / (double)all);
+	add_counters(&line, ends, n, "root");
 	fprintf(out, "%s\n", line.text);
 }
 

@@ -384,7 +384,7 @@ static void reads_head_of_waits(void)
 	FILE *out = open_memstream(&text, &bytes);
 	report_head_print(out, profile, "nginx.pb.gz", 80);
 	fclose(out);
-	same_text(text, "nginx (4242)  30.0s at 100 Hz  267 samples  100 waits  6 lost        "
+	same_text(text, "nginx (4242)  30.0s at 100 Hz  267 samples  6 lost                   "
 			"nginx.pb.gz\n"
 			"thread time 90.0s: on-cpu 2.6s, stolen 0.1s, runnable 0.5s, blocked 86.8s "
 			"(accounted 83.6%)\n"

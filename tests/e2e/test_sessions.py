@@ -31,6 +31,34 @@ def test_1_as_with_perf(tmp_path):
     assert "Profiling redis-server" in done.err and "Wrote " in done.err
 
 
+BENCHMARK = """#!/bin/sh
+redis-benchmark -p $PORT -t set,get -n 20000 -P 8 -q
+"""
+
+
+def test_2_before_and_after(tmp_path):
+    """While CMD runs; the server goes on. The two are compared by work done."""
+    (tmp_path / "run_benchmark.sh").write_text(BENCHMARK)
+    (tmp_path / "run_benchmark.sh").chmod(0o755)
+    with probe.redis(tmp_path, load=False) as server:
+        port = server.args[2]
+        for name in ("before", "after"):
+            done = shell(f'probe record -p "$(pgrep -P $PPID redis-server)" -o {name}.pb.gz -- ./run_benchmark.sh', tmp_path,
+                         PORT=port)
+            assert done.code == 0 and "GET: " in done.out and "while ./run_benchmark.sh runs" in done.err, done
+        assert server.poll() is None
+    done = shell("probe diff before.pb.gz after.pb.gz --work 658744,757041", tmp_path)
+    assert done.code == 0 and re.search(r"^cpu per unit of work: ", done.out, re.M) and "FUNCTION" in done.out, done
+
+
+def test_4_several_runs_a_side(tmp_path):
+    for name in ("a1", "a2", "a3", "b1", "b2", "b3"):
+        probe.record(tmp_path / f"{name}.pb.gz", "-F", 999, "--", probe.TARGETS / "shares", 0.2)
+    done = shell("probe diff a1.pb.gz a2.pb.gz a3.pb.gz -- b1.pb.gz b2.pb.gz b3.pb.gz", tmp_path)
+    assert done.code == 0, done
+    assert re.search(r"^before: a1.pb.gz a2.pb.gz a3.pb.gz ", done.out, re.M) and "measured on 3 + 3 files" in done.out
+
+
 def test_3_other_tools(tmp_path):
     with probe.redis(tmp_path) as server:
         done = shell('probe record -p "$(pgrep -f "redis-server 127.0.0.1:" | grep -x $PID)" -o before.pb.gz 1s', tmp_path,
@@ -39,6 +67,12 @@ def test_3_other_tools(tmp_path):
     done = shell("probe export before.pb.gz -f folded -o - | awk 'NF < 2 { exit 1 } END { exit NR == 0 }' && "
                  "go tool pprof -top before.pb.gz", tmp_path)
     assert done.code == 0 and "flat%" in done.out, done
+
+
+def test_3_flamegraph(tmp_path):
+    with probe.target("shares", 30) as popen:
+        done = shell("probe flamegraph -p $PID 500ms -o out.html", tmp_path, PID=popen.pid)
+    assert done.code == 0 and "share_half" in (tmp_path / "out.html").read_text(), done
 
 
 def test_5_master_and_workers(tmp_path):
