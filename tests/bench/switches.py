@@ -15,6 +15,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests/e2e"))
 import probe  # noqa: E402
+import servers  # noqa: E402
 
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "5"))
 SECONDS = float(os.environ.get("BENCH_SECONDS", "1.5"))
@@ -132,13 +133,11 @@ def redis(tmp):
 
 def pgbench(_tmp):
     """(transactions a second, None, None), 16 clients that write."""
-    import test_whole
-
     def run(command):
-        with tempfile.TemporaryDirectory(prefix="bench") as name, test_whole.postgres(Path(name), load=None) as server, \
+        with tempfile.TemporaryDirectory(prefix="bench") as name, servers.postgres(Path(name), load=None) as server, \
                 recording(command, server.pid):
             port = Path(f"/proc/{server.pid}/cmdline").read_bytes().split(b"\0")[4].decode()
-            done = probe.run(f"{test_whole.POSTGRES}/pgbench", "-n", "-c", "16", "-T", max(2, int(SECONDS)), "-h", "127.0.0.1",
+            done = probe.run(f"{servers.POSTGRES}/pgbench", "-n", "-c", "16", "-T", max(2, int(SECONDS)), "-h", "127.0.0.1",
                              "-p", port, "-U", "postgres", "postgres", cwd="/", user="postgres", group="postgres")
         return float(re.search(r"^tps = ([\d.]+)", done.out, re.M)[1]), None, None
     return run

@@ -13,6 +13,7 @@ import pytest
 from daemon import Daemon
 
 import probe
+import servers
 
 # Enough for a look at each; `make check-whole` takes its time, at both frequencies, until it has that many.
 SECONDS = os.environ.get("WHOLE_SECONDS", "2.5")
@@ -108,42 +109,6 @@ def go(tmp):
         yield popen
 
 
-POSTGRES = "/usr/lib/postgresql/15/bin"
-
-
-@contextlib.contextmanager
-def postgres(tmp, load=("-S", "-c", "4"), fsync="off"):
-    """A server of our own, as the user that it wants, under pgbench (None: without)."""
-    import pwd
-    user = pwd.getpwnam("postgres")
-    data, port = tmp / "pg", str(probe.free_port())
-    data.mkdir()
-    for path in (data, *tmp.parents):
-        if str(path).startswith("/tmp/") and path != data:
-            os.chmod(path, os.stat(path).st_mode | 0o011)
-    os.chmod(tmp, os.stat(tmp).st_mode | 0o011)
-    os.chown(data, user.pw_uid, user.pw_gid)
-
-    def run(*args):
-        done = probe.run("/usr/sbin/runuser", "-u", "postgres", "--", *args, timeout=120, cwd="/")
-        assert done.code == 0, done
-
-    def as_user(*args, **options):
-        return probe.program(*args, user="postgres", group="postgres", cwd="/", **options)
-
-    run(f"{POSTGRES}/initdb", "-D", data, "-A", "trust", "--no-sync")
-    with as_user(f"{POSTGRES}/postgres", "-D", data, "-p", port, "-k", data, "-c", f"fsync={fsync}",
-                 "-c", "listen_addresses=127.0.0.1", ready=lambda: probe.answers(int(port))) as server:
-        run(f"{POSTGRES}/pgbench", "-i", "-q", "-h", "127.0.0.1", "-p", port, "-U", "postgres", "postgres")
-        if load is None:
-            yield server
-            return
-        with as_user(f"{POSTGRES}/pgbench", *load, "-n", "-T", "3600", "-h", "127.0.0.1", "-p",
-                     port, "-U", "postgres", "postgres"):
-            time.sleep(0.5)
-            yield server
-
-
 PROGRAMS = {
     "redis": (redis, "/usr/bin/redis-server", 0.999),
     "nginx": (probe.nginx, "/usr/sbin/nginx", 0.999),
@@ -151,7 +116,7 @@ PROGRAMS = {
     "sqlite3": (sqlite, "/usr/bin/sqlite3", 0.999),
     "xz": (xz, "/usr/bin/xz", 0.999),
     "cc1": (cc1, CC1, 0.999),
-    "postgres": (postgres, f"{POSTGRES}/postgres", 0.999),
+    "postgres": (servers.postgres, f"{servers.POSTGRES}/postgres", 0.999),
     "node": (node, "/usr/bin/node", 0.99),
     "go": (go, "/usr/bin/go", 0.999),
 }
