@@ -99,8 +99,10 @@ static int on_tick(sd_event_source *source, uint64_t usec, void *userdata)
 {
 	struct engine *engine = userdata;
 	drain(engine);
-	if (engine->sampler)
+	if (engine->sampler) {
 		thrift_look(&engine->thrift, engine->sampler);
+		early_look(&engine->early, engine->sampler, engine->symbolizer);
+	}
 	tick_clients(engine);
 	if (engine->listener)
 		listener_tick(engine->listener);

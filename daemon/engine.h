@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include "daemon/early.h"
 #include "daemon/thrift.h"
 
 struct asker;
@@ -26,6 +27,7 @@ struct engine {
 	struct symbolizer *symbolizer;
 	struct unwind_loader *loader;
 	struct thrift thrift;
+	struct early early;
 	struct client **clients;
 	uint32_t n_clients, clients_room;
 	struct listener *listener; /* NULL: serves those it has, and ends with the last one */

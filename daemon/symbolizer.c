@@ -30,7 +30,8 @@ struct question {
 	uint32_t object;
 	const uint64_t *addresses;
 	size_t n;
-	const struct symbolizer_handlers *handlers; /* NULL: a table is wanted, or forgotten */
+	/* NULL: a table is wanted; with neither, it is prepared, or whoever asked is gone */
+	const struct symbolizer_handlers *handlers;
 	worker_link_on_table on_table;
 	void *context;
 	bool told;  /* of the object */
@@ -45,6 +46,7 @@ struct known {
 	bool debug_done;	      /* it has one, or there is none */
 	bool alt_done;		      /* the same for what dwz moved out of it */
 	bool debug_fatal;	      /* a worker died of such a file */
+	bool prepared;		      /* or asked about */
 	bool debug_held;	      /* opened early: */
 	int debug_fd;
 	uint32_t deaths; /* of workers that were asked about it */
@@ -433,11 +435,27 @@ static void add(struct symbolizer *symbolizer, const struct question *question)
 void symbolizer_names(struct symbolizer *symbolizer, uint32_t object, const uint64_t *addresses,
 		      size_t n, const struct symbolizer_handlers *handlers, void *context)
 {
+	known_of(symbolizer, object)->prepared = true;
 	add(symbolizer, &(struct question){.object = object,
 					   .addresses = addresses,
 					   .n = n,
 					   .handlers = handlers,
 					   .context = context});
+}
+
+bool symbolizer_prepare(struct symbolizer *symbolizer, uint32_t object)
+{
+	struct known *known = known_of(symbolizer, object);
+	if (known->prepared)
+		return false;
+	known->prepared = true;
+	add(symbolizer, &(struct question){.object = object});
+	return true;
+}
+
+bool symbolizer_is_idle(const struct symbolizer *symbolizer)
+{
+	return !symbolizer->first;
 }
 
 void symbolizer_hurry(struct symbolizer *symbolizer, const void *context)

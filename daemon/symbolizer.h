@@ -5,6 +5,7 @@
  * worker. One question at a time; questions wait in line. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include "daemon/worker_link.h"
@@ -35,6 +36,11 @@ void symbolizer_names(struct symbolizer *symbolizer, uint32_t object, const uint
 		      size_t n, const struct symbolizer_handlers *handlers, void *context);
 /* Questions of this context get a second each, and names from symbols only: no time is left. */
 void symbolizer_hurry(struct symbolizer *symbolizer, const void *context);
+/* Has the worker open the object and its debug file, once, and tells nobody. false: that was done
+ * before. */
+bool symbolizer_prepare(struct symbolizer *symbolizer, uint32_t object);
+/* Nothing is asked. */
+bool symbolizer_is_idle(const struct symbolizer *symbolizer);
 void symbolizer_table(struct symbolizer *symbolizer, uint32_t object, worker_link_on_table on_table,
 		      void *context);
 /* Forgets every object, and lets the worker go: their numbers will mean others. Not while a
