@@ -20,7 +20,6 @@
 #include "daemon/authority.h"
 #include "daemon/debug_files.h"
 #include "daemon/event_names.h"
-#include "daemon/hung.h"
 #include "daemon/perf_map.h"
 #include "daemon/programs.h"
 #include "daemon/take.h"
@@ -41,7 +40,6 @@ struct broker {
 	struct authority *authority;
 	struct programs *programs; /* NULL until BROKER_LOAD */
 	struct workers workers;
-	struct hung hung;
 	int64_t checked_ms;		/* when all that is taken was last looked at */
 	uint32_t revoked[SESSIONS_MAX]; /* processes, which the session might not take any more */
 };
@@ -308,7 +306,6 @@ static int on_sleepers(struct broker *broker, const struct broker_request *reque
 static int on_drop(struct broker *broker, const struct broker_request *request, int fd,
 		   struct answer *answer, struct err *err)
 {
-	hung_clear(&broker->hung);
 	answer->reply.value = broker->revoked[request->session];
 	authority_end(broker->authority, request->session);
 	return programs_drop(broker->programs, request->session);
@@ -323,8 +320,6 @@ static int on_maps(struct broker *broker, const struct broker_request *request, 
 static int on_mapped_file(struct broker *broker, const struct broker_request *request, int fd,
 			  struct answer *answer, struct err *err)
 {
-	if (hung_has(&broker->hung, request->pid))
-		return -ETIMEDOUT;
 	const struct target_mapping mapping = {.pid = request->pid,
 					       .start = request->start,
 					       .end = request->end,
@@ -337,8 +332,6 @@ static int on_mapped_file(struct broker *broker, const struct broker_request *re
 			"cannot open the files of process %u: CAP_SYS_PTRACE, "
 			"CAP_DAC_READ_SEARCH and CAP_CHECKPOINT_RESTORE are needed",
 			request->pid);
-	if (code == -ETIMEDOUT)
-		hung_add(&broker->hung, request->pid);
 	if (code == -EOPNOTSUPP)
 		err_set(err, code, ERR_FAILED, "on a file system that a user serves");
 	if (!code)
@@ -362,21 +355,18 @@ static bool may_show(struct broker *broker, uint32_t pid)
 static int open_debug_file(struct broker *broker, const struct broker_request *request,
 			   uint32_t *next, int *file)
 {
+	const struct broker_debug_file *wanted = &request->debug_file;
 	uint32_t pid = request->pid;
 	int pidfd guard_fd = -1;
-	if (!pid || hung_has(&broker->hung, pid) || target_files_pidfd(pid, &pidfd) ||
-	    !may_show(broker, pid))
-		pid = 0;
-	if (!pid && hung_has(&broker->hung, HUNG_HOST))
-		return -ETIMEDOUT;
-	int code = debug_files_open(&request->debug_file, pid, next, file);
-	if (code == -ETIMEDOUT)
-		hung_add(&broker->hung, pid ? pid : HUNG_HOST);
-	else if (!code && pid && (!may_show(broker, pid) || target_files_names(pidfd, pid))) {
-		close(*file);
-		code = debug_files_open(&request->debug_file, 0, next, file);
+	if (pid && !target_files_pidfd(pid, &pidfd) && may_show(broker, pid)) {
+		int code = debug_files_open(wanted, pid, next, file);
+		if (code ? code != -ETIMEDOUT
+			 : may_show(broker, pid) && !target_files_names(pidfd, pid))
+			return code;
+		if (!code)
+			close(*file);
 	}
-	return code;
+	return debug_files_open(wanted, 0, next, file);
 }
 
 static int on_debug_file(struct broker *broker, const struct broker_request *request, int fd,
@@ -399,11 +389,7 @@ static int on_perf_map(struct broker *broker, const struct broker_request *reque
 		       struct answer *answer, struct err *err)
 {
 	int file;
-	if (hung_has(&broker->hung, request->pid))
-		return -ETIMEDOUT;
 	int code = perf_map_open(request->pid, &file);
-	if (code == -ETIMEDOUT)
-		hung_add(&broker->hung, request->pid);
 	if (!code)
 		answer_add(answer, file);
 	return code;

@@ -56,7 +56,7 @@ enum broker_op {
 	/* pid, start, end, dev (as makedev() has it), inode → fd of the mapped file, read-only, a
 	 * regular file, identity compared with the mapping. Reply -ENOENT gone or not a file,
 	 * -ESTALE another file, -EACCES not executable, -EOPNOTSUPP on a user's FUSE, -ETIMEDOUT
-	 * its file system hangs, or did: ask for no more files of this process. */
+	 * its file system hangs, or did within the last minute (hung.h). */
 	BROKER_MAPPED_FILE,
 	/* debug_file, pid of a taken process (else only the host's root counts) → fd of a debug
 	 * file (debug_files.h), read-only; reply.more: ask with this

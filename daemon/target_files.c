@@ -4,11 +4,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/nsfs.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -20,13 +22,12 @@
 #include "common/guard.h"
 #include "common/packet.h"
 #include "daemon/file_systems.h"
+#include "daemon/hung.h"
 
 GUARD_DEFINE(packet, struct packet *, packet_free)
 
 enum {
-	GOING_MS = 200,	    /* for a child to end that has done its work */
-	STUCK_MAX = 8,	    /* children that a file system does not let go of … */
-	STUCK_OF_OWNER = 2, /* … of one user's processes */
+	GOING_MS = 200, /* for a child to end that has done its work */
 };
 
 /* The number after `key` at the start of a line of a small file of /proc; -ENOENT: no such line. */
@@ -242,33 +243,52 @@ static int64_t now_ms(void)
 	return now.tv_sec * 1000ll + now.tv_nsec / 1000000;
 }
 
-/* Receives the child's code and fd until the deadline. */
-static int await_answer(int socket, int64_t deadline_ms, int *fd)
+/* What a child says of its work. */
+struct said {
+	int code;
+	int64_t waited_ms; /* for files, not for a CPU */
+};
+
+/* Of this process since it began, by the kernel's account. */
+static int64_t slept_ms(int64_t began_ms)
+{
+	FILE *file guard_file = fopen("/proc/self/schedstat", "re");
+	long long ran_ns, queued_ns;
+	if (!file || fscanf(file, "%lld %lld", &ran_ns, &queued_ns) != 2)
+		return 0;
+	return now_ms() - began_ms - (ran_ns + queued_ns) / 1000000;
+}
+
+/* Receives what the child says, and its fd, until the deadline. */
+static int await_answer(int socket, int limit_ms, int *fd, int64_t *waited_ms)
 {
 	struct pollfd answer = {.fd = socket, .events = POLLIN};
-	int64_t left;
+	int64_t left, deadline_ms = now_ms() + limit_ms;
 	do {
 		left = deadline_ms - now_ms();
 		if (left < 0)
 			left = 0;
 	} while (poll(&answer, 1, left) < 0 && errno == EINTR);
-	if (!answer.revents)
+	if (!answer.revents) {
+		*waited_ms = limit_ms;
 		return -ETIMEDOUT;
+	}
 	struct packet *packet guard(guard_packet) = packet_new();
 	if (!packet)
 		return -ENOMEM;
 	int code = packet_receive(socket, packet);
 	if (code)
 		return code == -ECONNRESET ? -EIO : code;
-	int said;
+	struct said said;
 	if (packet->bytes != sizeof(said))
 		return -EPROTO;
 	memcpy(&said, packet->data, sizeof(said));
-	if (said >= 0 && packet->n_fds != 1)
+	if (said.code >= 0 && packet->n_fds != 1)
 		return -EPROTO;
-	if (said >= 0)
+	if (said.code >= 0)
 		*fd = packet_take_fd(packet, 0);
-	return said;
+	*waited_ms = said.waited_ms;
+	return said.code;
 }
 
 /* The child may hang where no signal reaches it: it must hold nothing of its parent's, whose
@@ -293,89 +313,101 @@ static bool has_left(pid_t child, int pidfd, int limit_ms)
 	return left;
 }
 
-/* *pidfd: of the child where it does not go away; else -1. */
+struct waiting {
+	int64_t ms; /* for files */
+	int child;  /* pidfd of the child where it does not go away; else -1 */
+};
+
 static int ask_child(int (*open_it)(const void *what, int *fd), const void *what, int limit_ms,
-		     int *fd, int *pidfd)
+		     int *fd, struct waiting *waiting)
 {
 	int pair[2];
 	int code = packet_pair(pair);
-	*pidfd = -1;
+	*waiting = (struct waiting){.child = -1};
 	if (code)
 		return code;
 	int ours guard_fd = pair[0];
 	int theirs guard_fd = pair[1];
+	int64_t began_ms = now_ms();
 	pid_t parent = getpid(), child = fork();
 	if (child < 0)
 		return -errno;
 	if (child == 0) {
 		int opened = -1;
 		keep_only(theirs, parent);
-		code = open_it(what, &opened);
-		packet_send(theirs, &code, sizeof(code), &opened, code < 0 ? 0 : 1);
+		struct said said = {.code = open_it(what, &opened)};
+		said.waited_ms = slept_ms(began_ms);
+		packet_send(theirs, &said, sizeof(said), &opened, said.code < 0 ? 0 : 1);
 		_exit(EXIT_SUCCESS);
 	}
 	/* By its pidfd: where SIGCHLD is ignored, an ended child's number is free again. */
 	int end guard_fd = pidfd_open(child, 0);
 	close(steal_fd(theirs));
-	code = await_answer(ours, now_ms() + limit_ms, fd);
+	code = await_answer(ours, limit_ms, fd, &waiting->ms);
 	if (end >= 0)
 		pidfd_send_signal(end, SIGKILL, NULL, 0);
 	/* It closes what it opened: that can hang as well. */
 	if (!has_left(child, end, GOING_MS))
-		*pidfd = steal_fd(end);
+		waiting->child = steal_fd(end);
 	return code;
 }
 
-int target_files_in_child(int (*open_it)(const void *what, int *fd), const void *what, int limit_ms,
-			  int *fd)
+/* The user namespace that this one was made in, in place of it; 0, or negative: there is none to be
+ * seen. */
+static int to_parent(int *namespace)
 {
-	int left guard_fd = -1;
-	return ask_child(open_it, what, limit_ms, fd, &left);
+	int parent = ioctl(*namespace, NS_GET_PARENT);
+	if (parent < 0)
+		return -errno;
+	close(*namespace);
+	*namespace = parent;
+	return 0;
 }
 
-/* Children that no signal reaches, by the owner of the process that they were for. */
-static struct stuck {
-	int pidfd; /* 0: none */
-	uid_t owner;
-} stuck[STUCK_MAX];
-
-static bool may_be_stuck(uid_t owner)
+static bool is_ours(int namespace)
 {
-	int all = 0, owners = 0;
-	for (int i = 0; i < STUCK_MAX; i++) {
-		if (stuck[i].pidfd && has_ended(stuck[i].pidfd)) {
-			close(stuck[i].pidfd);
-			stuck[i].pidfd = 0;
-		}
-		all += stuck[i].pidfd != 0;
-		owners += stuck[i].pidfd && stuck[i].owner == owner;
-	}
-	return all < STUCK_MAX && owners < STUCK_OF_OWNER;
+	struct stat ours, theirs;
+	return !stat("/proc/self/ns/user", &ours) && !fstat(namespace, &theirs) &&
+	       ours.st_dev == theirs.st_dev && ours.st_ino == theirs.st_ino;
 }
 
-static void remember_stuck(uid_t owner, int pidfd_take)
+int target_files_owner(uint32_t pid, uid_t *owner)
 {
-	for (int i = 0; i < STUCK_MAX; i++)
-		if (!stuck[i].pidfd) {
-			stuck[i] = (struct stuck){pidfd_take, owner};
-			return;
-		}
-	close(pidfd_take);
+	char path[64];
+	struct stat process;
+	snprintf(path, sizeof(path), "/proc/%u", pid);
+	if (stat(path, &process) < 0)
+		return -ENOENT;
+	*owner = process.st_uid;
+	snprintf(path, sizeof(path), "/proc/%u/ns/user", pid);
+	int namespace guard_fd = open(path, O_RDONLY | O_CLOEXEC);
+	/* They are 32 deep at most. */
+	while (namespace >= 0 && !is_ours(namespace) && !ioctl(namespace, NS_GET_OWNER_UID, owner))
+		if (to_parent(&namespace))
+			break;
+	return 0;
+}
+
+/* The broker is one process. Who has files that hang may record still. */
+static struct hung hung_files, hung_verdicts;
+
+int target_files_in_child(const struct target_charge *charge,
+			  int (*open_it)(const void *what, int *fd), const void *what, int *fd)
+{
+	struct hung *hung = charge->verdict ? &hung_verdicts : &hung_files;
+	if (hung_has(hung, charge->owner, charge->pid, now_ms()))
+		return -ETIMEDOUT;
+	struct waiting waiting;
+	int code = ask_child(open_it, what, charge->limit_ms, fd, &waiting);
+	hung_add(hung, charge->owner, charge->pid, waiting.ms, waiting.child, now_ms());
+	return code;
 }
 
 int target_files_from_disk(uint32_t pid, int (*open_it)(const void *what, int *fd),
 			   const void *what, int *fd)
 {
-	char path[32];
-	struct stat process = {.st_uid = 0};
-	snprintf(path, sizeof(path), "/proc/%u", pid);
-	if (pid && stat(path, &process) < 0)
+	struct target_charge charge = {.pid = pid, .limit_ms = TARGET_FILES_LIMIT_MS};
+	if (pid && target_files_owner(pid, &charge.owner))
 		return -ENOENT;
-	if (!may_be_stuck(process.st_uid))
-		return -ETIMEDOUT;
-	int pidfd = -1;
-	int code = ask_child(open_it, what, TARGET_FILES_LIMIT_MS, fd, &pidfd);
-	if (pidfd >= 0)
-		remember_stuck(process.st_uid, pidfd);
-	return code;
+	return target_files_in_child(&charge, open_it, what, fd);
 }

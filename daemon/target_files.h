@@ -47,12 +47,22 @@ struct target_line {
 };
 bool target_files_parse(const char *line, struct target_line *parsed);
 
+/* For whom something is opened that may hang, and how long it may take. */
+struct target_charge {
+	uid_t owner;  /* who answers for it */
+	uint32_t pid; /* 0: of no process */
+	int limit_ms;
+	bool verdict; /* verdict.h; else a file */
+};
 /* Has a child call open_it(what, fd), which opens *fd where its result is not negative, and passes
- * both here; past the limit the child is killed: -ETIMEDOUT. */
-int target_files_in_child(int (*open_it)(const void *what, int *fd), const void *what, int limit_ms,
-			  int *fd);
-/* The same within TARGET_FILES_LIMIT_MS for a file of process `pid` (0: of the host), whose file
- * system may hold the child for ever: -ETIMEDOUT at once where too many are held already, in all or
- * of its owner's. -ENOENT: the process is gone. */
+ * both here; past the limit the child is killed: -ETIMEDOUT. So at once where it was waited for too
+ * long already for the same (hung.h). */
+int target_files_in_child(const struct target_charge *charge,
+			  int (*open_it)(const void *what, int *fd), const void *what, int *fd);
+/* The same within TARGET_FILES_LIMIT_MS for a file of process `pid` (0: of the host). -ENOENT: the
+ * process is gone. */
 int target_files_from_disk(uint32_t pid, int (*open_it)(const void *what, int *fd),
 			   const void *what, int *fd);
+/* Who answers for a process: its user; for one in user namespaces, where numbers of users cost
+ * nothing, who made the outermost. -ENOENT: gone. */
+int target_files_owner(uint32_t pid, uid_t *owner);

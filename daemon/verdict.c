@@ -15,7 +15,6 @@
 #include "daemon/target_files.h"
 
 enum {
-	LIST_LIMIT_MS = 2000,
 	LIST_PART = 1024,
 };
 
@@ -53,7 +52,9 @@ static int open_as_client(const void *what, int *fd)
 int verdict_open_maps(const struct peer *peer, uint32_t pid, int *maps)
 {
 	const struct asked asked = {peer, pid};
-	return target_files_in_child(open_as_client, &asked, TARGET_FILES_LIMIT_MS, maps);
+	const struct target_charge charge = {peer->uid, pid, TARGET_FILES_LIMIT_MS,
+					     .verdict = true};
+	return target_files_in_child(&charge, open_as_client, &asked, maps);
 }
 
 static int put(int file, const uint32_t *pids, size_t n)
@@ -101,7 +102,8 @@ static int list_as_client(const void *what, int *fd)
 int verdict_list(const struct peer *peer, int *pids)
 {
 	int file guard_fd = -1;
-	int code = target_files_in_child(list_as_client, peer, LIST_LIMIT_MS, &file);
+	const struct target_charge charge = {peer->uid, 0, TARGET_FILES_LIMIT_MS, .verdict = true};
+	int code = target_files_in_child(&charge, list_as_client, peer, &file);
 	if (code)
 		return code;
 	if (lseek(file, 0, SEEK_SET) < 0)

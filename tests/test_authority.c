@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
@@ -323,6 +324,77 @@ static void opens_nothing_of_what_it_becomes(void)
 	CU_ASSERT_EQUAL(unlink(program), 0);
 }
 
+/* A file system whose server never says a word, at this directory. False: there is no such thing
+ * here. */
+static bool hang_file_system(const char *directory, int *server)
+{
+	char options[80];
+	*server = open("/dev/fuse", O_RDWR | O_CLOEXEC);
+	snprintf(options, sizeof(options), "fd=%d,rootmode=40000,user_id=0,group_id=0", *server);
+	return *server >= 0 &&
+	       !mount("probe-test", directory, "fuse", MS_NOSUID | MS_NODEV | MS_NOEXEC, options);
+}
+
+/* As serving_sleeper(), with a root directory of its own. */
+static pid_t start_rooted(const char *root)
+{
+	char byte = 0;
+	int ready[2];
+	CU_ASSERT_EQUAL(pipe(ready), 0);
+	pid_t pid = fork();
+	if (pid == 0) {
+		if (chroot(root) || setresgid(CLIENT_UID, CLIENT_UID, CLIENT_UID) ||
+		    setresuid(CLIENT_UID, CLIENT_UID, CLIENT_UID) ||
+		    prctl(PR_SET_DUMPABLE, 1, 0, 0, 0))
+			_exit(1);
+		(void)!write(ready[1], &byte, 1);
+		close_range(3, ~0u, 0);
+		for (;;)
+			pause();
+	}
+	close(ready[1]);
+	CU_ASSERT_EQUAL(read(ready[0], &byte, 1), 1);
+	close(ready[0]);
+	return pid;
+}
+
+static int open_perf_map(struct place *place, pid_t pid)
+{
+	int file guard_fd = -1;
+	return asker_perf_map(place->asker, (uint32_t)pid, &file, NULL);
+}
+
+/* Nobody makes the broker wait for them again, by ending a recording or beginning one. */
+static void remembers_files_that_hang(void)
+{
+	struct place place guard_place = {0};
+	place_init(&place);
+	char root[64], tmp[70];
+	int server guard_fd = -1;
+	snprintf(root, sizeof(root), "%s/root", place.directory);
+	snprintf(tmp, sizeof(tmp), "%s/tmp", root);
+	CU_ASSERT_EQUAL(mkdir(root, 0755), 0);
+	CU_ASSERT_EQUAL(mkdir(tmp, 0777), 0);
+	if (hang_file_system(tmp, &server)) {
+		pid_t hanging guard_sleeper = start_rooted(root);
+		pid_t other guard_sleeper = serving_sleeper(CLIENT_UID);
+		begin(&place, 0);
+		CU_ASSERT_EQUAL(take(&place, 0, hanging, 0, NULL), 0);
+		CU_ASSERT_EQUAL(open_perf_map(&place, hanging), -ETIMEDOUT); /* 2 s */
+		close(steal_fd(server)); /* from now on it would fail at once */
+		CU_ASSERT_EQUAL(open_perf_map(&place, hanging), -ETIMEDOUT);
+		CU_ASSERT_EQUAL(drop(&place, 0), 0);
+		begin(&place, 1);
+		CU_ASSERT_EQUAL(take(&place, 1, hanging, 0, NULL), 0);
+		CU_ASSERT_EQUAL(take(&place, 1, other, 0, NULL), 0);
+		CU_ASSERT_EQUAL(open_perf_map(&place, hanging), -ETIMEDOUT);
+		CU_ASSERT_EQUAL(open_perf_map(&place, other), -ENOENT);
+		CU_ASSERT_EQUAL(umount2(tmp, MNT_DETACH), 0);
+	}
+	CU_ASSERT_EQUAL(rmdir(tmp), 0);
+	CU_ASSERT_EQUAL(rmdir(root), 0);
+}
+
 static void lists_what_the_client_may(void)
 {
 	struct place place guard_place = {0};
@@ -384,4 +456,5 @@ SUITE(authority, {"keeps to the limits", keeps_to_the_limits},
       {"takes what the client may", takes_what_the_client_may}, {"looks again", looks_again},
       {"forgets a number", forgets_a_number},
       {"opens nothing of what it becomes", opens_nothing_of_what_it_becomes},
+      {"remembers files that hang", remembers_files_that_hang},
       {"lists what the client may", lists_what_the_client_may});

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -276,11 +277,18 @@ static int count_files(const void *what, int *fd)
 	return n == 1 ? -EXDEV : -EBADF;
 }
 
+static int in_child(int (*open_it)(const void *what, int *fd), const void *what, int limit_ms,
+		    int *fd)
+{
+	return target_files_in_child(&(struct target_charge){.limit_ms = limit_ms}, open_it, what,
+				     fd);
+}
+
 static void the_child_holds_nothing(void)
 {
 	int fd = -1, more guard_fd = dup(STDIN_FILENO), even_more guard_fd = dup(STDIN_FILENO);
 	CU_ASSERT(more >= 0 && even_more >= 0);
-	CU_ASSERT_EQUAL(target_files_in_child(count_files, NULL, 10000, &fd), -EXDEV);
+	CU_ASSERT_EQUAL(in_child(count_files, NULL, 10000, &fd), -EXDEV);
 }
 
 static void ends_what_hangs(void)
@@ -291,15 +299,59 @@ static void ends_what_hangs(void)
 	snprintf(fifo, sizeof(fifo), "%s/fifo", directory);
 	CU_ASSERT_EQUAL(mkfifo(fifo, 0600), 0);
 	int fd = -1;
-	CU_ASSERT_EQUAL(target_files_in_child(open_hanging, fifo, 20, &fd), -ETIMEDOUT);
+	CU_ASSERT_EQUAL(in_child(open_hanging, fifo, 20, &fd), -ETIMEDOUT);
 	/* Nothing but a signal ends it. */
 	CU_ASSERT(waitpid(-1, NULL, WNOHANG) == -1 && errno == ECHILD);
-	CU_ASSERT_EQUAL(target_files_in_child(crash, NULL, 10000, &fd), -EIO);
-	CU_ASSERT_EQUAL(target_files_in_child(fail, NULL, 10000, &fd), -EXDEV);
+	CU_ASSERT_EQUAL(in_child(crash, NULL, 10000, &fd), -EIO);
+	CU_ASSERT_EQUAL(in_child(fail, NULL, 10000, &fd), -EXDEV);
 	CU_ASSERT_EQUAL(fd, -1);
 	CU_ASSERT(waitpid(-1, NULL, WNOHANG) == -1 && errno == ECHILD);
 	unlink(fifo);
 	rmdir(directory);
+}
+
+/* A child as `uid`, in `depth` user namespaces, one in the other; there its number is another. -1:
+ * they are forbidden here. */
+static pid_t start_contained(uid_t uid, int depth)
+{
+	int ready[2];
+	char byte = 0;
+	CU_ASSERT_EQUAL(pipe(ready), 0);
+	pid_t pid = fork();
+	if (!pid) {
+		if (setresuid(uid, uid, uid))
+			_exit(1);
+		while (depth-- > 0)
+			if (unshare(CLONE_NEWUSER))
+				_exit(1);
+		(void)!write(ready[1], &byte, 1);
+		close_range(3, ~0u, 0);
+		for (;;)
+			pause();
+	}
+	close(ready[1]);
+	bool is_there = read(ready[0], &byte, 1) == 1;
+	close(ready[0]);
+	if (!is_there)
+		waitpid(pid, NULL, 0);
+	return is_there ? pid : -1;
+}
+
+static void knows_who_answers(void)
+{
+	uid_t owner = 7;
+	CU_ASSERT_EQUAL(target_files_owner(0x7ffffff0, &owner), -ENOENT);
+	CU_ASSERT_EQUAL(target_files_owner((uint32_t)getpid(), &owner), 0);
+	CU_ASSERT_EQUAL(owner, 0);
+	for (int depth = 0; depth < 4; depth++) {
+		pid_t pid = start_contained(61205, depth);
+		if (pid < 0)
+			continue;
+		CU_ASSERT_EQUAL(target_files_owner((uint32_t)pid, &owner), 0);
+		CU_ASSERT_EQUAL(owner, 61205);
+		kill(pid, SIGKILL);
+		waitpid(pid, NULL, 0);
+	}
 }
 
 SUITE(target_files, {"parses lines", parses_lines}, {"refuses lines", refuses_lines},
@@ -308,4 +360,4 @@ SUITE(target_files, {"parses lines", parses_lines}, {"refuses lines", refuses_li
       {"opens the mapped file", opens_the_mapped_file}, {"opens nothing else", opens_nothing_else},
       {"judges what is mapped", judges_what_is_mapped}, {"ends what hangs", ends_what_hangs},
       {"the child holds nothing", the_child_holds_nothing},
-      {"knows whose fuse it is", knows_whose_fuse_it_is});
+      {"knows who answers", knows_who_answers}, {"knows whose fuse it is", knows_whose_fuse_it_is});
