@@ -540,6 +540,7 @@ class Info:
         for name in self.COUNTERS.values():
             setattr(self, name, {})
         self.labels, self.notes, self.thread, self.resources = [], [], [], []
+        self.wait_ends = {}  # (reason, module): how many
         for number, value in fields(data):
             if number in self.TEXTS:
                 setattr(self, self.TEXTS[number], value.decode())
@@ -552,6 +553,8 @@ class Info:
                 name = counter[1].decode()
                 sums = getattr(self, self.COUNTERS[number])
                 sums[name] = sums.get(name, 0) + counter[2]
+                if number == 24:
+                    self.wait_ends[name, counter.get(3, b"").decode()] = counter[2]
             elif number == 15:
                 self.thread.append(dict(fields(value)))
             elif number == 16:
