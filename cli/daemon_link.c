@@ -15,9 +15,9 @@
 #include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "common/err.h"
 #include "common/guard.h"
 #include "common/limits.h"
@@ -37,18 +37,11 @@ enum {
 	QUEUE_BYTES = 2 * LIMIT_WIRE_BYTES,
 };
 
-static int64_t now_ms(void)
-{
-	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 /* Waits for the wire to be readable; 0: not in time. */
 static int wait_readable(int fd, int64_t until_ms)
 {
 	for (;;) {
-		int64_t left = until_ms - now_ms();
+		int64_t left = until_ms - clock_now_ms();
 		struct pollfd poller = {.fd = fd, .events = POLLIN};
 		int n = poll(&poller, 1, left > 0 ? (int)left : 0);
 		if (n >= 0 || errno != EINTR)
@@ -76,7 +69,7 @@ int daemon_link_greet(struct daemon_link *link, int socket_take, int timeout_ms,
 	link->wire = wire_new(socket_take, QUEUE_BYTES);
 	if (!link->wire)
 		return err_set(err, -ENOMEM, ERR_FAILED, "out of memory");
-	int64_t until_ms = now_ms() + timeout_ms;
+	int64_t until_ms = clock_now_ms() + timeout_ms;
 	message_send_hello(
 		link->wire); /* if that fails, what the daemon said before is still read */
 	for (;;) {
@@ -113,10 +106,10 @@ static int connect_to(const char *path, struct err *err)
 	if (fd < 0)
 		return err_set(err, -errno, ERR_FAILED, "cannot make a socket: %s",
 			       strerror(errno));
-	int64_t until_ms = now_ms() + HELLO_MS;
+	int64_t until_ms = clock_now_ms() + HELLO_MS;
 	while (connect(fd, (struct sockaddr *)&address, sizeof(address))) {
 		int code = errno;
-		if (code == EAGAIN && now_ms() < until_ms) { /* its queue is full */
+		if (code == EAGAIN && clock_now_ms() < until_ms) { /* its queue is full */
 			poll(NULL, 0, 20);
 			continue;
 		}
@@ -173,7 +166,6 @@ static int start_own(struct daemon_link *link, struct err *err)
 	if (!link->pid)
 		become_probed(path, theirs);
 	guard_close(&theirs);
-	theirs = -1;
 	return daemon_link_greet(link, steal_fd(ours), HELLO_OWN_MS, err);
 }
 
@@ -230,7 +222,7 @@ static int refuse_kind(const Probe__Message *message, struct err *err)
 int daemon_link_receive(struct daemon_link *link, int kind, Probe__Message **message,
 			struct err *err)
 {
-	int64_t until_ms = now_ms() + ANSWER_MS;
+	int64_t until_ms = clock_now_ms() + ANSWER_MS;
 	for (;;) {
 		Probe__Message *got;
 		int code = message_receive(link->wire, &got);
@@ -259,7 +251,7 @@ static bool wait_own(struct daemon_link *link, int timeout_ms, int *status)
 {
 	int pidfd guard_fd = (int)syscall(SYS_pidfd_open, link->pid, 0);
 	if (pidfd >= 0)
-		wait_readable(pidfd, now_ms() + timeout_ms);
+		wait_readable(pidfd, clock_now_ms() + timeout_ms);
 	if (waitpid(link->pid, status, WNOHANG) != link->pid)
 		return false;
 	link->pid = 0;

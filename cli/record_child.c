@@ -55,18 +55,12 @@ int record_child_start(struct record_child *child, char **argv, const sigset_t *
 	return 0;
 }
 
-static void close_once(int *fd)
-{
-	guard_close(fd);
-	*fd = -1;
-}
-
 void record_child_go(struct record_child *child)
 {
 	/* No SIGPIPE: the child holds its end until the exec; if it was killed, nothing is lost. */
 	if (child->go >= 0)
 		(void)!write(child->go, "g", 1);
-	close_once(&child->go);
+	guard_close(&child->go);
 }
 
 int record_child_started(struct record_child *child, struct err *err)
@@ -75,7 +69,7 @@ int record_child_started(struct record_child *child, struct err *err)
 	ssize_t n;
 	while ((n = read(child->failure, &code, sizeof(code))) < 0 && errno == EINTR)
 		;
-	close_once(&child->failure);
+	guard_close(&child->failure);
 	if (n != sizeof(code))
 		return 0;
 	return err_set(err, -code, code == ENOENT ? 127 : 126, "cannot run %s: %s", child->name,
@@ -106,9 +100,9 @@ void record_child_deinit(struct record_child *child)
 	if (!child->name)
 		return;
 	bool held = child->go >= 0;
-	close_once(&child->go);
-	close_once(&child->failure);
-	close_once(&child->pidfd);
+	guard_close(&child->go);
+	guard_close(&child->failure);
+	guard_close(&child->pidfd);
 	int status;
 	if (held)
 		record_child_end(child, true, &status);

@@ -14,24 +14,20 @@
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "cli/errors.h"
 #include "cli/record_args.h"
 #include "cli/record_once.h"
 #include "cli/record_signals.h"
+#include "cli/relay.h"
+#include "common/clock.h"
 #include "common/err.h"
 #include "common/guard.h"
 
-#define MS_NS 1000000ull
-
 enum {
 	WORKERS = 4,	   /* writing, sampling, prepared; one to spare */
-	PREPARE_MS = 2000, /* before its turn */
-	PREPARE_SHARE = 2, /* of the period, at most half */
 	RETRY_MS = 100,	   /* where there was no place for the next one */
-	LOOK_MS = 60000,   /* the longest sleep: an int holds no ten years */
 	SIGNALS = WORKERS, /* in the poll set */
 	STARTED,
 	SOURCES,
@@ -50,33 +46,19 @@ struct every {
 	uint64_t turns; /* begun or prepared */
 	int go;		/* of the prepared one; -1: none */
 	int next_started;
-	int started;		   /* of the current one: readable when it samples; -1: it does */
-	int64_t started_ms;	   /* when it began */
-	int64_t go_ms, latency_ms; /* from its turn to its beginning */
+	int started; /* of the current one: readable when it samples; -1: it does */
+	struct relay relay;
 	bool stopping;
 	bool any;   /* a file was written */
 	int status; /* of the first failure */
 };
 
-static int64_t now_ms(void)
-{
-	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-static void close_once(int *fd)
-{
-	guard_close(fd);
-	*fd = -1;
-}
-
 static void every_deinit(struct every *every)
 {
-	close_once(&every->go);
-	close_once(&every->next_started);
-	close_once(&every->started);
-	close_once(&every->signals);
+	guard_close(&every->go);
+	guard_close(&every->next_started);
+	guard_close(&every->started);
+	guard_close(&every->signals);
 	for (int i = 0; i < WORKERS; i++) {
 		if (!every->workers[i].pid)
 			continue;
@@ -102,8 +84,8 @@ _Noreturn static void work(struct every *every, int go, int started)
 	struct err err = {0};
 	struct record_turn turn = {.go = go, .started = started, .number = every->turns};
 	every->args->duration_ns = duration_of_turn(every, every->turns);
-	close_once(&every->go);
-	close_once(&every->started);
+	guard_close(&every->go);
+	guard_close(&every->started);
 	int status = record_once_run(every->args, every->socket_path, &turn, &err);
 	/* A target that ended between two turns is how the whole ends. */
 	bool expected = turn.number && err.status == ERR_NO_PROCESS;
@@ -133,8 +115,8 @@ static int prepare_next(struct every *every, struct err *err)
 		return err_set(err, -errno, ERR_FAILED, "cannot start a process: %s",
 			       strerror(errno));
 	if (!pid) {
-		close_once(&our_go);
-		close_once(&our_started);
+		guard_close(&our_go);
+		guard_close(&our_started);
 		work(every, their_go, their_started);
 	}
 	every->workers[free_place] =
@@ -147,19 +129,16 @@ static int prepare_next(struct every *every, struct err *err)
 
 static void begin_next(struct every *every)
 {
-	(void)!write(every->go, "g", 1); /* if it is gone, its exit says why */
-	close_once(&every->go);
-	close_once(&every->started);
+	relay_begin(&every->relay, &every->go);
+	guard_close(&every->started);
 	every->started = steal_fd(every->next_started);
-	every->started_ms = 0;
-	every->go_ms = now_ms();
 }
 
 static void stop(struct every *every)
 {
 	every->stopping = true;
-	close_once(&every->go);
-	close_once(&every->next_started);
+	guard_close(&every->go);
+	guard_close(&every->next_started);
 }
 
 static void on_signal(struct every *every)
@@ -172,16 +151,6 @@ static void on_signal(struct every *every)
 	for (int i = 0; i < WORKERS && info.ssi_code != SI_KERNEL; i++)
 		if (every->workers[i].pid)
 			kill(every->workers[i].pid, (int)info.ssi_signo);
-}
-
-static void on_started(struct every *every)
-{
-	char byte;
-	if (read(every->started, &byte, 1) == 1) {
-		every->started_ms = now_ms();
-		every->latency_ms = every->started_ms - every->go_ms;
-	}
-	close_once(&every->started);
 }
 
 /* An idle period is none of the others' business; everything else ends the whole. */
@@ -202,14 +171,10 @@ static void on_end(struct every *every, struct worker *worker)
 /* What is due; ms until the next thing is, -1: nothing. */
 static int tick(struct every *every, struct err *err)
 {
-	if (every->stopping || !every->started_ms)
+	if (every->stopping || !every->relay.started_ms)
 		return -1;
-	int64_t period_ms = (int64_t)(every->args->every_ns / MS_NS);
-	int64_t lead_ms =
-		period_ms / PREPARE_SHARE < PREPARE_MS ? period_ms / PREPARE_SHARE : PREPARE_MS;
-	int64_t early_ms = every->latency_ms < lead_ms ? every->latency_ms : lead_ms;
-	int64_t turn_ms = every->started_ms + period_ms - early_ms, now = now_ms();
-	int64_t prepare_ms = every->started_ms + period_ms - lead_ms - early_ms;
+	int64_t prepare_ms, turn_ms, now = clock_now_ms();
+	relay_plan(&every->relay, every->args->every_ns, &prepare_ms, &turn_ms);
 	if (every->go < 0 && now >= prepare_ms) {
 		if (!duration_of_turn(every, every->turns) ||
 		    target_has_ended(&every->args->target))
@@ -219,11 +184,10 @@ static int tick(struct every *every, struct err *err)
 	}
 	if (every->go >= 0 && now >= turn_ms)
 		begin_next(every);
-	if (every->stopping || !every->started_ms)
+	if (every->stopping || !every->relay.started_ms)
 		return -1;
 	int64_t due = every->go < 0 ? prepare_ms : turn_ms;
-	int64_t wait_ms = due > now ? due - now : RETRY_MS;
-	return wait_ms < LOOK_MS ? (int)wait_ms : LOOK_MS;
+	return relay_timeout_ms(due > now ? due : now + RETRY_MS, now);
 }
 
 static bool wait_and_dispatch(struct every *every, int timeout_ms)
@@ -245,7 +209,7 @@ static bool wait_and_dispatch(struct every *every, int timeout_ms)
 	if (pollers[SIGNALS].revents)
 		on_signal(every);
 	if (pollers[STARTED].revents)
-		on_started(every);
+		relay_on_started(&every->relay, &every->started);
 	for (int i = 0; i < WORKERS; i++)
 		if (pollers[i].revents)
 			on_end(every, &every->workers[i]);

@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "cli/daemon_link.h"
@@ -15,6 +14,7 @@
 #include "cli/record_args.h"
 #include "cli/record_child.h"
 #include "cli/record_once.h"
+#include "common/clock.h"
 #include "common/err.h"
 #include "common/guard.h"
 #include "common/limits.h"
@@ -28,13 +28,6 @@
 enum {
 	SAME_WISH_MS = 100
 };
-
-static int64_t now_ms(void)
-{
-	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 const char *record_session_name(const struct record_session *session)
 {
@@ -258,11 +251,11 @@ static int on_signal(struct record_session *session, struct err *err)
 		return abandon(session, "interrupted before sampling began", err);
 	if (session->interrupted) {
 		bool again = info.ssi_signo == SIGINT &&
-			     now_ms() - session->interrupted_ms >= SAME_WISH_MS;
+			     clock_now_ms() - session->interrupted_ms >= SAME_WISH_MS;
 		return again ? abandon(session, "abandoned: nothing was written", err) : 0;
 	}
 	session->interrupted = true;
-	session->interrupted_ms = now_ms();
+	session->interrupted_ms = clock_now_ms();
 	/* What the terminal sends reaches CMD by itself. */
 	if (info.ssi_code != SI_KERNEL)
 		record_child_kill(session->child, (int)info.ssi_signo);

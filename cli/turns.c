@@ -13,6 +13,7 @@
 
 #include "cli/record_args.h"
 #include "cli/record_once.h"
+#include "cli/relay.h"
 #include "common/clock.h"
 #include "common/err.h"
 #include "common/guard.h"
@@ -22,12 +23,8 @@
 #include "common/pprof.h"
 #include "common/profile.h"
 
-#define MS_NS 1000000ll
-
 enum {
-	TURNS_MOST = 3,	   /* naming, sampling, prepared */
-	PREPARE_MS = 2000, /* before its turn, at most half of one */
-	LOOK_MS = 60000,   /* the longest sleep: an int holds no ten years */
+	TURNS_MOST = 3, /* naming, sampling, prepared */
 	READ_BYTES = 64 << 10,
 };
 
@@ -48,28 +45,17 @@ struct turns {
 	struct turn turn[TURNS_MOST];
 	uint64_t next;	  /* number of the turn to prepare */
 	uint64_t to_give; /* the lowest number that is not late */
-	int64_t started_ms, go_ms, latency_ms;
+	struct relay relay;
 	bool stopping; /* no further turn */
 	bool told;     /* … and that all have ended */
 };
 
-static int64_t now_ms(void)
-{
-	return (int64_t)(clock_now_ns() / MS_NS);
-}
-
-static void close_once(int *fd)
-{
-	guard_close(fd);
-	*fd = -1;
-}
-
 static void turn_deinit(struct turn *turn)
 {
-	close_once(&turn->go);
-	close_once(&turn->started);
-	close_once(&turn->out);
-	close_once(&turn->failure);
+	guard_close(&turn->go);
+	guard_close(&turn->started);
+	guard_close(&turn->out);
+	guard_close(&turn->failure);
 	free(turn->bytes);
 	*turn = (struct turn){.go = -1, .started = -1, .out = -1, .failure = -1};
 }
@@ -129,10 +115,10 @@ struct pipes {
 static void pipes_deinit(struct pipes *pipes)
 {
 	for (int i = 0; i < 2; i++) {
-		close_once(&pipes->go[i]);
-		close_once(&pipes->started[i]);
-		close_once(&pipes->out[i]);
-		close_once(&pipes->failure[i]);
+		guard_close(&pipes->go[i]);
+		guard_close(&pipes->started[i]);
+		guard_close(&pipes->out[i]);
+		guard_close(&pipes->failure[i]);
 	}
 }
 
@@ -163,7 +149,7 @@ static int prepare(struct turns *turns, struct err *err)
 		return err_set(err, -errno, ERR_FAILED, "cannot start a process: %s",
 			       strerror(errno));
 	if (!pid) {
-		close_once(&pipes.go[1]);
+		guard_close(&pipes.go[1]);
 		work(turns, pipes.go[0], pipes.started[1], pipes.out[1], pipes.failure[1], parent);
 	}
 	*turn = (struct turn){
@@ -187,14 +173,6 @@ static struct turn *prepared(struct turns *turns)
 	return NULL;
 }
 
-static void begin(struct turns *turns, struct turn *turn)
-{
-	(void)!write(turn->go, "g", 1); /* if it is gone, its exit says why */
-	close_once(&turn->go);
-	turns->started_ms = 0;
-	turns->go_ms = now_ms();
-}
-
 static bool any_runs(const struct turns *turns)
 {
 	for (int i = 0; i < TURNS_MOST; i++)
@@ -210,22 +188,12 @@ static int prepare_next(struct turns *turns, struct err *err)
 	return turns->stopping ? 0 : prepare(turns, err);
 }
 
-/* While one samples: when the next is to be prepared, when it is to begin. */
-static void plan(const struct turns *turns, int64_t *prepare_ms, int64_t *begin_ms)
-{
-	int64_t period_ms = (int64_t)turns->args->duration_ns / MS_NS;
-	int64_t lead_ms = period_ms / 2 < PREPARE_MS ? period_ms / 2 : PREPARE_MS;
-	int64_t early_ms = turns->latency_ms < lead_ms ? turns->latency_ms : lead_ms;
-	*begin_ms = turns->started_ms + period_ms - early_ms;
-	*prepare_ms = *begin_ms - lead_ms;
-}
-
 /* The first turn, or one after we were stopped for longer than a turn. */
 static int begin_anew(struct turns *turns, struct err *err)
 {
 	int code = prepare_next(turns, err);
 	if (code == 0 && prepared(turns))
-		begin(turns, prepared(turns));
+		relay_begin(&turns->relay, &prepared(turns)->go);
 	return code;
 }
 
@@ -239,21 +207,21 @@ int turns_tick(struct turns *turns, int *timeout_ms, struct err *err)
 		*timeout_ms = any_runs(turns) || turns->told ? -1 : 0;
 		return code;
 	}
-	if (!turns->started_ms)
+	if (!turns->relay.started_ms)
 		return code;
-	int64_t prepare_ms, begin_ms, now = now_ms();
-	plan(turns, &prepare_ms, &begin_ms);
+	int64_t prepare_ms, begin_ms, now = clock_now_ms();
+	relay_plan(&turns->relay, turns->args->duration_ns, &prepare_ms, &begin_ms);
 	if (!prepared(turns) && now >= prepare_ms)
 		code = prepare_next(turns, err);
 	struct turn *next = prepared(turns);
 	if (next && now >= begin_ms) {
-		begin(turns, next);
+		relay_begin(&turns->relay, &next->go);
 		return code;
 	}
 	/* Where all places are taken, the end of one is the next thing to happen. */
 	int64_t due = next ? begin_ms : prepare_ms;
 	if (due > now)
-		*timeout_ms = due - now < LOOK_MS ? (int)(due - now) : LOOK_MS;
+		*timeout_ms = relay_timeout_ms(due, now);
 	return code;
 }
 
@@ -279,14 +247,8 @@ static bool is_readable(int fd)
 
 static void look_whether_started(struct turns *turns, struct turn *turn)
 {
-	char byte;
-	if (turn->go >= 0 || !is_readable(turn->started))
-		return;
-	if (read(turn->started, &byte, 1) == 1) {
-		turns->started_ms = now_ms();
-		turns->latency_ms = turns->started_ms - turns->go_ms;
-	}
-	close_once(&turn->started);
+	if (turn->go < 0 && is_readable(turn->started))
+		relay_on_started(&turns->relay, &turn->started);
 }
 
 /* 1: all of it is there. */

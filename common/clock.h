@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Time in ns. CLOCK_MONOTONIC is the clock of the BPF programs (bpf_ktime_get_ns()). */
+/* Time in ns and ms. CLOCK_MONOTONIC is the clock of the BPF programs (bpf_ktime_get_ns()). */
 #pragma once
 
 #include <stdint.h>
@@ -15,4 +15,10 @@ static inline uint64_t clock_ns(clockid_t clock)
 static inline uint64_t clock_now_ns(void)
 {
 	return clock_ns(CLOCK_MONOTONIC);
+}
+
+/* Signed, as differences are. */
+static inline int64_t clock_now_ms(void)
+{
+	return (int64_t)(clock_now_ns() / 1000000);
 }

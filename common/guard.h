@@ -13,10 +13,12 @@ static inline void guard_free(void *p)
 {
 	free(*(void **)p);
 }
+/* Also fit to be called early: what is closed is -1. */
 static inline void guard_close(int *fd)
 {
 	if (*fd >= 0)
 		close(*fd);
+	*fd = -1;
 }
 static inline void guard_fclose(FILE **file)
 {

@@ -519,7 +519,7 @@ static int check_taken(struct broker *broker)
 {
 	if (!broker->programs || !authority_judges(broker->authority))
 		return -1;
-	int64_t now_ms = (int64_t)(clock_now_ns() / 1000000);
+	int64_t now_ms = clock_now_ms();
 	int64_t left_ms = broker->checked_ms + CHECK_MS - now_ms;
 	if (left_ms > 0)
 		return (int)left_ms;

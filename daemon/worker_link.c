@@ -82,7 +82,6 @@ static struct question *pop(struct worker_link *link)
 static void die(struct worker_link *link, int code, const char *words)
 {
 	guard_close(&link->socket);
-	link->socket = -1;
 	sd_event_source_set_enabled(link->readable, SD_EVENT_OFF);
 	sd_event_source_set_enabled(link->timeout, SD_EVENT_OFF);
 	while (link->first) {
