@@ -16,9 +16,9 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "common/guard.h"
 #include "common/packet.h"
 #include "daemon/file_systems.h"
@@ -236,13 +236,6 @@ int target_files_mapped(const struct target_mapping *mapping, int *fd)
 	return target_files_from_disk(mapping->pid, open_mapped, mapping, fd);
 }
 
-static int64_t now_ms(void)
-{
-	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000ll + now.tv_nsec / 1000000;
-}
-
 /* What a child says of its work. */
 struct said {
 	int code;
@@ -256,16 +249,16 @@ static int64_t slept_ms(int64_t began_ms)
 	long long ran_ns, queued_ns;
 	if (!file || fscanf(file, "%lld %lld", &ran_ns, &queued_ns) != 2)
 		return 0;
-	return now_ms() - began_ms - (ran_ns + queued_ns) / 1000000;
+	return clock_now_ms() - began_ms - (ran_ns + queued_ns) / 1000000;
 }
 
 /* Receives what the child says, and its fd, until the deadline. */
 static int await_answer(int socket, int limit_ms, int *fd, int64_t *waited_ms)
 {
 	struct pollfd answer = {.fd = socket, .events = POLLIN};
-	int64_t left, deadline_ms = now_ms() + limit_ms;
+	int64_t left, deadline_ms = clock_now_ms() + limit_ms;
 	do {
-		left = deadline_ms - now_ms();
+		left = deadline_ms - clock_now_ms();
 		if (left < 0)
 			left = 0;
 	} while (poll(&answer, 1, left) < 0 && errno == EINTR);
@@ -328,7 +321,7 @@ static int ask_child(int (*open_it)(const void *what, int *fd), const void *what
 		return code;
 	int ours guard_fd = pair[0];
 	int theirs guard_fd = pair[1];
-	int64_t began_ms = now_ms();
+	int64_t began_ms = clock_now_ms();
 	pid_t parent = getpid(), child = fork();
 	if (child < 0)
 		return -errno;
@@ -395,11 +388,11 @@ int target_files_in_child(const struct target_charge *charge,
 			  int (*open_it)(const void *what, int *fd), const void *what, int *fd)
 {
 	struct hung *hung = charge->verdict ? &hung_verdicts : &hung_files;
-	if (hung_has(hung, charge->owner, charge->pid, now_ms()))
+	if (hung_has(hung, charge->owner, charge->pid, clock_now_ms()))
 		return -ETIMEDOUT;
 	struct waiting waiting;
 	int code = ask_child(open_it, what, charge->limit_ms, fd, &waiting);
-	hung_add(hung, charge->owner, charge->pid, waiting.ms, waiting.child, now_ms());
+	hung_add(hung, charge->owner, charge->pid, waiting.ms, waiting.child, clock_now_ms());
 	return code;
 }
 
