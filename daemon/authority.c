@@ -2,10 +2,12 @@
 #include "daemon/authority.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "common/err.h"
 #include "common/guard.h"
@@ -26,7 +28,7 @@ int authority_init(struct authority *authority, const struct config *config, int
 			       strerror(errno));
 	authority->listening = listening;
 	for (int i = 0; i < SESSIONS_MAX; i++)
-		authority->sessions[i].peer.pidfd = -1;
+		authority->sessions[i].peer.pidfd = authority->sessions[i].client = -1;
 	return 0;
 }
 
@@ -146,6 +148,10 @@ int authority_begin(struct authority *authority, uint32_t session, int socket, s
 		code = check_quota(authority, peer.uid, err);
 	if (code)
 		return code;
+	int client = fcntl(socket, F_DUPFD_CLOEXEC, 0);
+	if (client < 0)
+		return err_set(err, -errno, ERR_FAILED, "cannot watch the client: %s",
+			       strerror(errno));
 	const struct config *config = &authority->config;
 	authority->sessions[session] = (struct authority_session){
 		.begun = true,
@@ -155,6 +161,7 @@ int authority_begin(struct authority *authority, uint32_t session, int socket, s
 		.bytes_max = (uint64_t)config->recording_mb << 20,
 		.overhead_percent = config->max_overhead,
 		.peer = peer,
+		.client = client,
 	};
 	peer = (struct peer){.pidfd = -1};
 	return 0;
@@ -162,8 +169,17 @@ int authority_begin(struct authority *authority, uint32_t session, int socket, s
 
 void authority_end(struct authority *authority, uint32_t session)
 {
-	peer_deinit(&authority->sessions[session].peer);
-	authority->sessions[session] = (struct authority_session){.peer.pidfd = -1};
+	struct authority_session *ended = &authority->sessions[session];
+	peer_deinit(&ended->peer);
+	if (ended->client >= 0)
+		close(ended->client);
+	*ended = (struct authority_session){.peer.pidfd = -1, .client = -1};
+}
+
+void authority_watch(const struct authority *authority, struct pollfd clients[SESSIONS_MAX])
+{
+	for (uint32_t i = 0; i < SESSIONS_MAX; i++) /* POLLHUP needs no asking for */
+		clients[i] = (struct pollfd){.fd = authority->sessions[i].client};
 }
 
 bool authority_has_begun(const struct authority *authority, uint32_t session)

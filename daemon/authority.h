@@ -6,10 +6,12 @@
  *
  * What stands in the way of an engine that was taken over: it has no call that makes sockets, and
  * of those that a client hands it, only connections that were accepted where the daemon listens
- * are taken (by the address; other ends of other sockets show someone else's credentials). So it
- * can do for a client what that client may, while it is connected, and nothing else. */
+ * are taken (by the address; other ends of other sockets show someone else's credentials). A
+ * session ends when its client's end of the socket is closed, which the broker sees itself. So the
+ * engine can do for a client what that client may, while it is connected, and nothing else. */
 #pragma once
 
+#include <poll.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/socket.h>
@@ -36,6 +38,7 @@ struct authority {
 		uint32_t overhead_percent; /* of a CPU; 0: no ceiling */
 		uint32_t hz;		   /* of its events; 0: none yet */
 		struct peer peer;
+		int client; /* its socket, to see it close; -1: not begun */
 	} sessions[SESSIONS_MAX];
 };
 
@@ -51,6 +54,8 @@ void authority_reload(struct authority *authority);
  * client's socket; ERR_PERMISSION, ERR_FAILED with words: not served. */
 int authority_begin(struct authority *authority, uint32_t session, int socket, struct err *err);
 void authority_end(struct authority *authority, uint32_t session);
+/* The sockets of all sessions, to be polled: whatever comes back of one, its client has gone. */
+void authority_watch(const struct authority *authority, struct pollfd clients[SESSIONS_MAX]);
 bool authority_has_begun(const struct authority *authority, uint32_t session);
 /* Whether its client may record every process. */
 bool authority_is_everything(const struct authority *authority, uint32_t session);

@@ -303,12 +303,17 @@ static int on_sleepers(struct broker *broker, const struct broker_request *reque
 	return code;
 }
 
+static int end_session(struct broker *broker, uint32_t session)
+{
+	authority_end(broker->authority, session);
+	return broker->programs ? programs_drop(broker->programs, session) : 0;
+}
+
 static int on_drop(struct broker *broker, const struct broker_request *request, int fd,
 		   struct answer *answer, struct err *err)
 {
 	answer->reply.value = broker->revoked[request->session];
-	authority_end(broker->authority, request->session);
-	return programs_drop(broker->programs, request->session);
+	return end_session(broker, request->session);
 }
 
 static int on_maps(struct broker *broker, const struct broker_request *request, int fd,
@@ -538,14 +543,21 @@ static void read_configuration(struct broker *broker)
 	sd_notify(0, "READY=1");
 }
 
-/* Until the engine asks. */
+/* Until the engine asks. A client that goes takes its session's rights along, before that. */
 static void wait_for_request(struct broker *broker)
 {
-	struct pollfd fds[] = {{.fd = broker->socket, .events = POLLIN},
-			       {.fd = broker->reload, .events = POLLIN}};
+	struct pollfd fds[2 + SESSIONS_MAX];
 	do {
-		fds[0].revents = fds[1].revents = 0;
-		poll(fds, 2, check_taken(broker));
+		fds[0] = (struct pollfd){.fd = broker->socket, .events = POLLIN};
+		fds[1] = (struct pollfd){.fd = broker->reload, .events = POLLIN};
+		authority_watch(broker->authority, fds + 2);
+		if (poll(fds, 2 + SESSIONS_MAX, check_taken(broker)) <= 0) {
+			fds[0].revents = 0;
+			continue;
+		}
+		for (uint32_t i = 0; i < SESSIONS_MAX; i++)
+			if (fds[2 + i].revents)
+				end_session(broker, i);
 		if (fds[1].revents)
 			read_configuration(broker);
 	} while (!fds[0].revents);

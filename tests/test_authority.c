@@ -324,6 +324,30 @@ static void opens_nothing_of_what_it_becomes(void)
 	CU_ASSERT_EQUAL(unlink(program), 0);
 }
 
+/* The engine keeps its end of the socket and never says that a session is over. */
+static void rights_go_with_the_client(void)
+{
+	struct place place guard_place = {0};
+	place_init(&place);
+	pid_t own guard_sleeper = serving_sleeper(CLIENT_UID);
+	int connected guard_fd = connect_as(CLIENT_UID, place.path);
+	int accepted guard_fd = accept4(place.listening.fd, NULL, NULL, SOCK_CLOEXEC);
+	struct asker_rights rights;
+	CU_ASSERT_EQUAL(asker_session(place.asker, 5, accepted, &rights, NULL), 0);
+	CU_ASSERT_EQUAL(take(&place, 5, own, 0, NULL), 0);
+	CU_ASSERT(shows_maps(&place, own));
+	begin(&place, 6);
+	close(steal_fd(connected));
+	CU_ASSERT(!shows_maps(&place, own));
+	CU_ASSERT_EQUAL(take(&place, 5, own, 0, NULL), -EPROTO);
+	CU_ASSERT_EQUAL(take(&place, 6, own, 0, NULL), 0);
+	/* To begin another does not help: it ends before anything is asked of it. */
+	CU_ASSERT_EQUAL(asker_session(place.asker, 5, accepted, &rights, NULL), 0);
+	CU_ASSERT_EQUAL(take(&place, 5, own, 0, NULL), -EPROTO);
+	CU_ASSERT_EQUAL(drop(&place, 6), 0);
+	CU_ASSERT(!shows_maps(&place, own));
+}
+
 /* A file system whose server never says a word, at this directory. False: there is no such thing
  * here. */
 static bool hang_file_system(const char *directory, int *server)
@@ -456,5 +480,6 @@ SUITE(authority, {"keeps to the limits", keeps_to_the_limits},
       {"takes what the client may", takes_what_the_client_may}, {"looks again", looks_again},
       {"forgets a number", forgets_a_number},
       {"opens nothing of what it becomes", opens_nothing_of_what_it_becomes},
+      {"rights go with the client", rights_go_with_the_client},
       {"remembers files that hang", remembers_files_that_hang},
       {"lists what the client may", lists_what_the_client_may});
