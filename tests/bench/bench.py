@@ -4,6 +4,7 @@
 
 cost      a fixed CPU job alone and recorded, interleaved; CPU time, memory and time to a text
 slowdown  the same job at more rates, beside `perf record -g` and `--call-graph dwarf`; bytes written
+whole     what a recording takes from its start to its end from a job on the same CPU, beside the same (whole.py)
 depth     ns of BPF a sample, by the depth of the stack, with warm tables
 tables    time and bytes of the unwind rows of large files
 attach    seconds until a process of so many threads is recorded
@@ -37,11 +38,12 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests/e2e"))
 import probe  # noqa: E402
 import views  # noqa: E402
+import whole as whole_recording  # noqa: E402
 from switches import switches  # noqa: E402
 
 SECONDS = float(os.environ.get("BENCH_SECONDS", "2.0"))
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "9"))
-PARTS = os.environ.get("BENCH", "cost,slowdown,depth,tables,attach,names,report,page,switches").split(",")
+PARTS = os.environ.get("BENCH", "cost,slowdown,whole,depth,tables,attach,names,report,page,switches").split(",")
 JOB = probe.TARGETS / "job"
 PERF = "/usr/bin/perf"
 BPF_STATS = Path("/proc/sys/kernel/bpf_stats_enabled")
@@ -244,6 +246,10 @@ def slowdown():
     return exceeded
 
 
+def whole():
+    return whole_recording.whole(min(ROUNDS, 5))
+
+
 @contextlib.contextmanager
 def bpf_stats():
     before = BPF_STATS.read_text()
@@ -393,7 +399,7 @@ def names():
 
 
 def main():
-    parts = {part.__name__: part for part in (cost, slowdown, depth, tables, attach, names, views.report, views.page, switches)}
+    parts = {part.__name__: part for part in (cost, slowdown, whole, depth, tables, attach, names, views.report, views.page, switches)}
     unknown = set(PARTS) - set(parts)
     if unknown:
         sys.exit(f"BENCH: {', '.join(sorted(unknown))}: no such part; there are {', '.join(parts)}")
