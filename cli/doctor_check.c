@@ -5,6 +5,7 @@
 #include "common/err.h"
 #include "common/guard.h"
 #include "common/path.h"
+#include "common/procfs.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -52,11 +53,9 @@ static enum doctor_check_result without_daemon(const struct doctor_check_input *
 /* First line of a small file. */
 static int read_line(const char *path, char *line, size_t room)
 {
-	guard_fd int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? -1 : read(fd, line, room - 1);
+	ssize_t n = procfs_read(path, line, room);
 	if (n < 0)
-		return -errno;
-	line[n] = '\0';
+		return (int)n;
 	line[strcspn(line, "\n")] = '\0';
 	return 0;
 }

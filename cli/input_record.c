@@ -7,6 +7,7 @@
 #include "cli/record.h"
 #include "common/err.h"
 #include "common/guard.h"
+#include "common/procfs.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -16,26 +17,13 @@
 #include <sys/wait.h>
 #include <time.h>
 
-/* comm of the first process; "" where there is none: `record` will say so. */
-static void name_of(const char *pids, char *comm, size_t room)
-{
-	char path[64];
-	snprintf(path, sizeof(path), "/proc/%ld/comm", strtol(pids, NULL, 10));
-	guard_fd int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? 0 : read(fd, comm, room - 1);
-	comm[n > 0 ? n : 0] = '\0';
-	comm[strcspn(comm, "\n")] = '\0';
-}
-
 /* A name of ours that is free now; `record` refuses one that is not free any more. */
 static void choose_name(const char *pids, char path[INPUT_NAME])
 {
-	char comm[64];
-	name_of(pids, comm, sizeof(comm));
-	struct output_name name = {.name = comm,
-				   .pid = (uint32_t)strtoul(pids, NULL, 10),
-				   .time_s = time(NULL),
-				   .suffix = ".pb.gz"};
+	struct procfs_stat stat = {.pid = (uint32_t)strtoul(pids, NULL, 10)};
+	procfs_stat(stat.pid, &stat); /* if it is gone, `record` will say so */
+	struct output_name name = {
+		.name = stat.comm, .pid = stat.pid, .time_s = time(NULL), .suffix = ".pb.gz"};
 	unsigned n = 1;
 	do
 		output_make_name(path, INPUT_NAME, &name, n++);

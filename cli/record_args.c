@@ -16,6 +16,7 @@
 #include "common/guard.h"
 #include "common/limits.h"
 #include "common/memory.h"
+#include "common/procfs.h"
 #include "common/protocol.pb-c.h"
 
 #define DEFAULT_HZ 99.0
@@ -90,14 +91,6 @@ void record_args_deinit(struct record_args *args)
 	*args = (struct record_args){0};
 }
 
-/* 0: not known. */
-static double max_rate(void)
-{
-	char line[64];
-	FILE *file guard_file = fopen(MAX_RATE_FILE, "re");
-	return file && fgets(line, sizeof(line), file) ? strtod(line, NULL) : 0;
-}
-
 static int parse_hz(const char *text, double *hz, struct err *err)
 {
 	if (!strcmp(text, "max")) {
@@ -113,7 +106,7 @@ static int parse_hz(const char *text, double *hz, struct err *err)
 	}
 	if (value <= 0)
 		return err_set(err, -EINVAL, ERR_USAGE, "-F %s: a frequency is above 0", text);
-	double most = max_rate();
+	double most = (double)procfs_setting(MAX_RATE_FILE, 0);
 	if (most > 0 && value > most) {
 		err_set(err, -EINVAL, ERR_USAGE,
 			"-F %s: the kernel allows at most %.0f Hz "

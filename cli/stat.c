@@ -15,6 +15,7 @@
 #include "common/guard.h"
 #include "common/memory.h"
 #include "common/path.h"
+#include "common/procfs.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -137,12 +138,9 @@ static int open_output(struct stat_run *run, struct err *err)
 
 static void name_of(struct stat_one *one)
 {
-	char path[64], comm[64];
-	snprintf(path, sizeof(path), "/proc/%u/comm", one->pid);
-	int fd guard_fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? 0 : read(fd, comm, sizeof(comm));
-	n -= n > 0 && comm[n - 1] == '\n';
-	escape_text(one->name, sizeof(one->name), comm, n > 0 ? (size_t)n : 0);
+	struct procfs_stat stat = {0};
+	procfs_stat(one->pid, &stat);
+	escape_text(one->name, sizeof(one->name), stat.comm, strlen(stat.comm));
 }
 
 static void begin(struct stat_run *run)

@@ -17,6 +17,7 @@
 #include "common/guard.h"
 #include "common/limits.h"
 #include "common/memory.h"
+#include "common/procfs.h"
 
 enum {
 	PID_LARGEST = 1 << 22 /* PID_MAX_LIMIT */
@@ -87,33 +88,10 @@ int target_add_tids(struct target *target, const char *text, struct err *err)
 	return add_list(&target->tids, &target->n_tids, "-t", text, err);
 }
 
-/* The value of a line of /proc/PID/status; -1: not there. */
-static long status_number(uint32_t pid, const char *key)
-{
-	char path[64], line[256];
-	snprintf(path, sizeof(path), "/proc/%u/status", pid);
-	FILE *file guard_file = fopen(path, "re");
-	size_t length = strlen(key);
-	while (file && fgets(line, sizeof(line), file))
-		if (!strncmp(line, key, length) && line[length] == ':')
-			return strtol(line + length + 1, NULL, 10);
-	return -1;
-}
-
-/* A process whose first thread has ended but others run shows as a zombie too. */
 static bool has_ended(uint32_t pid)
 {
-	char path[64], line[1024];
-	snprintf(path, sizeof(path), "/proc/%u/stat", pid);
-	FILE *file guard_file = fopen(path, "re");
-	if (!file)
-		return false;
-	size_t bytes = fread(line, 1, sizeof(line) - 1, file);
-	line[bytes] = '\0';
-	const char *state = strrchr(line, ')'); /* the name before it may hold anything */
-	if (!state || (state[1] && state[2] != 'Z' && state[2] != 'X'))
-		return false;
-	return status_number(pid, "Threads") <= 1;
+	struct procfs_stat stat;
+	return !procfs_stat(pid, &stat) && procfs_has_ended(&stat);
 }
 
 static int open_process(uint32_t pid, struct err *err)
@@ -128,10 +106,10 @@ static int open_process(uint32_t pid, struct err *err)
 		return fd;
 	if (errno == ESRCH)
 		return err_set(err, -ESRCH, ERR_NO_PROCESS, "no process with PID %u", pid);
-	long process = status_number(pid, "Tgid");
-	if (process > 0 && process != (long)pid) {
-		err_set(err, -EINVAL, ERR_USAGE, "%u is a thread of PID %ld", pid, process);
-		err_hint(err, "-p %ld records the process, -t %u only this thread", process, pid);
+	uint32_t process = procfs_tgid(pid);
+	if (process && process != pid) {
+		err_set(err, -EINVAL, ERR_USAGE, "%u is a thread of PID %u", pid, process);
+		err_hint(err, "-p %u records the process, -t %u only this thread", process, pid);
 		return -EINVAL;
 	}
 	/* A process that ended between our calls, or a kernel without the call. */
@@ -140,10 +118,10 @@ static int open_process(uint32_t pid, struct err *err)
 
 static int open_thread(uint32_t tid, struct err *err)
 {
-	long process = status_number(tid, "Tgid");
-	if (process <= 0)
+	uint32_t process = procfs_tgid(tid);
+	if (!process)
 		return err_set(err, -ESRCH, ERR_NO_PROCESS, "no thread with TID %u", tid);
-	return open_process((uint32_t)process, err);
+	return open_process(process, err);
 }
 
 /* A pidfd a target, and its copies on the wire, may be more than a shell's usual 1,024. */

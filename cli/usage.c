@@ -15,13 +15,13 @@
 #include "common/array.h"
 #include "common/guard.h"
 #include "common/memory.h"
+#include "common/procfs.h"
 
 #define SECOND_NS 1000000000ull
 
 enum {
 	PROCESSES_MOST = 4096, /* more are not followed: each costs 50 us a reading */
 	THREADS_MOST = 1024,   /* of all processes, whose switches are read: 15 us each */
-	FILE_BYTES = 4096,     /* stat, status and io are shorter */
 };
 
 const struct usage_about usage_about[USAGE_KINDS] = {
@@ -112,65 +112,6 @@ void usage_free(struct usage *usage)
 	free(usage);
 }
 
-/* The text of a small file; false: it cannot be read. */
-static bool read_file(const char *path, char text[FILE_BYTES])
-{
-	int fd guard_fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? -1 : read(fd, text, FILE_BYTES - 1);
-	text[n > 0 ? n : 0] = '\0';
-	return n > 0;
-}
-
-/* The number after "KEY:" at the beginning of a line. */
-static bool find_number(const char *text, const char *key, uint64_t *value)
-{
-	size_t n = strlen(key);
-	for (const char *line = text; line; line = strchr(line, '\n')) {
-		line += *line == '\n';
-		if (!strncmp(line, key, n) && line[n] == ':') {
-			*value = strtoull(line + n + 1, NULL, 10);
-			return true;
-		}
-	}
-	return false;
-}
-
-/* Fields of /proc/PID/stat by their numbers in proc(5). */
-enum {
-	STAT_STATE = 3,
-	STAT_PARENT = 4,
-	STAT_MINOR = 10,
-	STAT_CHILDREN_MINOR = 11,
-	STAT_MAJOR = 12,
-	STAT_CHILDREN_MAJOR = 13,
-	STAT_USER = 14,
-	STAT_SYSTEM = 15,
-	STAT_CHILDREN_USER = 16,
-	STAT_CHILDREN_SYSTEM = 17,
-	STAT_THREADS = 20,
-	STAT_START = 22,
-	STAT_RSS = 24,
-	STAT_FIELDS,
-};
-
-/* A name may have blanks and parentheses in it: fields are counted from the last one. */
-static bool parse_stat(const char *text, uint64_t fields[STAT_FIELDS], char *state)
-{
-	const char *at = strrchr(text, ')');
-	if (!at || at[1] != ' ')
-		return false;
-	*state = at[2];
-	at += 3;
-	for (int i = STAT_PARENT; i < STAT_FIELDS; i++) {
-		if (*at != ' ')
-			return false;
-		char *end;
-		fields[i] = (uint64_t)strtoll(at + 1, &end, 10);
-		at = end;
-	}
-	return true;
-}
-
 static void advance(struct process *process, enum passed_on kind, uint64_t all)
 {
 	process->more[kind] = all > process->all[kind] ? all - process->all[kind] : 0;
@@ -183,16 +124,16 @@ static void advance(struct process *process, enum passed_on kind, uint64_t all)
 static void take_account(struct usage *usage, struct process *process, const uint64_t *f)
 {
 	uint64_t tick_ns = SECOND_NS / (uint64_t)sysconf(_SC_CLK_TCK);
-	uint64_t ticks = f[STAT_USER] + f[STAT_SYSTEM];
-	uint64_t minor = f[STAT_MINOR], major = f[STAT_MAJOR];
+	uint64_t ticks = f[PROCFS_USER] + f[PROCFS_SYSTEM];
+	uint64_t minor = f[PROCFS_MINOR], major = f[PROCFS_MAJOR];
 	if (usage->children) {
-		ticks += f[STAT_CHILDREN_USER] + f[STAT_CHILDREN_SYSTEM];
-		minor += f[STAT_CHILDREN_MINOR];
-		major += f[STAT_CHILDREN_MAJOR];
-	} else if (f[STAT_CHILDREN_MINOR] != process->children_minor) {
+		ticks += f[PROCFS_CHILDREN_USER] + f[PROCFS_CHILDREN_SYSTEM];
+		minor += f[PROCFS_CHILDREN_MINOR];
+		major += f[PROCFS_CHILDREN_MAJOR];
+	} else if (f[PROCFS_CHILDREN_MINOR] != process->children_minor) {
 		usage->reading->known &= ~(1u << USAGE_READ | 1u << USAGE_WRITTEN);
 	}
-	process->children_minor = f[STAT_CHILDREN_MINOR];
+	process->children_minor = f[PROCFS_CHILDREN_MINOR];
 	advance(process, PASSED_CPU, tick_ns * ticks);
 	advance(process, PASSED_MINOR, minor);
 	advance(process, PASSED_MAJOR, major);
@@ -201,27 +142,26 @@ static void take_account(struct usage *usage, struct process *process, const uin
 /* CPU time, faults, RSS, threads. */
 static void read_stat(struct usage *usage, struct process *process)
 {
-	char path[64], text[FILE_BYTES], state;
-	uint64_t f[STAT_FIELDS];
-	snprintf(path, sizeof(path), "/proc/%u/stat", process->pid);
-	if (!read_file(path, text) || !parse_stat(text, f, &state) ||
-	    (process->start && process->start != f[STAT_START])) {
+	struct procfs_stat stat;
+	const uint64_t *f = stat.field;
+	if (procfs_stat(process->pid, &stat) ||
+	    (process->start && process->start != f[PROCFS_START])) {
 		process->ended = true;
 		return;
 	}
 	if (!process->start)
-		process->children_minor = f[STAT_CHILDREN_MINOR];
-	process->start = f[STAT_START];
-	process->parent = (uint32_t)f[STAT_PARENT];
+		process->children_minor = f[PROCFS_CHILDREN_MINOR];
+	process->start = f[PROCFS_START];
+	process->parent = stat.parent;
 	take_account(usage, process, f);
-	bool leader_ended = state == 'Z' || state == 'X';
-	if (leader_ended && f[STAT_THREADS] <= 1)
+	if (procfs_has_ended(&stat))
 		return;
-	if (leader_ended) /* other threads run on: their memory is not told here */
+	if (stat.state == 'Z' ||
+	    stat.state == 'X') /* other threads run on: their memory is not told here */
 		usage->reading->known &= ~(1u << USAGE_RSS);
 	uint64_t *value = usage->reading->value;
-	value[USAGE_RSS] += f[STAT_RSS] * (uint64_t)sysconf(_SC_PAGESIZE);
-	value[USAGE_THREADS] += f[STAT_THREADS];
+	value[USAGE_RSS] += f[PROCFS_RSS] * (uint64_t)sysconf(_SC_PAGESIZE);
+	value[USAGE_THREADS] += stat.threads;
 	value[USAGE_PROCESSES]++;
 	usage->reading->ended = false;
 }
@@ -237,16 +177,16 @@ static void is_unknown(struct usage *usage, const struct process *process, unsig
 
 static void read_io(struct usage *usage, struct process *process)
 {
-	char path[64], text[FILE_BYTES];
-	uint64_t bytes[2];
+	static const char *const keys[] = {"read_bytes", "write_bytes"};
+	char path[64];
+	int64_t bytes[2];
 	snprintf(path, sizeof(path), "/proc/%u/io", process->pid);
-	if (!read_file(path, text) || !find_number(text, "read_bytes", &bytes[0]) ||
-	    !find_number(text, "write_bytes", &bytes[1])) {
+	if (!procfs_values(path, keys, bytes, 2)) {
 		is_unknown(usage, process, 1u << USAGE_READ | 1u << USAGE_WRITTEN);
 		return;
 	}
-	advance(process, PASSED_READ, bytes[0]);
-	advance(process, PASSED_WRITTEN, bytes[1]);
+	advance(process, PASSED_READ, (uint64_t)bytes[0]);
+	advance(process, PASSED_WRITTEN, (uint64_t)bytes[1]);
 }
 
 static uint64_t count_entries(DIR *directory)
@@ -287,12 +227,13 @@ static struct thread *find_thread(struct process *process, uint32_t tid)
 /* A thread's switches; what it made before the first reading of all does not count. */
 static void read_switches(struct usage *usage, struct process *process, uint32_t tid)
 {
-	char path[64], text[FILE_BYTES];
-	uint64_t voluntary, involuntary;
+	static const char *const keys[] = {"voluntary_ctxt_switches", "nonvoluntary_ctxt_switches"};
+	char path[64];
+	int64_t switches[2];
 	snprintf(path, sizeof(path), "/proc/%u/task/%u/status", process->pid, tid);
-	if (!read_file(path, text) || !find_number(text, "voluntary_ctxt_switches", &voluntary) ||
-	    !find_number(text, "nonvoluntary_ctxt_switches", &involuntary))
+	if (!procfs_values(path, keys, switches, 2))
 		return; /* it has ended */
+	const uint64_t voluntary = (uint64_t)switches[0], involuntary = (uint64_t)switches[1];
 	struct thread *thread = find_thread(process, tid);
 	uint64_t *value = usage->reading->value;
 	if (voluntary >= thread->voluntary && involuntary >= thread->involuntary) {
@@ -438,25 +379,24 @@ void usage_read(struct usage *usage, struct usage_reading *reading)
 	usage->reading = NULL;
 }
 
-static bool is_named(const char *pid, const char *comm)
+struct search {
+	const char *comm;
+	uint32_t *pids;
+	size_t n, room;
+};
+
+static bool take_namesake(void *context, const struct procfs_stat *stat)
 {
-	char path[300], text[FILE_BYTES];
-	snprintf(path, sizeof(path), "/proc/%s/comm", pid);
-	if (!read_file(path, text))
-		return false;
-	text[strcspn(text, "\n")] = '\0';
-	return !strcmp(text, comm);
+	struct search *search = context;
+	if (!strcmp(stat->comm, search->comm))
+		search->pids[search->n++] = stat->pid;
+	return search->n < search->room;
 }
 
 size_t usage_find(const char *comm, uint32_t *pids, size_t room)
 {
-	size_t n = 0;
-	DIR *directory = opendir("/proc");
-	const struct dirent *entry;
-	while (directory && n < room && (entry = readdir(directory)))
-		if (isdigit((unsigned char)entry->d_name[0]) && is_named(entry->d_name, comm))
-			pids[n++] = (uint32_t)strtoul(entry->d_name, NULL, 10);
-	if (directory)
-		closedir(directory);
-	return n;
+	struct search search = {comm, pids, 0, room};
+	if (room)
+		procfs_each(take_namesake, &search);
+	return search.n;
 }

@@ -10,6 +10,7 @@
 #include <sys/vfs.h>
 
 #include "common/guard.h"
+#include "common/procfs.h"
 
 bool file_systems_fuse_of_root(const char *mountinfo, dev_t dev)
 {
@@ -75,13 +76,11 @@ bool file_systems_device(const char *mountinfo, unsigned mount, dev_t *dev)
 /* The number of the mount that the file was reached by. */
 static bool mount_of(int fd, unsigned *mount)
 {
-	char path[64], line[128];
+	char path[64];
 	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
-	FILE *file guard_file = fopen(path, "re");
-	while (file && fgets(line, sizeof(line), file))
-		if (sscanf(line, "mnt_id: %u", mount) == 1)
-			return true;
-	return false;
+	const int64_t number = procfs_value(path, "mnt_id", -1);
+	*mount = (unsigned)number;
+	return number >= 0;
 }
 
 /* An overlay's files may have devices of their layers: by the mount, not by stat. */

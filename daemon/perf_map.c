@@ -12,7 +12,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "common/guard.h"
+#include "common/procfs.h"
 #include "daemon/file_systems.h"
 #include "daemon/target_files.h"
 
@@ -38,29 +40,15 @@ static int open_name(uint32_t pid, const struct target_identity *identity, int *
 	return *named < 0 ? -errno : 0;
 }
 
-static int64_t seconds_of(clockid_t clock)
-{
-	struct timespec now;
-	clock_gettime(clock, &now);
-	return now.tv_sec;
-}
-
 /* When the process began, by the clock of files; 0: not known. */
 static int64_t began_at(uint32_t pid)
 {
-	char path[64], line[1024];
-	snprintf(path, sizeof(path), "/proc/%u/stat", pid);
-	FILE *file guard_file = fopen(path, "re");
-	const char *rest = file && fgets(line, sizeof(line), file) ? strrchr(line, ')') : NULL;
-	unsigned long long ticks;
-	/* The 22nd field, in ticks since boot; the name ends with the last parenthesis. */
-	if (!rest || sscanf(rest,
-			    ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d "
-			    "%*d %*d %*d %llu",
-			    &ticks) != 1)
+	struct procfs_stat stat;
+	if (procfs_stat(pid, &stat))
 		return 0;
-	return seconds_of(CLOCK_REALTIME) - seconds_of(CLOCK_BOOTTIME) +
-	       (int64_t)(ticks / (unsigned long long)sysconf(_SC_CLK_TCK));
+	const uint64_t boot_ns = clock_ns(CLOCK_REALTIME) - clock_ns(CLOCK_BOOTTIME);
+	return (int64_t)(boot_ns / 1000000000 +
+			 stat.field[PROCFS_START] / (uint64_t)sysconf(_SC_CLK_TCK));
 }
 
 /* In a child: all of these may hang. */

@@ -14,6 +14,7 @@
 
 #include "common/err.h"
 #include "common/guard.h"
+#include "common/procfs.h"
 
 static const int kept[] = {
 	CAP_BPF,		/* programs, maps and links */
@@ -32,9 +33,7 @@ static const int kept[] = {
  * opening an event takes CAP_SYS_ADMIN instead of CAP_PERFMON. */
 static bool events_need_admin(void)
 {
-	FILE *file guard_file = fopen("/proc/sys/kernel/perf_event_paranoid", "re");
-	int level;
-	return file && fscanf(file, "%d", &level) == 1 && level > 2;
+	return procfs_setting("/proc/sys/kernel/perf_event_paranoid", 0) > 2;
 }
 
 #ifdef SANITIZE /* LeakSanitizer attaches to its own process at exit */

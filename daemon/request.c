@@ -10,24 +10,17 @@
 #include "common/escape.h"
 #include "common/guard.h"
 #include "common/limits.h"
+#include "common/procfs.h"
 #include "daemon/asker.h"
 #include "daemon/event_names.h"
 #include "daemon/snapshot.h"
 
-/* kernel.perf_event_max_sample_rate; 0 where it cannot be read. */
-static unsigned max_sample_rate(void)
-{
-	FILE *file guard_file = fopen("/proc/sys/kernel/perf_event_max_sample_rate", "re");
-	unsigned rate = 0;
-	if (!file || fscanf(file, "%u", &rate) != 1)
-		return 0;
-	return rate;
-}
-
 static int choose_hz(const Probe__Record *request, const struct asker_rights *rights, double *hz,
 		     struct err *err)
 {
-	unsigned limit = max_sample_rate(), most = limit ? limit : 999;
+	const int64_t rate = procfs_setting("/proc/sys/kernel/perf_event_max_sample_rate", 0);
+	const unsigned limit = rate > 0 ? (unsigned)rate : 0; /* 0: not known */
+	unsigned most = limit ? limit : 999;
 	if (most > rights->hz_max)
 		most = rights->hz_max;
 	*hz = request->hz ? request->hz : most;

@@ -16,6 +16,7 @@
 #include "common/limits.h"
 #include "common/memory.h"
 #include "common/message.h"
+#include "common/procfs.h"
 #include "common/protocol.pb-c.h"
 #include "common/wire.h"
 #include "daemon/asker.h"
@@ -25,7 +26,6 @@
 #include "daemon/engine.h"
 #include "daemon/objects.h"
 #include "daemon/processes.h"
-#include "daemon/procfs.h"
 #include "daemon/sampler.h"
 #include "daemon/session.h"
 

@@ -21,6 +21,7 @@
 #include "common/clock.h"
 #include "common/guard.h"
 #include "common/packet.h"
+#include "common/procfs.h"
 #include "daemon/file_systems.h"
 #include "daemon/hung.h"
 
@@ -29,22 +30,6 @@ GUARD_DEFINE(packet, struct packet *, packet_free)
 enum {
 	GOING_MS = 200, /* for a child to end that has done its work */
 };
-
-/* The number after `key` at the start of a line of a small file of /proc; -ENOENT: no such line. */
-static int read_number(const char *path, const char *key, long *number)
-{
-	FILE *file guard_file = fopen(path, "re");
-	if (!file)
-		return -errno;
-	char line[256];
-	while (fgets(line, sizeof(line), file)) {
-		if (strncmp(line, key, strlen(key)))
-			continue;
-		*number = strtol(line + strlen(key), NULL, 10);
-		return 0;
-	}
-	return -ENOENT;
-}
 
 static bool has_ended(int pidfd)
 {
@@ -69,26 +54,18 @@ int target_files_names(int pidfd, uint32_t pid)
 {
 	char path[64];
 	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", pidfd);
-	long named;
-	if (read_number(path, "Pid:", &named) < 0)
-		return -EPROTO;
+	const int64_t named = procfs_value(path, "Pid", 0);
 	if (named == -1)
 		return -ESRCH;
-	if (named <= 0 || (unsigned long)named != pid)
+	if (named <= 0 || named != pid)
 		return -EPROTO;
 	return has_ended(pidfd) ? -ESRCH : 0;
 }
 
 int target_files_process_of(uint32_t tid, uint32_t *pid)
 {
-	char path[64];
-	snprintf(path, sizeof(path), "/proc/%u/status", tid);
-	long tgid = 0;
-	int code = read_number(path, "Tgid:", &tgid);
-	if (code || tgid <= 0)
-		return -ESRCH;
-	*pid = tgid;
-	return 0;
+	*pid = procfs_tgid(tid);
+	return *pid ? 0 : -ESRCH;
 }
 
 int target_files_identity(uint32_t pid, struct target_identity *identity)

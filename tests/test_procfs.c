@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "daemon/procfs.h"
+#include "common/procfs.h"
 
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -54,5 +56,27 @@ static void knows_kernel_threads(void)
 	CU_ASSERT_EQUAL(procfs_tgid(0), 0);
 }
 
-SUITE(procfs, {"reads a process with a hostile name", reads_a_process},
+/* A line longer than what is read at once may have a key anywhere. */
+static void finds_values(void)
+{
+	static const char *const keys[] = {"Threads", "Pid"};
+	char path[] = "/tmp/unit-procfs-XXXXXX";
+	FILE *file = fdopen(mkstemp(path), "w");
+	CU_ASSERT_PTR_NOT_NULL_FATAL(file);
+	fprintf(file, "99\nGroups:\t%0255d", 0);
+	fputs("Pid:\t7\nPidOf:\t8\nPid:\t-1\nThreads:\t18446\n", file);
+	fclose(file);
+	int64_t values[2] = {0};
+	CU_ASSERT_TRUE(procfs_values(path, keys, values, 2));
+	CU_ASSERT_EQUAL(values[0], 18446);
+	CU_ASSERT_EQUAL(values[1], -1);
+	CU_ASSERT_EQUAL(procfs_value(path, "Tgid", 5), 5);
+	CU_ASSERT_EQUAL(procfs_setting(path, 5), 99);
+	unlink(path);
+	CU_ASSERT_EQUAL(procfs_setting(path, 5), 5);
+	CU_ASSERT_FALSE(procfs_values(path, keys, values, 2));
+}
+
+SUITE(procfs, {"finds values", finds_values},
+      {"reads a process with a hostile name", reads_a_process},
       {"knows kernel threads", knows_kernel_threads});

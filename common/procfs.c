@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "daemon/procfs.h"
+#include "common/procfs.h"
 
 #include <ctype.h>
 #include <dirent.h>
@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
 #include "common/guard.h"
 
 static const unsigned KERNEL_THREAD = 0x00200000; /* PF_KTHREAD of linux/sched.h */
@@ -30,9 +31,22 @@ static ssize_t read_owned(const char *path, char *text, size_t room, uint32_t *o
 	return n;
 }
 
-static ssize_t read_text(const char *path, char *text, size_t room)
+ssize_t procfs_read(const char *path, char *text, size_t room)
 {
 	return read_owned(path, text, room, NULL);
+}
+
+/* What follows the name and the state. */
+static bool parse_fields(const char *at, uint64_t field[PROCFS_FIELDS])
+{
+	for (int i = PROCFS_PARENT; i < PROCFS_FIELDS; i++) {
+		if (*at != ' ')
+			return false;
+		char *end;
+		field[i] = (uint64_t)strtoll(at + 1, &end, 10);
+		at = end;
+	}
+	return true;
 }
 
 int procfs_stat(uint32_t pid, struct procfs_stat *stat)
@@ -50,26 +64,25 @@ int procfs_stat(uint32_t pid, struct procfs_stat *stat)
 	*stat = (struct procfs_stat){.pid = pid, .uid = uid};
 	size_t length = (size_t)(close - open - 1);
 	memcpy(stat->comm, open + 1, length < sizeof(stat->comm) ? length : sizeof(stat->comm) - 1);
-	unsigned parent, flags, threads;
-	if (sscanf(close + 1,
-		   " %c %u %*d %*d %*d %*d %u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %u",
-		   &stat->state, &parent, &flags, &threads) != 4)
+	if (close[1] != ' ' || !close[2] || !parse_fields(close + 3, stat->field))
 		return -ESRCH;
-	stat->parent = parent;
-	stat->threads = threads;
-	stat->kernel_thread = flags & KERNEL_THREAD;
+	stat->state = close[2];
+	stat->parent = (uint32_t)stat->field[PROCFS_PARENT];
+	stat->threads = (uint32_t)stat->field[PROCFS_THREADS];
+	stat->kernel_thread = stat->field[PROCFS_FLAGS] & KERNEL_THREAD;
 	return 0;
+}
+
+bool procfs_has_ended(const struct procfs_stat *stat)
+{
+	return (stat->state == 'Z' || stat->state == 'X') && stat->threads <= 1;
 }
 
 uint32_t procfs_tgid(uint32_t tid)
 {
-	char path[64], text[4096];
+	char path[64];
 	snprintf(path, sizeof(path), "/proc/%u/status", tid);
-	if (read_text(path, text, sizeof(text)) <= 0)
-		return 0;
-	/* The name comes first, with line breaks escaped by the kernel. */
-	const char *line = strstr(text, "\nTgid:");
-	return line ? (uint32_t)strtoul(line + 6, NULL, 10) : 0;
+	return (uint32_t)procfs_value(path, "Tgid", 0);
 }
 
 void procfs_each(bool (*on_process)(void *context, const struct procfs_stat *stat), void *context)
@@ -92,7 +105,7 @@ void procfs_steal(uint64_t *stolen, uint64_t *all)
 {
 	char text[4096];
 	*stolen = *all = 0;
-	if (read_text("/proc/stat", text, sizeof(text)) <= 0 || strncmp(text, "cpu ", 4) != 0)
+	if (procfs_read("/proc/stat", text, sizeof(text)) <= 0 || strncmp(text, "cpu ", 4) != 0)
 		return;
 	char *p = text + 4;
 	/* user nice system idle iowait irq softirq steal; guest times are in user and nice */
@@ -102,4 +115,38 @@ void procfs_steal(uint64_t *stolen, uint64_t *all)
 		if (i == 7)
 			*stolen = value;
 	}
+}
+
+int64_t procfs_setting(const char *path, int64_t otherwise)
+{
+	char text[64], *end;
+	if (procfs_read(path, text, sizeof(text)) <= 0)
+		return otherwise;
+	int64_t number = strtoll(text, &end, 10);
+	return end == text ? otherwise : number;
+}
+
+bool procfs_values(const char *path, const char *const *keys, int64_t *values, size_t n)
+{
+	FILE *file guard_file = fopen(path, "re");
+	char line[256];
+	size_t found = 0;
+	bool begins = true; /* a long line comes in several pieces */
+	while (file && found < n && fgets(line, sizeof(line), file)) {
+		for (size_t i = 0; i < n && begins; i++) {
+			size_t length = strlen(keys[i]);
+			if (strncmp(line, keys[i], length) || line[length] != ':')
+				continue;
+			values[i] = strtoll(line + length + 1, NULL, 10);
+			found++;
+		}
+		begins = strchr(line, '\n');
+	}
+	return found == n;
+}
+
+int64_t procfs_value(const char *path, const char *key, int64_t otherwise)
+{
+	int64_t value;
+	return procfs_values(path, &key, &value, 1) ? value : otherwise;
 }
