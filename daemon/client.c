@@ -96,7 +96,7 @@ static void finish(struct client *client)
 		note(client, false);
 	/* Who waits for an embedded engine's end does not wait for the next tick as well. */
 	if (client->state != OVER)
-		sd_event_source_set_time_relative(client->engine->tick, 0);
+		sd_event_source_set_time(client->engine->tick, 0);
 	client->state = OVER;
 	examine_free(client->examine);
 	client->examine = NULL;

@@ -101,6 +101,17 @@ void dwarf_free(struct dwarf *dwarf)
 	free(dwarf);
 }
 
+/* What is made of entries and rows is about as large as what was looked at for it. */
+uint64_t dwarf_held_bytes(const struct dwarf *dwarf)
+{
+	uint64_t bytes = dwarf->work + (dwarf->alt ? dwarf_held_bytes(dwarf->alt) : 0);
+	if (dwarf->time_left_ns < DWARF_TIME_MAX_NS / 2 || dwarf->work > dwarf->work_max / 2)
+		return UINT64_MAX;
+	for (int i = 0; i < DWARF_SECTIONS; i++)
+		bytes += dwarf->sections[i].bytes;
+	return bytes;
+}
+
 /* Names come first: a line table that uses up the work costs only lines. */
 static void prepare(struct dwarf *dwarf, struct dwarf_unit *unit)
 {

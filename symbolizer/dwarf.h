@@ -48,6 +48,10 @@ void dwarf_free(struct dwarf *dwarf);
 GUARD_DEFINE(dwarf, struct dwarf *, dwarf_free)
 #define guard_dwarf guard(guard_dwarf)
 
+/* What it holds, in bytes and roughly; UINT64_MAX: its time or work is used up so far that it had
+ * better be read anew. */
+uint64_t dwarf_held_bytes(const struct dwarf *dwarf);
+
 /* The chain at an ELF address, innermost first; the last one is the function itself. Returns its
  * frames, 0: nothing known. Where only the line is known there is one frame without a name. */
 uint32_t dwarf_find(struct dwarf *dwarf, uint64_t address,

@@ -496,3 +496,10 @@ void object_rest(struct object *object)
 	object->dwarf = NULL;
 	object->dwarf_read = false;
 }
+
+uint64_t object_lines_bytes(const struct object *object)
+{
+	if (object->dwarf)
+		return dwarf_held_bytes(object->dwarf);
+	return object->dwarf_read ? UINT64_MAX : 0;
+}

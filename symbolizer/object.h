@@ -5,7 +5,6 @@
 #pragma once
 
 #include <stdbool.h>
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -50,3 +49,5 @@ size_t object_name(struct object *object, uint64_t address, void *record);
 void object_set_quick(struct object *object, bool quick);
 /* Lets go of debugging information, which is read again when it is needed. */
 void object_rest(struct object *object);
+/* What that would free, roughly; UINT64_MAX: it had better be read anew for the next request. */
+uint64_t object_lines_bytes(const struct object *object);

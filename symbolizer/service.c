@@ -13,10 +13,13 @@
 #include "symbolizer/reply.h"
 #include "symbolizer/table.h"
 
+enum {
+	KEPT_BYTES = 24 << 20,
+};
+
 struct service {
 	struct object **objects; /* by the engine's number */
 	uint32_t n_objects;
-	struct object *named; /* the last one asked for names: only one holds its lines */
 	struct packet *packet;
 	struct reply reply;
 	uint64_t record[OBJECT_RECORD_BYTES / sizeof(uint64_t)];
@@ -50,10 +53,8 @@ static struct object **place(struct service *service, uint32_t number)
 	return &service->objects[number];
 }
 
-static void forget(struct service *service, struct object **slot)
+static void forget(struct object **slot)
 {
-	if (service->named == *slot)
-		service->named = NULL;
 	object_close(*slot);
 	*slot = NULL;
 }
@@ -91,19 +92,32 @@ static int answer_open(struct service *service, const struct worker_request *req
 	struct object **slot = place(service, request->object);
 	if (!slot)
 		return reply_fail(reply, -ENOSPC, "too many objects");
-	forget(service, slot);
+	forget(slot);
 	int code = open_object(service, request, slot, &err);
 	if (code)
 		return reply_fail(reply, code, *err.msg ? err.msg : strerror(-code));
 	return describe(reply, *slot);
 }
 
+/* Only one object holds lines of any size; small ones stay: unpacking libc's takes longer than all
+ * the rest of a recording's names. */
+static void rest_others(struct service *service, const struct object *object)
+{
+	uint64_t left = KEPT_BYTES;
+	for (uint32_t i = 0; i < service->n_objects; i++) {
+		struct object *other = service->objects[i];
+		uint64_t bytes = other && other != object ? object_lines_bytes(other) : 0;
+		if (bytes > left)
+			object_rest(other);
+		else
+			left -= bytes;
+	}
+}
+
 static int answer_names(struct service *service, const struct worker_request *request,
 			struct object *object)
 {
-	if (service->named && service->named != object)
-		object_rest(service->named);
-	service->named = object;
+	rest_others(service, object);
 	object_set_quick(object, request->seconds != 0);
 	for (uint32_t i = 0; i < request->n; i++) {
 		size_t bytes = object_name(object, request->addresses[i], service->record);
@@ -178,7 +192,7 @@ static int answer(struct service *service, const struct worker_request *request)
 						     : answer_debug(service, request->op, object);
 	case WORKER_CLOSE:
 		if (object)
-			forget(service, &service->objects[number]);
+			forget(&service->objects[number]);
 		return reply_end(&service->reply);
 	default:
 		return reply_fail(&service->reply, -ENOSYS, "unknown request");

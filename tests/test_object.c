@@ -240,7 +240,10 @@ static void debug_files_give_names_and_lines(void)
 			       "names_by_file_offset");
 	memcpy(&line, (char *)record + sizeof(struct worker_name), sizeof(line));
 	CU_ASSERT_TRUE(line.line > 0);
+	uint64_t held = object_lines_bytes(object);
+	CU_ASSERT_TRUE(held > 1000 && held < UINT64_MAX);
 	object_rest(object);
+	CU_ASSERT_EQUAL(object_lines_bytes(object), 0);
 	CU_ASSERT_STRING_EQUAL(name_at(object, stripped.offset, &vaddr), "names_by_file_offset");
 	object_close(object);
 }

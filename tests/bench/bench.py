@@ -8,8 +8,8 @@ whole     what a recording takes from its start to its end from a job on the sam
 depth     ns of BPF a sample, by the depth of the stack, with warm tables
 tables    time and bytes of the unwind rows of large files
 attach    seconds until a process of so many threads is recorded
-names     ms from the end of a recording of NAMES_SECONDS to its file with all names, twice; beside `perf report` of as
-          long a recording, with and without inlines
+names     ms from the end of a recording of NAMES_SECONDS to its file with all names: alone, and the first and second of a
+          daemon; beside `perf report` of as long a recording, with and without inlines
 report    a report of large profiles, beside `go tool pprof -top` (views.py)
 page      the flame graph's page of large profiles in a browser (views.py)
 
@@ -36,7 +36,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests/e2e"))
+import daemon  # noqa: E402
 import probe  # noqa: E402
+import servers  # noqa: E402
 import views  # noqa: E402
 import whole as whole_recording  # noqa: E402
 from switches import switches  # noqa: E402
@@ -362,13 +364,24 @@ def compiler(tmp):
         yield popen
 
 
-def end_ms(pid, out, seconds):
+def end_ms(pid, out, seconds, **environment):
     """From the signal that ends a recording to the end of the program that wrote it."""
-    with probe.Recording("-p", pid, "-F", "99", "-o", out, "--force") as recording:
-        time.sleep(seconds)
-        began = time.monotonic()
-        assert recording.end(probe.signal.SIGINT).code == 0
-        return 1e3 * (time.monotonic() - began)
+    recorder = subprocess.Popen([probe.BUILD / "probe", "record", "-p", str(pid), "-F", "99", "-o", out, "--force"],
+                                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                                env=probe.environment(**environment))
+    assert b"Profiling" in recorder.stderr.readline()
+    time.sleep(seconds)
+    began = time.monotonic()
+    recorder.send_signal(probe.signal.SIGINT)
+    recorder.communicate(timeout=60)
+    assert recorder.returncode == 0
+    return 1e3 * (time.monotonic() - began)
+
+
+def daemon_ms(pid, out, seconds, tmp):
+    """The first and the second one of a daemon."""
+    with daemon.Daemon(tmp) as server:
+        return [end_ms(pid, out, seconds, PROBE_SOCKET=str(server.path)) for _ in range(2)]
 
 
 def report_ms(data, *options):
@@ -384,17 +397,20 @@ def report_ms(data, *options):
 def names():
     seconds = float(os.environ.get("NAMES_SECONDS", "10"))
     exceeded = False
-    print(f"{'names and file':14} {'ms':>7}   {'again':>7}   {'perf report':>12} {'--no-inline':>12}")
-    for name, program in {"redis": probe.redis, "nginx": probe.nginx, "node": node, "cc1plus": compiler}.items():
+    print(f"{'names and file':14} {'ms':>7} {'daemon':>7} {'again':>7}   {'perf report':>12} {'--no-inline':>12}")
+    for name, program in {"redis": probe.redis, "nginx": probe.nginx, "postgres": servers.postgres, "node": node,
+                          "cc1plus": compiler}.items():
         with tempfile.TemporaryDirectory(prefix="bench") as tmp, program(Path(tmp)) as target:
             out, data = Path(tmp) / "out.pb.gz", Path(tmp) / "perf.data"
             pids = ",".join(map(str, [target.pid, *probe.descendants(target.pid)]))
-            first, again = (end_ms(target.pid, out, seconds) for _ in range(2))
+            alone = end_ms(target.pid, out, seconds)
+            first, again = daemon_ms(target.pid, out, seconds, tmp)
             subprocess.run([PERF, "record", "-q", "-g", "-F", "99", "-e", "cpu-clock", "-p", pids, "-o", data,
                             "--", "/bin/sleep", str(seconds)], capture_output=True, check=True)
-            print(f"{name:14} {first:7.0f}   {again:7.0f}   {report_ms(data):12.0f} {report_ms(data, '--no-inline'):12.0f}",
+            print(f"{name:14} {alone:7.0f} {first:7.0f} {again:7.0f}   {report_ms(data):12.0f} {report_ms(data, '--no-inline'):12.0f}",
                   flush=True)
-            exceeded |= exceeds(name, first, "ms", 1000, 300)
+            exceeded |= exceeds(name, alone, "ms", 1000, 300)
+            exceeded |= exceeds(f"{name} again", again, "ms", 300, 100)
     return exceeded
 
 
