@@ -3,8 +3,11 @@
  * runs know (diff_run.squares). Runs: the same program does not do the same twice; how much more
  * runs of one side scatter than sampling explains (the dispersion) is measured in each function,
  * and, since that is itself uncertain with few runs, drawn towards what all have in common
- * (noise.h). A dispersion below 1 counts as 1. To call no function of an unchanged program changed
- * in 95 of 100 comparisons, each is judged at a chance divided by their number. */
+ * (noise.h). That is a relative spread of runs, s: n events scatter by sampling's n and by (s n)^2,
+ * so that the dispersion of a function of n events a run is 1 + s^2 n. One below 1 counts as 1.
+ * To call no function of an unchanged program changed in 95 of 100 comparisons, they share the
+ * chance of being wrong: one half evenly, one by their part of the time, which says nothing of
+ * which side has more of it, and where a change matters and can be seen. */
 #include "cli/diff_compare.h"
 
 #include "cli/diff_run.h"
@@ -19,6 +22,8 @@
 #define CHANCE 0.03
 /* A function tells of dispersion if it has so many events a run. */
 #define EVENTS_MIN 5.0
+/* Of runs that scatter by themselves as much as they do anything. */
+#define SPREAD_MOST 1.0
 
 /* A function on one side: all runs together. */
 struct sum {
@@ -74,6 +79,7 @@ struct comparison {
 	bool is_share;
 	double degrees; /* of a dispersion; 0: one run a side */
 	double whole;	/* mean of both sides' wholes */
+	double spread;	/* the square of the runs' common relative one */
 	struct noise_prior prior;
 };
 
@@ -81,10 +87,23 @@ static double dispersion(const struct comparison *c, uint32_t function)
 {
 	struct sum before = sum_of(c->before, function), after = sum_of(c->after, function);
 	double weight = event_weight(&before, &after);
-	if (!(c->degrees > 0))
-		return 1;
 	return (scatter(c->before, function, weight) + scatter(c->after, function, weight)) /
 	       c->degrees;
+}
+
+/* Of a function, a run. */
+static double events(const struct comparison *c, uint32_t function)
+{
+	struct sum before = sum_of(c->before, function), after = sum_of(c->after, function);
+	double weight = event_weight(&before, &after);
+	return weight > 0 ? (before.value + after.value) / weight / (c->before->n + c->after->n)
+			  : 0;
+}
+
+/* The dispersion that the common spread gives a function of so many events. */
+static double expected(const struct comparison *c, double n)
+{
+	return 1 + c->spread * n;
 }
 
 /* Variance of a side's rate by sampling; one event more than were seen, since none seen does not
@@ -105,10 +124,11 @@ static struct diff_delta compare(const struct comparison *c, uint32_t function)
 	double variance =
 		sampling_variance(c, &before, weight) + sampling_variance(c, &after, weight);
 	if (c->degrees > 0) {
-		double own = dispersion(c, function);
+		double own = dispersion(c, function), common = expected(c, events(c, function));
 		/* The whole has no others to be like. */
-		double moderated = function ? noise_moderated(&c->prior, own, c->degrees) : own;
-		variance *= fmax(moderated, 1);
+		if (function)
+			own = common * noise_moderated(&c->prior, own / common, c->degrees);
+		variance *= fmax(own, 1);
 	} else {
 		variance += DIFF_RUN_NOISE * DIFF_RUN_NOISE *
 			    (delta.before * delta.before + delta.after * delta.after);
@@ -124,24 +144,66 @@ static void judge(struct diff_delta *delta, double tail, double degrees)
 	delta->is_sure = fabs(delta->delta) > delta->noise;
 }
 
+static void judge_functions(struct diff_result *result, double degrees)
+{
+	double all = 0;
+	for (uint32_t i = 0; i < result->n; i++)
+		all += result->deltas[i].before + result->deltas[i].after;
+	for (uint32_t i = 0; i < result->n; i++) {
+		struct diff_delta *delta = &result->deltas[i];
+		double part = (1.0 / result->n + (delta->before + delta->after) / all) / 2;
+		judge(delta, CHANCE / 2 * part, degrees);
+		result->n_sure += delta->is_sure;
+	}
+}
+
 static double mean_rate(const struct comparison *c, uint32_t function)
 {
 	struct sum before = sum_of(c->before, function), after = sum_of(c->after, function);
 	return (rate(&before) + rate(&after)) / 2;
 }
 
-static struct noise_prior find_prior(const struct comparison *c, uint32_t n_functions)
+/* Functions that tell of dispersion. */
+struct sample {
+	double *dispersions, *events;
+	size_t n;
+};
+
+/* The common spread is what the functions scatter beyond sampling, those of many events counting
+ * more: it shows in them. */
+static double find_spread(struct comparison *c, const struct sample *sample)
+{
+	double low = 0, high = SPREAD_MOST;
+	for (int step = 0; step < 60; step++) {
+		double beyond = 0;
+		c->spread = (low + high) / 2;
+		for (size_t i = 0; i < sample->n; i++)
+			beyond += sample->events[i] *
+				  (sample->dispersions[i] / expected(c, sample->events[i]) - 1);
+		if (beyond > 0)
+			low = c->spread;
+		else
+			high = c->spread;
+	}
+	return low;
+}
+
+static void find_common(struct comparison *c, uint32_t n_functions)
 {
 	guard_mem double *dispersions = memory_new(n_functions, sizeof(double));
-	size_t n = 0;
-	for (uint32_t f = 1; f < n_functions && c->degrees > 0; f++) {
-		struct sum before = sum_of(c->before, f), after = sum_of(c->after, f);
-		double weight = event_weight(&before, &after);
-		double events = weight > 0 ? (before.value + after.value) / weight : 0;
-		if (events >= EVENTS_MIN * (c->before->n + c->after->n))
-			dispersions[n++] = dispersion(c, f);
+	guard_mem double *n_events = memory_new(n_functions, sizeof(double));
+	struct sample sample = {dispersions, n_events, 0};
+	for (uint32_t f = 1; f < n_functions; f++) {
+		double n = events(c, f);
+		if (n < EVENTS_MIN)
+			continue;
+		dispersions[sample.n] = dispersion(c, f);
+		n_events[sample.n++] = n;
 	}
-	return noise_prior(dispersions, n, c->degrees);
+	c->spread = find_spread(c, &sample);
+	for (size_t i = 0; i < sample.n; i++)
+		dispersions[i] /= expected(c, n_events[i]);
+	c->prior = noise_prior(dispersions, sample.n, c->degrees);
 }
 
 static int sure_and_large_first(const void *left, const void *right)
@@ -163,7 +225,8 @@ void diff_compare(struct diff_result *result, const struct diff_side *before,
 			       .is_share = is_share,
 			       .degrees = before->n + after->n - 2};
 	c.whole = mean_rate(&c, 0);
-	c.prior = find_prior(&c, functions->n);
+	if (c.degrees > 0)
+		find_common(&c, functions->n);
 	*result = (struct diff_result){.is_measured = c.degrees > 0};
 	result->deltas = memory_new(functions->n, sizeof(*result->deltas));
 	for (uint32_t f = 1; f < functions->n; f++) {
@@ -177,11 +240,7 @@ void diff_compare(struct diff_result *result, const struct diff_side *before,
 	}
 	result->whole = compare(&c, 0);
 	judge(&result->whole, CHANCE / 2, c.degrees);
-	double degrees = c.degrees > 0 ? c.degrees + c.prior.degrees : 0;
-	for (uint32_t i = 0; i < result->n; i++) {
-		judge(&result->deltas[i], CHANCE / 2 / result->n, degrees);
-		result->n_sure += result->deltas[i].is_sure;
-	}
+	judge_functions(result, c.degrees > 0 ? c.degrees + c.prior.degrees : 0);
 	qsort(result->deltas, result->n, sizeof(*result->deltas), sure_and_large_first);
 }
 

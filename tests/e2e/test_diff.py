@@ -38,6 +38,22 @@ def test_changed(runs):
     assert read["before"]["files"] == ["0.pb.gz", "1.pb.gz"] and read["run_noise"] == "measured"
 
 
+def test_slower(tmp_path):
+    """One function of a fifth of the work got slower. DIFF_SLOWER=20 DIFF_RUNS=5 DIFF_SECONDS=3 is the hard case."""
+    percent, runs, seconds = (float(os.environ.get(f"DIFF_{name}", usual)) for name, usual in
+                              (("SLOWER", 200), ("RUNS", 3), ("SECONDS", 0.3)))
+    names = [f"{side}{i}.pb.gz" for side in "ab" for i in range(int(runs))]
+    for name in sorted(names, key=lambda name: name[1]):  # by turns
+        probe.record(tmp_path / name, "-F", 999, "--mode", "cpu", "--", TARGETS / "slower", int(1000 * seconds),
+                     int(percent) if name[0] == "b" else 0)
+    side = [[name for name in names if name[0] == which] for which in "ab"]
+    read = json.loads(probe.probe_ok("diff", *side[0], "--", *side[1], "--json", cwd=tmp_path).out)
+    found = {f["function"]: f for f in read["functions"]}
+    print({name: (f["sure"], f["change_percent"]) for name, f in found.items() if f["sure"] != "no"})
+    assert found["slower"]["sure"] == "more"
+    assert 0.5 * percent < found["slower"]["change_percent"] < 2 * percent
+
+
 def test_newest_two_and_work(runs):
     result = probe.probe_ok("diff", "--work", "1000,1000", cwd=runs)
     assert result.err == "probe: the newest two profiles here: 2.pb.gz, 3.pb.gz\n"
