@@ -4,6 +4,7 @@
 #include "cli/errors.h"
 #include "cli/input_record.h"
 #include "cli/newest.h"
+#include "cli/prune.h"
 #include "common/duration.h"
 #include "common/err.h"
 #include "common/guard.h"
@@ -28,6 +29,14 @@ static int read_newest(char name[INPUT_NAME], struct profile **profile, struct e
 	return 0;
 }
 
+static int read_file(int fd, const char *name, struct profile **profile, struct err *err)
+{
+	int result = pprof_read(fd, name, profile, err);
+	if (!result)
+		prune_profile(*profile);
+	return result;
+}
+
 static int read_stdin(char name[INPUT_NAME], struct profile **profile, struct err *err)
 {
 	if (isatty(STDIN_FILENO)) {
@@ -37,7 +46,7 @@ static int read_stdin(char name[INPUT_NAME], struct profile **profile, struct er
 	}
 	if (name)
 		snprintf(name, INPUT_NAME, "(standard input)");
-	return pprof_read(STDIN_FILENO, "standard input", profile, err);
+	return read_file(STDIN_FILENO, "standard input", profile, err);
 }
 
 int input_read(const char *file, char name[INPUT_NAME], struct profile **profile, struct err *err)
@@ -54,7 +63,7 @@ int input_read(const char *file, char name[INPUT_NAME], struct profile **profile
 		return err_set(err, -EISDIR, ERR_FAILED, "%s is a directory", file);
 	if (name)
 		snprintf(name, INPUT_NAME, "%s", path_base(file));
-	return pprof_read(fd, file, profile, err);
+	return read_file(fd, file, profile, err);
 }
 
 bool input_take_option(struct input *input, int got, const char *value)
