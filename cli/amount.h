@@ -3,7 +3,6 @@
  * by its total, so that its numbers can be compared by eye. */
 #pragma once
 
-#include <stddef.h>
 #include <stdint.h>
 
 enum {

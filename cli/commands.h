@@ -3,7 +3,6 @@
  * file of its own and one line in the table of commands.c. */
 #pragma once
 
-#include <stdbool.h>
 #include <stdio.h>
 
 struct err;

@@ -12,7 +12,6 @@
 #include "cli/newest.h"
 #include "cli/options.h"
 #include "cli/terminal.h"
-#include "common/array.h"
 #include "common/err.h"
 #include "common/guard.h"
 #include "common/memory.h"

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <stdbool.h>
-#include <stddef.h>
 
 enum doctor_check_result {
 	DOCTOR_CHECK_OK,

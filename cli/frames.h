@@ -7,7 +7,6 @@
 #include "common/guard.h"
 #include "common/profile.h"
 
-#include <stddef.h>
 #include <stdint.h>
 
 /* What tells keys apart. */

@@ -6,12 +6,13 @@
 #include "cli/output.h"
 #include "cli/record.h"
 #include "common/err.h"
-#include "common/guard.h"
 #include "common/procfs.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>

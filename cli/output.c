@@ -14,7 +14,6 @@
 #include "common/limits.h"
 #include "common/memory.h"
 #include "common/path.h"
-#include "cli/export_formats.h"
 #include "cli/output_file.h"
 #include "cli/output_write.h"
 

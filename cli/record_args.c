@@ -4,7 +4,6 @@
 #include <ctype.h>
 #include <errno.h>
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -13,7 +12,6 @@
 #include "cli/options.h"
 #include "common/duration.h"
 #include "common/err.h"
-#include "common/guard.h"
 #include "common/limits.h"
 #include "common/memory.h"
 #include "common/procfs.h"

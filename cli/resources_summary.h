@@ -4,7 +4,6 @@
 #pragma once
 
 #include <stdbool.h>
-#include <stdint.h>
 
 struct Probe__Resources;
 struct Probe__Resources__Series;

@@ -3,7 +3,6 @@
 
 #include "cli/jsontext.h"
 #include "cli/resources_print.h"
-#include "common/escape.h"
 #include "common/guard.h"
 #include "common/info.pb-c.h"
 

@@ -5,7 +5,6 @@
 
 #include "cli/resources.h"
 
-#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 

@@ -17,7 +17,6 @@
 #include "common/err.h"
 #include "common/escape.h"
 #include "common/guard.h"
-#include "common/limits.h"
 #include "common/path.h"
 #include "common/pprof.h"
 #include "common/profile.h"

@@ -14,7 +14,6 @@
 #include "common/memory.h"
 #include "common/profile.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #define MIN_PERCENT 0.1

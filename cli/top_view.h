@@ -5,7 +5,6 @@
 #include "cli/totals.h"
 
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 
 struct err;

@@ -3,6 +3,7 @@
 
 #include "cli/selection.h"
 #include "common/array.h"
+#include "common/guard.h"
 #include "common/memory.h"
 
 #include <stdlib.h>

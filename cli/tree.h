@@ -4,7 +4,6 @@
  * numbers. */
 #pragma once
 
-#include "common/guard.h"
 #include "common/index.h"
 
 #include <stdint.h>

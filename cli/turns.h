@@ -5,7 +5,6 @@
 #pragma once
 
 #include <poll.h>
-#include <stdint.h>
 
 struct err;
 struct profile;

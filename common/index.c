@@ -2,7 +2,6 @@
 #include "common/index.h"
 
 #include <stdlib.h>
-#include "common/array.h"
 #include "common/memory.h"
 
 #define XXH_INLINE_ALL

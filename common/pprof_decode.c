@@ -13,7 +13,6 @@
 #include "common/pprof_ids.h"
 #include "common/profile.h"
 
-#include <errno.h>
 #include <stdbool.h>
 #include <string.h>
 

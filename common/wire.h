@@ -5,7 +5,6 @@
  * stream; the writer queues, bounded, and never blocks. */
 #pragma once
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 

@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include "common/err.h"
-#include "common/guard.h"
 #include "common/packet.h"
 
 struct asker {

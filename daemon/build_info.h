@@ -2,8 +2,6 @@
 /* The private message of a recording's profile (common/info.proto) and its comments for people. */
 #pragma once
 
-#include <stdint.h>
-
 struct Probe__Info;
 struct build_result;
 struct profile;

@@ -2,11 +2,11 @@
 #include "daemon/counters.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
 #include "common/err.h"
-#include "common/guard.h"
 
 struct counters {
 	const struct cpu_counters *rows; /* CPUS_MAX */

@@ -4,7 +4,6 @@
  * difference between its end and its start. */
 #pragma once
 
-#include <stddef.h>
 #include <stdint.h>
 #include "bpf/types.h"
 

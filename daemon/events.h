@@ -4,7 +4,6 @@
  * good). */
 #pragma once
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include "bpf/types.h"

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "daemon/fold.h"
 
-#include <stdlib.h>
 #include <string.h>
 #include "common/array.h"
 #include "common/guard.h"

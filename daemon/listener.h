@@ -3,7 +3,6 @@
  * root, and accepted from in the engine. */
 #pragma once
 
-#include <stdbool.h>
 #include <sys/types.h>
 #include <time.h>
 

@@ -8,7 +8,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "common/array.h"
-#include "common/guard.h"
 #include "common/index.h"
 #include "common/memory.h"
 #include "daemon/asker.h"

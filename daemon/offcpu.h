@@ -7,8 +7,6 @@
  * one, and does not count again. So the waits of a thread add up to its time off the CPU. */
 #pragma once
 
-#include <stdint.h>
-
 struct session;
 struct tally_stacks;
 struct wait_event;

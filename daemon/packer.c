@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <zstd.h>
 #include "common/err.h"
-#include "common/guard.h"
 #include "common/memory.h"
 #include "common/pprof.h"
 

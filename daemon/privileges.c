@@ -6,14 +6,12 @@
 #include <grp.h>
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
 #include "common/err.h"
-#include "common/guard.h"
 #include "common/procfs.h"
 
 static const int kept[] = {

@@ -8,7 +8,6 @@
 #include "bpf/types.h"
 #include "common/err.h"
 #include "common/escape.h"
-#include "common/guard.h"
 #include "common/limits.h"
 #include "common/procfs.h"
 #include "daemon/asker.h"

@@ -4,11 +4,12 @@
 #include <errno.h>
 #include <linux/bpf.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "common/err.h"
-#include "common/guard.h"
 
 /* The layout is the kernel's (Documentation/bpf/ringbuf.rst): a page that we write, a page that the
  * kernel writes, the data twice so that no record is cut. */

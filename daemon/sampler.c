@@ -2,12 +2,12 @@
 #include "daemon/sampler.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 #include "common/clock.h"
 #include "common/err.h"
-#include "common/guard.h"
 #include "common/memory.h"
 #include "daemon/asker.h"
 #include "daemon/counters.h"

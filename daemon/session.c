@@ -6,7 +6,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 #include "common/clock.h"
 #include "common/guard.h"
 #include "common/memory.h"

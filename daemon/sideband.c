@@ -3,14 +3,15 @@
 
 #include <errno.h>
 #include <linux/perf_event.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/sysmacros.h>
+#include <unistd.h>
 
 #include "common/array.h"
 #include "common/err.h"
-#include "common/guard.h"
 
 enum {
 	/* Of data, a CPU; a power of 2. Without CAP_IPC_LOCK a user has 516 KiB a CPU in all

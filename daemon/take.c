@@ -2,9 +2,7 @@
 #include "daemon/take.h"
 
 #include <errno.h>
-#include <stdbool.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "common/guard.h"
 #include "daemon/authority.h"

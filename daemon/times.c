@@ -6,8 +6,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "common/guard.h"
-
 void times_init(struct times *times, struct threads *threads)
 {
 	struct timespec tick = {0};

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "symbolizer/cfi_entries.h"
 
-#include <dwarf.h>
 #include <errno.h>
 #include <stdlib.h>
 

@@ -3,7 +3,6 @@
  * cfi*.c only. */
 #pragma once
 
-#include <stddef.h>
 #include <stdint.h>
 #include "common/unwind.h"
 

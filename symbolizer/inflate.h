@@ -3,7 +3,6 @@
  */
 #pragma once
 
-#include <stddef.h>
 #include <stdint.h>
 
 /* A compressed section (gABI "Section Compression"; `type`: ELFCOMPRESS_ZLIB, _ZSTD). Exactly

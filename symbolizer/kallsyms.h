@@ -4,7 +4,6 @@
  * most 64 KiB, because what comes behind is not theirs. */
 #pragma once
 
-#include <stddef.h>
 #include <stdint.h>
 
 #include "common/guard.h"

@@ -11,7 +11,6 @@
  * before weak, shorter, then first in the table. */
 #pragma once
 
-#include <stdbool.h>
 #include <stdint.h>
 
 #include "common/guard.h"
