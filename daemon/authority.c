@@ -176,10 +176,18 @@ void authority_end(struct authority *authority, uint32_t session)
 	*ended = (struct authority_session){.peer.pidfd = -1, .client = -1};
 }
 
-void authority_watch(const struct authority *authority, struct pollfd clients[SESSIONS_MAX])
+nfds_t authority_watch(const struct authority *authority, struct pollfd clients[SESSIONS_MAX],
+		       uint32_t sessions[SESSIONS_MAX])
 {
-	for (uint32_t i = 0; i < SESSIONS_MAX; i++) /* POLLHUP needs no asking for */
-		clients[i] = (struct pollfd){.fd = authority->sessions[i].client};
+	nfds_t n = 0;
+	for (uint32_t i = 0; i < SESSIONS_MAX; i++) {
+		if (authority->sessions[i].client < 0)
+			continue;
+		sessions[n] = i;
+		/* POLLHUP needs no asking for. */
+		clients[n++] = (struct pollfd){.fd = authority->sessions[i].client};
+	}
+	return n;
 }
 
 bool authority_has_begun(const struct authority *authority, uint32_t session)

@@ -54,8 +54,10 @@ void authority_reload(struct authority *authority);
  * client's socket; ERR_PERMISSION, ERR_FAILED with words: not served. */
 int authority_begin(struct authority *authority, uint32_t session, int socket, struct err *err);
 void authority_end(struct authority *authority, uint32_t session);
-/* The sockets of all sessions, to be polled: whatever comes back of one, its client has gone. */
-void authority_watch(const struct authority *authority, struct pollfd clients[SESSIONS_MAX]);
+/* The sockets of all sessions' clients, to be polled, and which session each is of: whatever comes
+ * back of one, its client has gone. How many: poll() takes no more than RLIMIT_NOFILE. */
+nfds_t authority_watch(const struct authority *authority, struct pollfd clients[SESSIONS_MAX],
+		       uint32_t sessions[SESSIONS_MAX]);
 bool authority_has_begun(const struct authority *authority, uint32_t session);
 /* Whether its client may record every process. */
 bool authority_is_everything(const struct authority *authority, uint32_t session);

@@ -546,17 +546,18 @@ static void read_configuration(struct broker *broker)
 static void wait_for_request(struct broker *broker)
 {
 	struct pollfd fds[2 + SESSIONS_MAX];
+	uint32_t sessions[SESSIONS_MAX];
 	do {
 		fds[0] = (struct pollfd){.fd = broker->socket, .events = POLLIN};
 		fds[1] = (struct pollfd){.fd = broker->reload, .events = POLLIN};
-		authority_watch(broker->authority, fds + 2);
-		if (poll(fds, 2 + SESSIONS_MAX, check_taken(broker)) <= 0) {
+		nfds_t n = authority_watch(broker->authority, fds + 2, sessions);
+		if (poll(fds, 2 + n, check_taken(broker)) <= 0) {
 			fds[0].revents = 0;
 			continue;
 		}
-		for (uint32_t i = 0; i < SESSIONS_MAX; i++)
+		for (nfds_t i = 0; i < n; i++)
 			if (fds[2 + i].revents)
-				end_session(broker, i);
+				end_session(broker, sessions[i]);
 		if (fds[1].revents)
 			read_configuration(broker);
 	} while (!fds[0].revents);
