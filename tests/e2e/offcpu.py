@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Recordings of time off the CPU: the target that knows how it waits, its threads' accounts as the kernel
 keeps them, and what a profile says of each thread."""
+import contextlib
+import ctypes
 import dataclasses
 import os
 import subprocess
@@ -173,3 +175,70 @@ def disk_file(size=32 << 20):
     os.fsync(fd)
     os.close(fd)
     return path
+
+
+def has_state(pid, state):
+    """All threads of the process are in it, by the letter of proc(5)."""
+    return all((task / "stat").read_text().rsplit(")", 1)[1].split()[0] == state
+               for task in Path(f"/proc/{pid}/task").iterdir())
+
+
+PTRACE_SEIZE, PTRACE_INTERRUPT, PTRACE_DETACH, WALL = 0x4206, 0x4207, 17, 0x40000000
+
+
+@contextlib.contextmanager
+def traced(pid):
+    """All threads of the process are held by a tracer: us."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.ptrace.argtypes = (ctypes.c_long, ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p)
+    libc.ptrace.restype = ctypes.c_long
+
+    def ask(request, tid):
+        assert libc.ptrace(request, tid, None, None) == 0, os.strerror(ctypes.get_errno())
+
+    held = [int(task) for task in os.listdir(f"/proc/{pid}/task")]
+    for tid in held:
+        ask(PTRACE_SEIZE, tid)
+        ask(PTRACE_INTERRUPT, tid)
+        os.waitpid(tid, WALL)
+    assert has_state(pid, "t")
+    yield
+    for tid in held:
+        ask(PTRACE_DETACH, tid)
+
+
+class Quota:
+    """A control group with a share of a CPU: 1 ms in each 20."""
+
+    def __init__(self, path, quota):
+        self.path = path
+        path.mkdir()
+        for name, value in quota.items():
+            (path / name).write_text(value)
+
+    def take(self, pid):
+        (self.path / "cgroup.procs").write_text(str(pid))
+
+    def throttled(self):
+        """(how often, ns) so far."""
+        stat = dict(line.split() for line in (self.path / "cpu.stat").read_text().splitlines())
+        ns = int(stat["throttled_time"]) if "throttled_time" in stat else 1000 * int(stat["throttled_usec"])
+        return int(stat["nr_throttled"]), ns
+
+
+@contextlib.contextmanager
+def quota():
+    """None where this machine lets nobody make such a group."""
+    root = Path("/sys/fs/cgroup")
+    name = f"probe-e2e-{os.getpid()}"
+    group = None
+    for path, settings in ((root / "cpu" / name, {"cpu.cfs_period_us": "20000", "cpu.cfs_quota_us": "1000"}),
+                           (root / name, {"cpu.max": "1000 20000"})):
+        with contextlib.suppress(OSError):
+            group = group or Quota(path, settings)
+    try:
+        yield group
+    finally:
+        for path in (root / "cpu" / name, root / name):
+            with contextlib.suppress(FileNotFoundError):
+                path.rmdir()

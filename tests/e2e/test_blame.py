@@ -47,6 +47,7 @@ def postgres(tmp):
 POSTGRES_BACKEND = [
     ("WaitEventSetWait", "WaitLatch", "ProcSleep", "LockAcquireExtended"),  # of rows
     ("PGSemaphoreLock", "LWLockAcquire"),
+    ("PGSemaphoreLock", "LWLockWaitForVar"),
     ("pg_usleep", "perform_spin_delay"),  # of a lock whose holder has lost its CPU
     ("PGSemaphoreLock", "LWLockAcquireOrWait", "XLogFlush"),  # somebody else flushes
     ("fdatasync", "XLogFlush"),

@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Time off the CPU of threads that know how they waited: all of it, in the right place and state."""
+import contextlib
 import os
 import re
 import signal
 import time
-from pathlib import Path
 
 import offcpu
+import pytest
+
 import probe
 
 # The function that waits, and what the kernel is in meanwhile.
@@ -122,26 +124,75 @@ def test_waits_by_chance(tmp_path):
     assert not outside or not attempt(), outside
 
 
-def test_stopped(tmp_path):
-    """A process that is stopped is neither asleep nor runnable: a state of its own, at the place where it was."""
-    stopped = []
+@contextlib.contextmanager
+def stopped(pid):
+    os.kill(pid, signal.SIGSTOP)
+    probe.wait_for(lambda: offcpu.has_state(pid, "T"), 5, "it to stop")
+    yield
+    os.kill(pid, signal.SIGCONT)
 
-    def stop(pid):
+
+HELD = {"stopped": stopped, "traced": offcpu.traced}
+
+
+@pytest.mark.parametrize("state", HELD)
+def test_held(state, tmp_path):
+    """A process that is stopped, or held by a debugger, is neither asleep nor runnable: a state of its own, at the
+    place where it was."""
+    held = []
+
+    def hold(pid):
         time.sleep(0.3)
-        os.kill(pid, signal.SIGSTOP)
-        probe.wait_for(lambda: set(offcpu.account(pid)) and all(
-            (t / "stat").read_text().rsplit(")", 1)[1].split()[0] == "T" for t in Path(f"/proc/{pid}/task").iterdir()),
-            5, "it to stop")
-        began = time.monotonic_ns()
-        time.sleep(0.5)
-        stopped.append(time.monotonic_ns() - began)
-        os.kill(pid, signal.SIGCONT)
+        before = time.monotonic_ns()
+        with HELD[state](pid):
+            began = time.monotonic_ns()
+            time.sleep(0.4)
+            ended = time.monotonic_ns()
+        held.append((ended - began, time.monotonic_ns() - before))
 
-    waits = offcpu.record(tmp_path, 1.2, ("mix50", "naps", "idle"), "--mode", "wall", meanwhile=stop)
+    waits = offcpu.record(tmp_path, 1.0, ("mix50", "naps", "idle"), "--mode", "wall", meanwhile=hold)
     offcpu.assert_accounts(waits)
+    least, most = held[0]
     for tid in waits.used:
         states = offcpu.states(waits.profile, lambda s: s.labels["thread_id"] == tid)
-        assert stopped[0] - 5e6 <= states["stopped"] <= stopped[0] + 100e6, (tid, states, stopped)
+        # Until it has a CPU again it has not left that state.
+        runnable = waits.used[tid][1]
+        assert least - 5e6 <= states[state] <= most + runnable + 5e6, (tid, states, held)
+    here = lambda s: s.labels.get("state") == state
+    for function in ("waits_nap", "waits_idle"):
+        assert waits.profile.total("blocked", lambda s: here(s) and offcpu.has(s, function)) > 0, function
+
+
+@pytest.mark.parametrize("state", HELD)
+def test_held_all_along(state, tmp_path):
+    with probe.program("/bin/sleep", 20) as popen:
+        probe.wait_for(lambda: offcpu.has_state(popen.pid, "S"), 5, "it to sleep")
+        with HELD[state](popen.pid):
+            _, profile = probe.record(tmp_path / "p.pb.gz", "-p", popen.pid, "--mode", "off", "300ms")
+    thread, = offcpu.threads(profile).values()
+    assert thread["blocked"] == thread["wall"] == profile.total("blocked")
+    assert offcpu.states(profile) == {state: thread["wall"]}
+
+
+def test_throttled(tmp_path):
+    """A thread whose control group has used up its share of CPU: how often and how long are the kernel's own
+    figures. Until it has a CPU again it has not left that state; all of it is time that it could have run."""
+    with offcpu.quota() as group:
+        if not group:
+            return
+        waits = offcpu.record(tmp_path, 1.0, ("mix90",), "--mode", "wall", meanwhile=lambda pid: group.take(pid))
+        often, throttled = group.throttled()
+    offcpu.assert_accounts(waits)
+    worker, = (tid for tid in waits.used if tid != waits.pid)
+    here = lambda s: s.labels["thread_id"] == worker
+    # It is not, for the kernel's account of the group, when it slept as the share was used up.
+    states = offcpu.states(waits.profile, here)
+    print(states, often, throttled)
+    assert 0.9 * throttled - 20e6 <= states.get("throttled", 0) <= waits.used[worker][1] + 5e6, (states, often, throttled)
+    rows = [s for s in waits.profile.samples if here(s) and s.labels.get("state") == "throttled"]
+    assert all(not s.values["blocked"] for s in rows)
+    if not waits.profile.info.off_period_ns:
+        assert 0.9 * often - 2 <= sum(s.values["offcpu_events"] for s in rows) <= often + 2, (rows, often)
 
 
 def test_only_off_the_cpu(tmp_path):
