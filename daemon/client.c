@@ -33,6 +33,7 @@
 #include "daemon/session.h"
 #include "daemon/unwind_late.h"
 #include "daemon/status.h"
+#include "daemon/questions.h"
 
 enum {
 	CHUNK_BYTES = 128 << 10,
@@ -54,7 +55,9 @@ struct client {
 		SENDING,
 		OVER
 	} state;
-	Probe__Message *record; /* the request, which the session borrows */
+	uint32_t uid;
+	enum questions_kind asks; /* and waits for its turn */
+	Probe__Message *record;	  /* the request, which the session borrows */
 	struct session *session;
 	bool said_started;
 	struct examine *examine; /* the last one asked for */
@@ -386,11 +389,17 @@ void client_stop(struct client *client)
 		on_stop(client, &stop);
 }
 
-/* Whoever asks is heard on: `probe status` may ask again. */
-static void answer(struct client *client, int code)
+/* When its turn has come. Whoever asks is heard on: `probe status` may ask again. */
+static void answer(struct client *client, enum questions_kind asks)
 {
+	struct engine *engine = client->engine;
+	client->asks = asks;
+	if (!asks || client->state != READY ||
+	    !questions_take(&engine->questions, client->uid, asks))
+		return;
+	client->asks = QUESTIONS_NONE;
 	client->begun_ns = clock_now_ns();
-	if (code)
+	if ((asks == QUESTIONS_STATUS ? status_send : status_send_list)(engine, client->wire))
 		finish(client);
 }
 
@@ -404,9 +413,9 @@ static void on_message(struct client *client, Probe__Message *message)
 		on_record(client, message);
 		return;
 	} else if (client->state == READY && message->kind_case == PROBE__MESSAGE__KIND_STATUS) {
-		answer(client, status_send(client->engine, client->wire));
+		answer(client, QUESTIONS_STATUS);
 	} else if (client->state == READY && message->kind_case == PROBE__MESSAGE__KIND_LIST) {
-		answer(client, status_send_list(client->engine, client->wire));
+		answer(client, QUESTIONS_LIST);
 	} else if (client->state > READY && message->kind_case == PROBE__MESSAGE__KIND_STOP) {
 		on_stop(client, message->stop);
 	} else if (client->state > READY && message->kind_case == PROBE__MESSAGE__KIND_EXAMINE) {
@@ -418,11 +427,12 @@ static void on_message(struct client *client, Probe__Message *message)
 	message_free(message);
 }
 
-/* A client that asks without reading the answers is not heard until it has read them: that bounds
- * what it makes us do and hold. A recording's Stop is heard all the same. */
+/* A client that asks is not heard until it has its answer and has read it: that bounds what it
+ * makes us do and hold. A recording's Stop is heard all the same. */
 static bool may_speak(const struct client *client)
 {
-	return client->state != OVER && (client->state > READY || !wire_queued(client->wire));
+	return client->state != OVER &&
+	       (client->state > READY || (!client->asks && !wire_queued(client->wire)));
 }
 
 static void hear(struct client *client)
@@ -442,7 +452,9 @@ static void hear(struct client *client)
 static int on_io(sd_event_source *source, int fd, uint32_t revents, void *userdata)
 {
 	struct client *client = userdata;
-	if (client->state != OVER && wire_flush(client->wire))
+	/* While it waits for its turn its end would be told again and again. */
+	bool left = client->asks && (revents & (EPOLLHUP | EPOLLERR));
+	if (client->state != OVER && (left || wire_flush(client->wire)))
 		finish(client);
 	hear(client);
 	client_tick(client);
@@ -490,7 +502,7 @@ static void check_times(struct client *client)
 	if (!queued || queued < client->queued_bytes)
 		client->taken_ns = now;
 	client->queued_bytes = queued;
-	if (client->state <= READY &&
+	if (client->state <= READY && !client->asks &&
 	    now - client->begun_ns > LIMIT_HANDSHAKE_SECONDS * 1000000000ull) {
 		err_set(&err, -ETIMEDOUT, ERR_FAILED, "nothing was asked for in %d s",
 			LIMIT_HANDSHAKE_SECONDS);
@@ -504,6 +516,7 @@ void client_tick(struct client *client)
 {
 	if (client->state != OVER)
 		check_times(client);
+	answer(client, client->asks);
 	if (client->state <= READY)
 		hear(client); /* what came with what was heard last time */
 	if (client->state == RECORDING)
@@ -538,9 +551,9 @@ struct client *client_new(struct engine *engine, int socket_take)
 	}
 	/* Another user's fd may be a file of his own file system, which hangs who closes it: his
 	 * processes are taken by their numbers, of which the broker makes pidfds itself. */
-	uint32_t pid, uid;
-	client_peer(client, &pid, &uid);
-	if (uid)
+	uint32_t pid;
+	client_peer(client, &pid, &client->uid);
+	if (client->uid)
 		wire_refuse_fds(client->wire);
 	return client;
 }

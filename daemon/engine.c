@@ -55,10 +55,13 @@ static void part(struct engine *engine)
 	}
 }
 
+/* Each time another one is the first: those who wait for their turn to ask get it. */
 static void tick_clients(struct engine *engine)
 {
+	uint32_t first = engine->first_client++;
+	questions_renew(&engine->questions);
 	for (uint32_t i = 0; i < engine->n_clients; i++)
-		client_tick(engine->clients[i]);
+		client_tick(engine->clients[(first + i) % engine->n_clients]);
 	part(engine);
 }
 
@@ -285,6 +288,8 @@ static int init(struct engine *engine, int broker_socket)
 	if (code >= 0)
 		code = sd_event_add_time_relative(engine->event, &engine->tick, CLOCK_MONOTONIC,
 						  TICK_US, TICK_US / 10, on_tick, engine);
+	if (code >= 0) /* it drains the ring: before any client has its turn */
+		code = sd_event_source_set_priority(engine->tick, SD_EVENT_PRIORITY_IMPORTANT);
 	return code;
 }
 

@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include "daemon/early.h"
 #include "daemon/thrift.h"
+#include "daemon/questions.h"
 
 struct asker;
 struct err;
@@ -30,6 +31,8 @@ struct engine {
 	struct early early;
 	struct client **clients;
 	uint32_t n_clients, clients_room;
+	uint32_t first_client; /* of this tick */
+	struct questions questions;
 	struct listener *listener; /* NULL: serves those it has, and ends with the last one */
 	sd_event_source *tick;
 	uint64_t alone_ns; /* since when nobody is there; 0: somebody is */

@@ -1,10 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """The engine cannot keep up, or CPUs come and go: no wrong data, and every firing has its place."""
+import contextlib
 import os
 import signal
+import threading
 import time
 from pathlib import Path
 
+import daemon
+import users
 from daemon import Daemon
 
 import probe
@@ -42,6 +46,42 @@ def test_ring_full(tmp_path):
     profile = probe.Profile(tmp_path / "x.pb.gz")
     profile.info.assert_reconciled()
     assert profile.info.samples == profile.total()
+
+
+def ask(client, kind, done, answers):
+    """The same again and again, until all is done or the daemon has had enough of it."""
+    while not done.is_set():
+        client.send(daemon.field(kind, b""))
+        while not daemon.fields(client.receive()[kind]).get(2, kind != daemon.LIST):
+            pass  # parts of a list
+        answers.append(time.monotonic())
+
+
+def test_users_who_ask_all_the_time(tmp_path):
+    """20 clients of one user: each tick has one list for them, and a recording beside loses nothing."""
+    tmp_path.chmod(0o755)
+    done, lists, statuses = threading.Event(), [], []
+    with probe.target("threads", 3600) as target, Daemon(tmp_path) as server, contextlib.ExitStack() as stack:
+        clients = [stack.enter_context(daemon.Client(server.path, connected=users.connection(server.path, users.ME)))
+                   for _ in range(20)]
+        askers = [threading.Thread(target=ask, args=(client, *((daemon.LIST, done, lists) if i % 2 else
+                                                               (daemon.STATUS, done, statuses))))
+                  for i, client in enumerate(clients)]
+        for asker in askers:
+            asker.start()
+        try:
+            result = server.record("-p", target.pid, "-F", "999", "-o", tmp_path / "x.pb.gz", "2s")
+        finally:
+            done.set()
+            for asker in askers:
+                asker.join()
+        assert result.code == 0, result
+    profile = probe.Profile(tmp_path / "x.pb.gz")
+    profile.info.assert_reconciled()
+    assert not profile.info.firing.get("ring_full") and not profile.info.firing.get("lost_otherwise"), profile.info.firing
+    assert profile.total() > 500
+    seconds = max(lists) - min(lists)
+    assert len(statuses) > 20 and 2 < len(lists) <= 10 * seconds + 2, (len(statuses), len(lists), seconds)
 
 
 def test_more_stacks_than_any_table_holds(tmp_path):
