@@ -195,11 +195,13 @@ bool authority_has_begun(const struct authority *authority, uint32_t session)
 	return session < SESSIONS_MAX && authority->sessions[session].begun;
 }
 
-int authority_check_hz(struct authority *authority, uint32_t session, uint64_t period_ns,
-		       struct err *err)
+int authority_check_events(struct authority *authority, uint32_t session, uint32_t event,
+			   uint64_t period_ns, struct err *err)
 {
 	struct authority_session *own = &authority->sessions[session];
 	const struct config *config = &authority->config;
+	if (own->period_ns)
+		return own->period_ns == period_ns && own->event == event ? 0 : -EPROTO;
 	uint64_t hz = 1000000000 / period_ns, others = 0;
 	for (uint32_t i = 0; i < SESSIONS_MAX; i++)
 		if (i != session && authority->sessions[i].begun &&
@@ -215,7 +217,18 @@ int authority_check_hz(struct authority *authority, uint32_t session, uint64_t p
 			       " Hz already, of the %u Hz that one user may at once",
 			       own->peer.uid, others, config->frequency_per_uid);
 	own->hz = (uint32_t)hz;
+	own->event = event;
+	own->period_ns = period_ns;
 	return 0;
+}
+
+bool authority_open_event(struct authority *authority, uint32_t session, int cpu)
+{
+	struct authority_session *own = &authority->sessions[session];
+	if (!own->everything && own->opened[cpu] == AUTHORITY_OPENINGS)
+		return false;
+	own->opened[cpu] += !own->everything;
+	return true;
 }
 
 bool authority_judges(const struct authority *authority)

@@ -22,6 +22,11 @@
 
 struct err;
 
+enum {
+	/* A CPU that was off line gets its event anew. */
+	AUTHORITY_OPENINGS = 4,
+};
+
 struct authority {
 	struct config config;
 	const char *config_path; /* read again by authority_reload() */
@@ -36,7 +41,10 @@ struct authority {
 		uint32_t hz_max; /* UINT32_MAX: not limited */
 		uint64_t bytes_max;
 		uint32_t overhead_percent; /* of a CPU; 0: no ceiling */
-		uint32_t hz;		   /* of its events; 0: none yet */
+		/* Of its events; period 0: none yet. */
+		uint32_t hz, event;
+		uint64_t period_ns;
+		uint8_t opened[CPUS_MAX]; /* so often */
 		struct peer peer;
 		int client; /* its socket, to see it close; -1: not begun */
 	} sessions[SESSIONS_MAX];
@@ -62,9 +70,13 @@ bool authority_has_begun(const struct authority *authority, uint32_t session);
 /* Whether its client may record every process. */
 bool authority_is_everything(const struct authority *authority, uint32_t session);
 
-/* Before events with this period: 0, or words for who samples too often already. */
-int authority_check_hz(struct authority *authority, uint32_t session, uint64_t period_ns,
-		       struct err *err);
+/* Before events of this kind and period: 0, or words for who samples too often already. -EPROTO:
+ * the session has others. */
+int authority_check_events(struct authority *authority, uint32_t session, uint32_t event,
+			   uint64_t period_ns, struct err *err);
+/* Before one is opened on `cpu`, of those that were checked. False: it was so often already that
+ * they might be there all at once. */
+bool authority_open_event(struct authority *authority, uint32_t session, int cpu);
 /* Sessions that have begun. */
 uint32_t authority_count(const struct authority *authority);
 /* Whether there is one whose client may not. */

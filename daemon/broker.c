@@ -147,6 +147,8 @@ static int open_events(struct broker *broker, const struct broker_request *reque
 {
 	int event, link;
 	const struct programs_event wanted = {request->session, request->event, request->period_ns};
+	if (!authority_open_event(broker->authority, request->session, cpu))
+		return -EPROTO;
 	int code = programs_open_event(broker->programs, &wanted, cpu, &event, &link, err);
 	if (code)
 		return code;
@@ -160,7 +162,8 @@ static int on_events(struct broker *broker, const struct broker_request *request
 {
 	if (request->period_ns < PERIOD_MIN_NS || request->event >= EVENT_NAMES)
 		return -EPROTO;
-	int code = authority_check_hz(broker->authority, request->session, request->period_ns, err);
+	int code = authority_check_events(broker->authority, request->session, request->event,
+					  request->period_ns, err);
 	return code ? code : each_cpu(broker, request, answer, open_events, err);
 }
 
@@ -221,7 +224,11 @@ static int take_any(struct broker *broker, const struct broker_request *request,
 	if (!code)
 		code = open_maps(request->pid, answer, err);
 	/* Alive still: then its number was its own all the time. */
-	return code ? code : target_files_names(pidfd, request->pid);
+	if (!code)
+		code = target_files_names(pidfd, request->pid);
+	if (code)
+		programs_drop_process(broker->programs, request->session, request->pid);
+	return code;
 }
 
 static int take_own(struct broker *broker, const struct broker_request *request, int pidfd,

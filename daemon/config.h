@@ -15,9 +15,9 @@
  *	frequency_per_uid = 2000 Hz of all the recordings of one user who may not record every
  *	                         process: events fire on every CPU, whoever runs there
  *	off_cpu = yes            "no": nobody records what threads wait for
- *	max_overhead = 0         percent of one CPU that sampling may cost in all, 0: no ceiling;
- *near it fewer ticks become samples recording_mb = 512       what a recording may make the daemon
- *hold; then it ends
+ *	max_overhead = 0         percent of one CPU that sampling may cost in all, 0: no
+ *	                         ceiling; near it fewer ticks become samples
+ *	recording_mb = 512       what a recording may make the daemon hold; then it ends
  */
 #pragma once
 

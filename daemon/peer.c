@@ -50,27 +50,37 @@ static bool is_alive(int pidfd)
 }
 
 /* Before 6.5 the process is named by a number that may be another's by now: of the same uid at
- * least, or what it may do says nothing of the client. */
-static int open_pidfd(int socket, pid_t pid)
+ * least, or it says nothing of the client. */
+static int open_by_number(const struct peer *peer)
+{
+	char path[64];
+	struct stat process;
+	int pidfd guard_fd = peer->pid > 0 ? pidfd_open(peer->pid, 0) : -1;
+	snprintf(path, sizeof(path), "/proc/%d", peer->pid);
+	if (stat(path, &process) || process.st_uid != peer->uid)
+		return -1;
+	return steal_fd(pidfd);
+}
+
+static int open_pidfd(int socket, const struct peer *peer)
 {
 	int pidfd = -1;
 	socklen_t bytes = sizeof(pidfd);
 	if (getsockopt(socket, SOL_SOCKET, SO_PEERPIDFD, &pidfd, &bytes) == 0)
 		return pidfd;
-	return errno == ENOPROTOOPT && pid > 0 ? pidfd_open(pid, 0) : -1;
+	return errno == ENOPROTOOPT ? open_by_number(peer) : -1;
 }
 
 /* False also where it cannot be seen (CAP_SYS_PTRACE is needed). */
 static bool shares_namespace(const struct peer *peer)
 {
 	char path[64];
-	struct stat ours, theirs, process;
+	struct stat ours, theirs;
 	snprintf(path, sizeof(path), "/proc/%d/ns/user", peer->pid);
 	if (stat("/proc/self/ns/user", &ours) || stat(path, &theirs))
 		return false;
-	snprintf(path, sizeof(path), "/proc/%d", peer->pid);
-	return !stat(path, &process) && ours.st_dev == theirs.st_dev &&
-	       ours.st_ino == theirs.st_ino && is_alive(peer->pidfd);
+	return ours.st_dev == theirs.st_dev && ours.st_ino == theirs.st_ino &&
+	       is_alive(peer->pidfd);
 }
 
 int peer_read(int socket, struct peer *peer, struct err *err)
@@ -84,7 +94,7 @@ int peer_read(int socket, struct peer *peer, struct err *err)
 	if (code)
 		return err_set(err, code, ERR_FAILED, "cannot see the groups of who asks: %s",
 			       strerror(-code));
-	read.pidfd = open_pidfd(socket, read.pid);
+	read.pidfd = open_pidfd(socket, &read);
 	read.foreign = !shares_namespace(&read);
 	*peer = read;
 	return 0;

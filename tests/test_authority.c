@@ -466,7 +466,13 @@ static void keeps_to_the_limits(void)
 	CU_ASSERT_EQUAL(ask_events(&place, 1, 1000000000 / 501, &(struct err){0}), -EACCES);
 	CU_ASSERT_EQUAL(ask_events(&place, 1, 1000000000 / 500, NULL), 0);
 	CU_ASSERT_EQUAL(drop(&place, 0), 0);
-	CU_ASSERT_EQUAL(ask_events(&place, 1, 1000000000 / 1999, NULL), 0);
+	/* Those of the others are gone, but it has its own. */
+	CU_ASSERT_EQUAL(ask_events(&place, 1, 1000000000 / 1999, NULL), -EPROTO);
+	CU_ASSERT_EQUAL(drop(&place, 1), 0);
+	begin(&place, 1);
+	for (int i = 0; i < AUTHORITY_OPENINGS; i++)
+		CU_ASSERT_EQUAL(ask_events(&place, 1, 1000000000 / 1999, NULL), 0);
+	CU_ASSERT_EQUAL(ask_events(&place, 1, 1000000000 / 1999, NULL), -EPROTO);
 	for (uint32_t i = 2; i < 33; i++)
 		begin(&place, i);
 	struct asker_rights rights;
