@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """The flame graph page in a real browser: what people do with it, and that it keeps to itself."""
 import json
+import os
 import re
 
 import pytest
 from browser import Browser
+from test_foreign import Made
 
 import probe
 
@@ -164,3 +166,53 @@ def test_diff(browser, recorded):
     assert all(abs(a / b - 1) < 1e-3 for a, b in zip(total, turned))
     page.assert_quiet()
     page.close()
+
+
+# What would act if a page took it for more than text, and what would lie about what stands beside it.
+HOSTILE = [
+    "</script><script>document.title = 'run'</script>", "<img src=x onerror=\"document.title = 'run'\">", "<!--<script>",
+    "]]>", "'\"><svg onload=document.title='run'>", "&lt;b&gt;&amp;", "a\u202egnp.exe", "\u2066b\u2069", "c\u0085\u009b31md", "\x1b[31mred\x07",
+    "line\u2028and\u2029paragraph", "\ufffe\uffff", "emoji \U0001f525", "\u0301combining", "${document.title = 'run'}", "`x`", "\\u003c/script>",
+    "__proto__", "constructor", "long" + "x" * 5000, "wide " + "W \u4e2d\u6587 " * 40, "javascript:document.title='run'"]
+
+
+def hostile(path):
+    """A profile all of whose words are hostile, and which has one stack a name."""
+    made = Made()
+    made.add(3, (1, 1), (2, 0x1000), (3, 0x9000), (5, made.text("/tmp/" + HOSTILE[0])), (7, 1))
+    main = made.location(1, "main")
+    for i, name in enumerate(HOSTILE):
+        made.sample([made.location(1, name), main], [100 - i, 100000 - i], ("comm", HOSTILE[(i + 1) % len(HOSTILE)]),
+                    ("thread_name", name), ("thread_id", i + 1, ""), ("pid", i + 1, ""))
+    made.write(path, [("samples", "count"), (HOSTILE[1], HOSTILE[0])])
+
+
+def test_hostile_names(browser, tmp_path):
+    hostile(tmp_path / "p.pb")
+    probe.probe_ok("flamegraph", tmp_path / "p.pb", "-o", tmp_path / "p.html")
+    shots = os.environ.get("SCREENSHOTS", tmp_path)
+    for width in (1280, 400):
+        page = browser.open(f"file://{tmp_path}/p.html", width)
+        title = page.evaluate("document.title")
+        assert "run" != title
+        shown = page.evaluate("[...document.querySelectorAll('#top tbody tr')].map(r => r.cells[4].textContent)")
+        assert len(shown) == len(HOSTILE) + 1 and "main" in shown
+        assert page.evaluate("profile.names.length") >= len(HOSTILE) + 1
+        # Nothing of it became an element, and nothing that turns or hides text is left.
+        assert page.evaluate("document.querySelectorAll('img, svg[onload], #top script, #top svg').length") == 0
+        assert not re.search("[\\u0000-\\u0008\\u000e-\\u001f\\u007f-\\u009f\\u200e\\u200f\\u2028-\\u202e\\u2066-\\u2069]",
+                             page.evaluate("document.documentElement.textContent"))
+        _, x, y = node_of(page, next(name for name in shown if "script" in name))
+        page.move(x, y)
+        page.click(x, y)
+        assert "script" in page.text("#peek-title")
+        page.choose("#owner", page.evaluate("document.querySelector('#owner').options[2].value"))
+        page.choose("#column", "1")
+        page.key("/")
+        page.type("<script>")
+        page.key("Escape")
+        assert page.evaluate("document.title") == title
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        page.screenshot(f"{shots}/hostile-{width}.png")
+        page.assert_quiet()
+        page.close()
