@@ -148,8 +148,8 @@ static void say_started(struct record_session *session)
 		progress_started(session->progress, &words);
 }
 
-/* Of named processes, with the same descendants as are recorded; not of single threads, nor of the
- * whole machine. */
+/* Of named processes, with the same descendants as are recorded, of single threads, or of the whole
+ * machine; not of threads and processes together. */
 static void begin_resources(struct record_session *session)
 {
 	const struct record_args *args = session->args;
@@ -163,7 +163,11 @@ static void begin_resources(struct record_session *session)
 		n = usage_find(args->comm, named, LIMIT_TARGETS);
 		pids = named;
 	}
-	if (n && !args->all && !args->target.n_tids)
+	if (args->all)
+		resources_begin_totals(&session->resources, NULL, 0);
+	else if (args->target.n_tids && !n)
+		resources_begin_totals(&session->resources, args->target.tids, args->target.n_tids);
+	else if (n && !args->target.n_tids)
 		resources_begin(&session->resources, pids, n, !args->no_children);
 }
 

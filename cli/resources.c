@@ -25,27 +25,45 @@ enum {
 void resources_deinit(struct resources *resources)
 {
 	usage_free(resources->usage);
+	usage_totals_free(resources->totals);
 	free(resources->time_ns);
 	for (int kind = 0; kind < USAGE_KINDS; kind++)
 		free(resources->value[kind]);
 	*resources = (struct resources){0};
 }
 
-void resources_begin(struct resources *resources, const uint32_t *pids, size_t n, bool children)
+static void read_usage(struct resources *resources, struct usage_reading *reading)
+{
+	if (resources->totals)
+		usage_totals_read(resources->totals, reading);
+	else
+		usage_read(resources->usage, reading);
+}
+
+static void begin(struct resources *resources)
 {
 	struct usage_reading first;
-	*resources = (struct resources){
-		.usage = usage_new(pids, n, children),
-		.time_ns = memory_new(READINGS_MOST, sizeof(uint64_t)),
-		.interval_ns = SECOND_NS,
-		.known = (1u << USAGE_KINDS) - 1,
-	};
+	resources->time_ns = memory_new(READINGS_MOST, sizeof(uint64_t));
+	resources->interval_ns = SECOND_NS;
+	resources->known = (1u << USAGE_KINDS) - 1;
 	for (int kind = 0; kind < USAGE_KINDS; kind++)
 		resources->value[kind] = memory_new(READINGS_MOST, sizeof(uint64_t));
-	usage_read(resources->usage, &first);
+	read_usage(resources, &first);
 	resources->known &= first.known;
 	resources->began_ns = clock_now_ns();
 	resources->next_ns = resources->began_ns + resources->interval_ns;
+}
+
+void resources_begin(struct resources *resources, const uint32_t *pids, size_t n, bool children)
+{
+	*resources = (struct resources){.usage = usage_new(pids, n, children)};
+	begin(resources);
+}
+
+void resources_begin_totals(struct resources *resources, const uint32_t *tids, size_t n)
+{
+	*resources = (struct resources){.totals = usage_totals_new(tids, n)};
+	begin(resources);
 }
 
 /* Of two readings what adds up is added; of what is there the larger stays, to be seen. */
@@ -66,7 +84,7 @@ static void halve(struct resources *resources)
 static void take_reading(struct resources *resources)
 {
 	struct usage_reading reading;
-	usage_read(resources->usage, &reading);
+	read_usage(resources, &reading);
 	if (reading.ended) {
 		resources->ended = true;
 		return;
@@ -82,7 +100,7 @@ static void take_reading(struct resources *resources)
 
 int resources_due_ms(const struct resources *resources)
 {
-	if (!resources->usage || resources->ended)
+	if ((!resources->usage && !resources->totals) || resources->ended)
 		return -1;
 	uint64_t now = clock_now_ns();
 	/* Rounded up: a wait that is too short would be followed by another. */
@@ -104,13 +122,15 @@ bool resources_tick(struct resources *resources)
 
 void resources_end(struct resources *resources)
 {
-	if (!resources->usage)
+	if (!resources->usage && !resources->totals)
 		return;
 	uint64_t last = resources->n ? resources->time_ns[resources->n - 1] : 0;
 	if (!resources->ended && clock_now_ns() - resources->began_ns >= last + SHORTEST_NS)
 		take_reading(resources);
 	usage_free(resources->usage);
+	usage_totals_free(resources->totals);
 	resources->usage = NULL;
+	resources->totals = NULL;
 }
 
 Probe__Resources *resources_message(const struct resources *resources)

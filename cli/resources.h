@@ -5,6 +5,7 @@
 #pragma once
 
 #include "cli/usage.h"
+#include "cli/usage_totals.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -14,7 +15,8 @@ struct output_profile;
 struct Probe__Resources;
 
 struct resources {
-	struct usage *usage; /* NULL: not begun, or over */
+	struct usage *usage; /* one of both; NULL: not begun, or over */
+	struct usage_totals *totals;
 	uint64_t began_ns, next_ns, interval_ns;
 	uint64_t *time_ns;	      /* since the beginning: the end of each reading */
 	uint64_t *value[USAGE_KINDS]; /* n of each */
@@ -25,6 +27,8 @@ struct resources {
 
 /* Begins; `children` as of usage_new(). */
 void resources_begin(struct resources *resources, const uint32_t *pids, size_t n, bool children);
+/* The same of single threads; of none: of the whole machine. */
+void resources_begin_totals(struct resources *resources, const uint32_t *tids, size_t n);
 /* Zeroed storage is fine, twice too. */
 void resources_deinit(struct resources *resources);
 /* ms until the next reading is due; -1: never. */

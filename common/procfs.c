@@ -49,11 +49,10 @@ static bool parse_fields(const char *at, uint64_t field[PROCFS_FIELDS])
 	return true;
 }
 
-int procfs_stat(uint32_t pid, struct procfs_stat *stat)
+static int read_stat(const char *path, uint32_t pid, struct procfs_stat *stat)
 {
-	char path[64], text[1024];
+	char text[1024];
 	uint32_t uid = 0;
-	snprintf(path, sizeof(path), "/proc/%u/stat", pid);
 	ssize_t n = read_owned(path, text, sizeof(text), &uid);
 	if (n <= 0)
 		return -ESRCH;
@@ -71,6 +70,20 @@ int procfs_stat(uint32_t pid, struct procfs_stat *stat)
 	stat->threads = (uint32_t)stat->field[PROCFS_THREADS];
 	stat->kernel_thread = stat->field[PROCFS_FLAGS] & KERNEL_THREAD;
 	return 0;
+}
+
+int procfs_stat(uint32_t pid, struct procfs_stat *stat)
+{
+	char path[64];
+	snprintf(path, sizeof(path), "/proc/%u/stat", pid);
+	return read_stat(path, pid, stat);
+}
+
+int procfs_thread_stat(uint32_t pid, uint32_t tid, struct procfs_stat *stat)
+{
+	char path[64];
+	snprintf(path, sizeof(path), "/proc/%u/task/%u/stat", pid, tid);
+	return read_stat(path, tid, stat);
 }
 
 bool procfs_has_ended(const struct procfs_stat *stat)

@@ -41,6 +41,8 @@ struct procfs_stat {
 
 /* 0; -ESRCH: no such process. */
 int procfs_stat(uint32_t pid, struct procfs_stat *stat);
+/* The same of one thread of a process: what it alone used. -ESRCH. */
+int procfs_thread_stat(uint32_t pid, uint32_t tid, struct procfs_stat *stat);
 /* No thread is left. A process whose first thread has ended but others run shows as a zombie too.
  */
 bool procfs_has_ended(const struct procfs_stat *stat);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/usage.h"
+#include "cli/usage_totals.h"
 
 #include <pthread.h>
 #include <signal.h>
@@ -167,5 +168,76 @@ static void without_a_leader(void)
 	close(done[1]);
 }
 
-SUITE(usage, {"without a leader", without_a_leader}, {"children count once", children_count_once},
+/* A thread beside this one that burns, faults and waits for the end. */
+struct beside {
+	int told[2], over[2];
+	uint32_t tid;
+};
+
+static void *beside(void *argument)
+{
+	struct beside *me = argument;
+	char byte;
+	me->tid = (uint32_t)gettid();
+	(void)!write(me->told[1], "r", 1);
+	(void)!read(me->over[0], &byte, 1);
+	burn(cpu_ns() + 100000000);
+	(void)!write(me->told[1], "b", 1);
+	(void)!read(me->over[0], &byte, 1);
+	return NULL;
+}
+
+static void single_threads(void)
+{
+	struct beside me;
+	struct usage_reading reading;
+	pthread_t thread;
+	char byte;
+	CU_ASSERT_FATAL(!pipe(me.told) && !pipe(me.over));
+	pthread_create(&thread, NULL, beside, &me);
+	CU_ASSERT(read(me.told[0], &byte, 1) == 1);
+	struct usage_totals *busy = usage_totals_new(&me.tid, 1);
+	struct usage_totals *idle = usage_totals_new(&(uint32_t){(uint32_t)gettid()}, 1);
+	usage_totals_read(busy, &reading);
+	CU_ASSERT_EQUAL(reading.value[USAGE_CPU], 0);
+	CU_ASSERT_EQUAL(reading.value[USAGE_THREADS], 1);
+	CU_ASSERT(!(reading.known & (1u << USAGE_RSS | 1u << USAGE_FDS | 1u << USAGE_PROCESSES)));
+	usage_totals_read(idle, &reading);
+	(void)!write(me.over[1], "g", 1);
+	CU_ASSERT(read(me.told[0], &byte, 1) == 1);
+	usage_totals_read(busy, &reading);
+	CU_ASSERT(reading.value[USAGE_CPU] >= 80000000);
+	CU_ASSERT(reading.value[USAGE_VOLUNTARY] >= 1);
+	usage_totals_read(idle, &reading);
+	CU_ASSERT(reading.value[USAGE_CPU] <= 20000000);
+	(void)!write(me.over[1], "g", 1);
+	pthread_join(thread, NULL);
+	usage_totals_read(busy, &reading);
+	CU_ASSERT(reading.ended);
+	usage_totals_free(busy);
+	usage_totals_free(idle);
+	for (int i = 0; i < 2; i++) {
+		close(me.told[i]);
+		close(me.over[i]);
+	}
+}
+
+static void whole_machine(void)
+{
+	struct usage_totals *machine = usage_totals_new(NULL, 0);
+	struct usage_reading reading;
+	usage_totals_read(machine, &reading);
+	CU_ASSERT_EQUAL(reading.value[USAGE_CPU], 0);
+	burn(cpu_ns() + 100000000);
+	usage_totals_read(machine, &reading);
+	CU_ASSERT(!reading.ended);
+	CU_ASSERT(!(reading.known & 1u << USAGE_CPU) || reading.value[USAGE_CPU] >= 80000000);
+	CU_ASSERT(!(reading.known & 1u << USAGE_RSS) || reading.value[USAGE_RSS] > 1 << 20);
+	CU_ASSERT(!(reading.known & 1u << USAGE_THREADS) || reading.value[USAGE_THREADS] > 1);
+	CU_ASSERT(!(reading.known & 1u << USAGE_VOLUNTARY));
+	usage_totals_free(machine);
+}
+
+SUITE(usage, {"single threads", single_threads}, {"whole machine", whole_machine},
+      {"without a leader", without_a_leader}, {"children count once", children_count_once},
       {"without children", without_children});

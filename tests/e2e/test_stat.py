@@ -3,8 +3,10 @@
 import csv
 import io
 import json
+import os
 import re
 import subprocess
+import time
 
 import pytest
 from terminal import Terminal
@@ -141,3 +143,34 @@ def test_beside_the_stacks(worker, tmp_path):
     assert exported["resources"][0]["readings"]["rss_bytes"] == used["rss"]
     probe.probe_ok("merge", tmp_path / "p.pb.gz", tmp_path / "p.pb.gz", "-o", tmp_path / "twice.pb.gz")
     assert probe.Profile(tmp_path / "twice.pb.gz").info.resources == [used, used]
+
+
+def used(profile):
+    (read,) = profile.info.resources
+    return read, sum(read["cpu"]) / read["time_ns"][-1]
+
+
+def test_beside_threads_and_the_machine(tmp_path):
+    """Of one of several threads, what it used alone; of the machine, what its processors did."""
+    with probe.target("threads", 60) as popen:
+        tids = probe.wait_for(lambda: (found := sorted(int(t) for t in os.listdir(f"/proc/{popen.pid}/task"))) and
+                              len(found) >= 3 and found, 10, "its threads")
+        def oncpu(tid):
+            return int(open(f"/proc/{popen.pid}/task/{tid}/schedstat").read().split()[0])
+        before = {tid: oncpu(tid) for tid in tids}
+        time.sleep(0.3)
+        busy = max(tids, key=lambda tid: oncpu(tid) - before[tid])
+        began = oncpu(busy)
+        _, profile = probe.record(tmp_path / "t.pb.gz", "-t", busy, "1500ms")
+        spent = oncpu(busy) - began
+        read, share = used(profile)
+        # Between the two looks at the thread lies more than the recording; its share is that of a part of it.
+        assert 0 < sum(read["cpu"]) <= spent + 20e6 and share <= 1.05
+        assert sum(read["cpu"]) >= 0.5 * profile.total("cpu") - 20e6
+        assert set(read["threads"]) == {1} and not read["rss"] and not read["fds"] and read["voluntary_switches"]
+        table = probe.probe_ok("report", "--resources", tmp_path / "t.pb.gz").out
+        assert re.search(r"^rss +- +- +-", table, re.M)
+        _, profile = probe.record(tmp_path / "a.pb.gz", "-a", "1500ms")
+        read, share = used(profile)
+        assert 0.2 < share <= os.cpu_count() * 1.05
+        assert min(read["rss"]) > 10 << 20 and min(read["threads"]) > 1 and not read["voluntary_switches"]
