@@ -12,12 +12,17 @@ enum filter_verdict {
 	FILTER_TAKE,
 };
 
+/* Sessions that there are: bits of others mean nothing, and are not handed on by fork and exec. So,
+ * once a session is none of them and what ran then has ended, its bits can be taken out of all
+ * entries while processes fork. The broker's. */
+__u64 filter_live = 0;
+
 /* Sessions that take everything. */
 static __always_inline __u64 filter_everything(void)
 {
 	__u32 zero = 0;
 	__u64 *bits = bpf_map_lookup_elem(&everything, &zero);
-	return bits ? *bits : 0;
+	return bits ? *bits & filter_live : 0;
 }
 
 static __always_inline bool filter_thread(__u32 tid, __u64 bit)
@@ -33,7 +38,7 @@ static __always_inline enum filter_verdict filter_judge(__u64 session, __u32 *sp
 	__u32 tid = pid_tgid, tgid = pid_tgid >> 32;
 	__u64 bit = 1ull << session;
 	*space = 0;
-	if (!tid)
+	if (!tid || !(filter_live & bit))
 		return FILTER_ELSEWHERE; /* idle */
 	struct filter *entry = bpf_map_lookup_elem(&filter, &tgid);
 	if (entry)

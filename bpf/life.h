@@ -39,7 +39,7 @@ static __always_inline void life_fork(struct task_struct *parent, struct task_st
 	struct filter inherited = {};
 	if (entry) {
 		/* -t names threads of one process: nothing of it is for a child. */
-		__u64 bits = entry->children & ~entry->threads;
+		__u64 bits = entry->children & ~entry->threads & filter_live;
 		inherited.take = entry->take & bits;
 		inherited.held = entry->held & bits;
 		inherited.keep = entry->keep & bits;
@@ -65,8 +65,8 @@ static __always_inline void life_exec(struct task_struct *task, __u32 old_tid)
 		/* A session that may not keep it holds it, until it was judged anew. First the
 		 * count, which filter_release() relies on. */
 		__sync_fetch_and_add(&entry->execs, 1);
-		__u64 held = (entry->take | entry->on_exec) & ~entry->keep;
-		__u64 take = entry->on_exec & entry->keep;
+		__u64 held = (entry->take | entry->on_exec) & ~entry->keep & filter_live;
+		__u64 take = entry->on_exec & entry->keep & filter_live;
 		space = entry->space;
 		entry->space = 0;
 		__sync_fetch_and_or(&entry->held, held);

@@ -15,7 +15,7 @@ static __always_inline __u64 times_sessions(__u32 tgid, __u32 tid, bool on_exec)
 		return bits;
 	__u64 *named = bpf_map_lookup_elem(&threads, &tid);
 	__u64 taken = entry->take | entry->held | (on_exec ? entry->on_exec : 0);
-	return bits | (taken & (~entry->threads | (named ? *named : 0)));
+	return bits | (taken & filter_live & (~entry->threads | (named ? *named : 0)));
 }
 
 /* Those of them that may see its stacks now; *space: of its process. */
@@ -27,7 +27,8 @@ static __always_inline __u64 times_taking(__u32 tgid, __u32 tid, __u32 *space)
 		return bits;
 	__u64 *named = bpf_map_lookup_elem(&threads, &tid);
 	*space = entry->space;
-	return bits | (entry->take & ~entry->held & (~entry->threads | (named ? *named : 0)));
+	__u64 taken = entry->take & ~entry->held & filter_live;
+	return bits | (taken & (~entry->threads | (named ? *named : 0)));
 }
 
 static __always_inline void times_read(struct task_struct *task, const struct noted *entry,

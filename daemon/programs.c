@@ -4,6 +4,7 @@
 #include <bpf/bpf.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <linux/membarrier.h>
 #include <linux/perf_event.h>
 #include <poll.h>
 #include <stdio.h>
@@ -274,6 +275,24 @@ int programs_open_sideband(int cpu, int *event, struct err *err)
 	return open_event(&attr, cpu, event, err);
 }
 
+static uint64_t *live_of(const struct programs *programs)
+{
+	return (uint64_t *)&programs->skeleton->bss->filter_live;
+}
+
+static void begin_session(const struct programs *programs, uint32_t session)
+{
+	*live_of(programs) |= 1ull << (session & (SESSIONS_MAX - 1));
+}
+
+/* When it returns, no program runs that saw the session alive. (Where the kernel cannot wait, with
+ * nohz_full=, what a fork hands on in these microseconds stays.) */
+static void end_session(const struct programs *programs, uint32_t session)
+{
+	*live_of(programs) &= ~(1ull << session);
+	syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0);
+}
+
 /* Has the kernel change the filter; returns what the program said. */
 static int change(struct programs *programs, struct filter_change what)
 {
@@ -335,6 +354,7 @@ void programs_drop_process(struct programs *programs, uint32_t session, uint32_t
 int programs_take(struct programs *programs, uint32_t session, uint32_t tgid, uint32_t flags,
 		  struct err *err)
 {
+	begin_session(programs, session);
 	int r = change(programs, (struct filter_change){.op = FILTER_OP_TAKE,
 							.session = session,
 							.id = tgid,
@@ -352,6 +372,7 @@ int programs_take(struct programs *programs, uint32_t session, uint32_t tgid, ui
 int programs_hold(struct programs *programs, uint32_t session, uint32_t tgid, uint32_t flags,
 		  uint32_t *execs, struct err *err)
 {
+	begin_session(programs, session);
 	int r = change(programs, (struct filter_change){.op = FILTER_OP_HOLD,
 							.session = session,
 							.id = tgid,
@@ -400,6 +421,7 @@ int programs_take_all(struct programs *programs, uint32_t session, struct err *e
 {
 	if (session >= SESSIONS_MAX)
 		return -EINVAL;
+	begin_session(programs, session);
 	int r = write_everything(programs, programs->taking_all | 1ull << session);
 	return r ? failed(err, r, "taking all processes") : 0;
 }
@@ -442,8 +464,7 @@ static int drop_pass(struct programs *programs, const struct bpf_map *map, uint3
 	return found;
 }
 
-/* Until a pass finds none: a fork can put a child where the pass has already been, but only one
- * whose parent had the bit still. */
+/* Until a pass finds none: forks may change the order of the keys while it goes by them. */
 static int drop_each(struct programs *programs, const struct bpf_map *map,
 		     struct filter_change what)
 {
@@ -461,6 +482,7 @@ int programs_drop(struct programs *programs, uint32_t session)
 {
 	if (session >= SESSIONS_MAX)
 		return -EINVAL;
+	end_session(programs, session);
 	follow_stop(&programs->follow, session);
 	int r = write_everything(programs, programs->taking_all & ~(1ull << session));
 	if (r)

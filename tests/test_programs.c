@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -370,6 +371,49 @@ static void takes_from_the_exec_on(void)
 	sampling_free(s);
 }
 
+/* A child and one of its own, again and again. */
+static void fork_twice(void)
+{
+	for (;;) {
+		pid_t pid = fork();
+		if (!pid) {
+			pid_t inner = fork();
+			if (!inner)
+				_exit(0);
+			waitpid(inner, NULL, 0);
+			_exit(0);
+		}
+		waitpid(pid, NULL, 0);
+	}
+}
+
+/* What forks as its session ends hands nothing on. */
+static void ends_a_session_that_forks(void)
+{
+	struct sampling *s = sampling_new();
+	if (!s)
+		return;
+	pid_t child = sampling_child(fork_twice);
+	for (int i = 0; i < 100; i++) {
+		CU_ASSERT_EQUAL(programs_take(s->programs, 5, child, TAKE_CHILDREN, NULL), 0);
+		usleep(i * 10);
+		CU_ASSERT_EQUAL(programs_drop(s->programs, 5), 0);
+		/* Its number is another's now. */
+		CU_ASSERT_EQUAL(programs_take(s->programs, 5, getpid(), 0, NULL), 0);
+		uint32_t *pids;
+		size_t n = programs_pids(s->programs, &pids);
+		for (size_t k = 0; k < n; k++)
+			CU_ASSERT_EQUAL(programs_takes(s->programs, pids[k]),
+					pids[k] == (uint32_t)getpid());
+		free(pids);
+		CU_ASSERT_EQUAL(programs_drop(s->programs, 5), 0);
+		sampling_drain(s);
+		s->n_lives = 0;
+	}
+	sampling_end(child);
+	sampling_free(s);
+}
+
 /* ---- limits */
 static void fork_one(void)
 {
@@ -464,6 +508,7 @@ SUITE(programs, {"samples one process", samples_one_process},
       {"takes only the threads named", takes_only_the_threads_named},
       {"refuses the dead", refuses_the_dead},
       {"tells fork, exec and exit", tells_fork_exec_and_exit},
+      {"ends a session that forks", ends_a_session_that_forks},
       {"holds a new image", holds_a_new_image}, {"takes from the exec on", takes_from_the_exec_on},
       {"counts a full filter", counts_a_full_filter},
       {"counts what a full ring loses", counts_what_a_full_ring_loses});
