@@ -9,16 +9,21 @@
 #include "bpf/maps.h"
 
 enum {
-	PACE_WINDOW_NS = 10000000,
-	PACE_WALKS = 20,	  /* a window: 2,000 a second a CPU */
-	PACE_PERIOD_FIRST = 4096, /* above 0 */
+	PACE_WINDOW_NS = 20000000,
+	PACE_SPENT_NS = PACE_WINDOW_NS / 320, /* of each on walks: 0.3 % of a CPU */
+	PACE_WALKS_LEAST = 4,		      /* a window, whatever they cost: 200 a second */
+	PACE_WALKS_MOST = 40,		      /* 2,000 a second */
+	PACE_WALK_NS = 8000,		      /* what one costs before that was measured */
+	PACE_WALK_NS_MOST = 65536,	      /* more is another's: an interrupt, a stolen CPU */
+	PACE_PERIOD_FIRST = 4096,	      /* above 0 */
 };
 #define PACE_PERIOD_MAX WAIT_PERIOD_NS_MAX
 #define PACE_CHANCES (1ull << 32)
 
 struct pace {
 	__u64 window_ns; /* when it began */
-	__u64 walks;	 /* in it */
+	__u32 walks;	 /* in it */
+	__u32 walk_ns;	 /* what one costs, of late on average; 0: not known yet */
 	__u64 period_ns;
 	__u64 random;
 };
@@ -26,12 +31,22 @@ struct pace {
 /* What the sessions with SESSION_OFF want. The broker's. */
 struct waits_wanted waits_wanted = {};
 
+/* So many walks a window keep to the budget: where one takes an interrupt that a hypervisor must
+ * deliver it costs several times what it does elsewhere. */
+static __always_inline __u32 pace_walks(const struct pace *pace)
+{
+	__u32 n = PACE_SPENT_NS / (pace->walk_ns ? pace->walk_ns : PACE_WALK_NS);
+	if (n < PACE_WALKS_LEAST)
+		return PACE_WALKS_LEAST;
+	return n < PACE_WALKS_MOST ? n : PACE_WALKS_MOST;
+}
+
 /* What is in force now. A window of few walks halves it, and so does each that passed unseen. */
 static __always_inline __u64 pace_period(struct pace *pace, __u64 now_ns)
 {
 	__u64 age = now_ns - pace->window_ns;
 	if (age >= PACE_WINDOW_NS) {
-		__u64 halvings = age / PACE_WINDOW_NS - (pace->walks > PACE_WALKS / 2);
+		__u64 halvings = age / PACE_WINDOW_NS - (pace->walks > pace_walks(pace) / 2);
 		pace->period_ns >>= halvings < 63 ? halvings : 63;
 		pace->window_ns = now_ns;
 		pace->walks = 0;
@@ -43,11 +58,19 @@ static __always_inline __u64 pace_period(struct pace *pace, __u64 now_ns)
 
 static __always_inline void pace_walked(struct pace *pace)
 {
-	if (++pace->walks <= PACE_WALKS)
+	if (++pace->walks <= pace_walks(pace))
 		return;
 	pace->period_ns = pace->period_ns ? 2 * pace->period_ns : PACE_PERIOD_FIRST;
 	if (pace->period_ns > PACE_PERIOD_MAX)
 		pace->period_ns = PACE_PERIOD_MAX;
+}
+
+/* That took so long. */
+static __always_inline void pace_cost(struct pace *pace, __u64 ns)
+{
+	__u32 cost = ns < PACE_WALK_NS_MOST ? ns + 1 : PACE_WALK_NS_MOST;
+	__u32 before = pace->walk_ns ? pace->walk_ns : cost;
+	pace->walk_ns = (7 * before + cost) / 8;
 }
 
 /* Below PACE_CHANCES: xorshift64 (Marsaglia), for a call of the kernel's costs more than all else

@@ -213,4 +213,6 @@ static __always_inline void waits_interrupted(void)
 		return;
 	cpu->task = 0;
 	waits_count(waits_pay(cpu, task), cpu->off_ns);
+	/* From the switch on, with the interrupt. */
+	pace_cost(&cpu->pace, bpf_ktime_get_ns() - cpu->event.sample.time_ns);
 }

@@ -73,7 +73,7 @@ static __always_inline void wakers_walk(struct waker *waker, struct task_struct 
 }
 
 static __always_inline void wakers_fill(struct waker *waker, struct task_struct *self, __u64 off_ns,
-					__u64 period_ns, struct pace *pace)
+					__u64 now_ns, struct pace *pace)
 {
 	__u32 space = 0;
 	waker->start_time_ns = self->start_time;
@@ -82,10 +82,11 @@ static __always_inline void wakers_fill(struct waker *waker, struct task_struct 
 	bpf_get_current_comm(waker->comm, sizeof(waker->comm));
 	waker->sessions = times_taking(self->tgid, self->pid, &space);
 	if (!(waker->sessions & waits_wanted.wakers) || !(waits_wanted.flags & SESSION_USER) ||
-	    !pace_takes(waker->drawn - 1, off_ns, period_ns))
+	    !pace_takes(waker->drawn - 1, off_ns, pace_period(pace, now_ns)))
 		return;
 	pace_walked(pace);
 	wakers_walk(waker, self, space);
+	pace_cost(pace, bpf_ktime_get_ns() - now_ns);
 }
 
 /* The current thread, or an interrupt, wakes `task`. */
@@ -100,12 +101,11 @@ static __always_inline void wakers_wake(const struct task_struct *task)
 	struct task_struct *self = bpf_get_current_task_btf();
 	__u64 now_ns = bpf_ktime_get_ns(), since_ns = entry->off_since_ns;
 	__u64 off_ns = since_ns && now_ns > since_ns ? now_ns - since_ns : 0;
-	__u64 period_ns = pace_period(pace, now_ns);
 	waker->drawn = pace_draw(pace) + 1;
 	waker->hash = 0;
 	waker->tid = 0;
 	if (self->pid && !wakers_in_interrupt(self))
-		wakers_fill(waker, self, off_ns, period_ns, pace);
+		wakers_fill(waker, self, off_ns, now_ns, pace);
 }
 
 /* What is known of who woke the thread of a wait; to be asked once a wait. NULL: nothing. */
