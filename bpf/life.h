@@ -6,7 +6,25 @@
 #include "bpf/count.h"
 #include "bpf/filter.h"
 
-/* Wakes the engine: an exec waits for its judgement, and all need new mappings. */
+enum {
+	LIFE_WAKE_NS = 20000000
+};
+
+/* The engine is woken: an exec waits for its judgement, and all need new mappings. Sessions that
+ * take everything judge nobody, and forks and exits bring no mappings: for them, execs wake it, but
+ * not each of a storm: a wake-up costs as much as all the rest here. */
+static __always_inline __u64 life_ring_flags(enum event_kind kind, __u64 for_sessions, __u64 now_ns)
+{
+	__u32 cpu = bpf_get_smp_processor_id();
+	struct cpu_counters *row = bpf_map_lookup_elem(&counters, &cpu);
+	if (for_sessions & ~filter_everything())
+		return BPF_RB_FORCE_WAKEUP;
+	if (kind != EVENT_EXEC || !row || now_ns - row->exec_woken_ns < LIFE_WAKE_NS)
+		return count_ring_flags();
+	row->exec_woken_ns = now_ns;
+	return BPF_RB_FORCE_WAKEUP;
+}
+
 static __always_inline void life_send(enum event_kind kind, struct task_struct *task,
 				      __u64 for_sessions, __u32 parent, __u32 space,
 				      __u32 exit_code)
@@ -26,7 +44,7 @@ static __always_inline void life_send(enum event_kind kind, struct task_struct *
 	event->exit_code = exit_code;
 	event->start_time_ns = task->start_time;
 	bpf_probe_read_kernel(event->comm, sizeof(event->comm), task->comm);
-	bpf_ringbuf_submit(event, BPF_RB_FORCE_WAKEUP);
+	bpf_ringbuf_submit(event, life_ring_flags(kind, for_sessions, event->time_ns));
 }
 
 static __always_inline void life_fork(struct task_struct *parent, struct task_struct *child)

@@ -366,8 +366,9 @@ struct cpu_counters {
 	__u64 walk_end[16]; /* by enum walk_end, user walks */
 	__u64 waits[8];	    /* by enum wait_count */
 	__u64 waits_ns[8];
-	__u64 spent_ns; /* in sampler_tick */
-	__u64 pad[15];
+	__u64 spent_ns;	     /* in sampler_tick */
+	__u64 exec_woken_ns; /* when an exec last woke the engine; no counter */
+	__u64 pad[14];
 };
 TYPES_ASSERT_SIZE(struct cpu_counters, 512);
 

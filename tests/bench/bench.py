@@ -12,6 +12,7 @@ names     ms from the end of a recording of NAMES_SECONDS to its file with all n
           daemon; beside `perf report` of as long a recording, with and without inlines
 report    a report of large profiles, beside `go tool pprof -top` (views.py)
 page      the flame graph's page of large profiles in a browser (views.py)
+host      the daemon at rest, a recording of everything, and of a build (host.py)
 
 A run of the job is the same work again and again (BENCH_SECONDS of it when nothing records), timed by itself. In
 each round every way to record gets one run, in an order that changes; the ratio of a round is its time
@@ -41,11 +42,12 @@ import probe  # noqa: E402
 import servers  # noqa: E402
 import views  # noqa: E402
 import whole as whole_recording  # noqa: E402
+from host import host  # noqa: E402
 from switches import switches  # noqa: E402
 
 SECONDS = float(os.environ.get("BENCH_SECONDS", "2.0"))
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "9"))
-PARTS = os.environ.get("BENCH", "cost,slowdown,whole,depth,tables,attach,names,report,page,switches").split(",")
+PARTS = os.environ.get("BENCH", "cost,slowdown,whole,depth,tables,attach,names,report,page,switches,host").split(",")
 JOB = probe.TARGETS / "job"
 PERF = "/usr/bin/perf"
 BPF_STATS = Path("/proc/sys/kernel/bpf_stats_enabled")
@@ -415,7 +417,7 @@ def names():
 
 
 def main():
-    parts = {part.__name__: part for part in (cost, slowdown, whole, depth, tables, attach, names, views.report, views.page, switches)}
+    parts = {part.__name__: part for part in (cost, slowdown, whole, depth, tables, attach, names, views.report, views.page, switches, host)}
     unknown = set(PARTS) - set(parts)
     if unknown:
         sys.exit(f"BENCH: {', '.join(sorted(unknown))}: no such part; there are {', '.join(parts)}")
