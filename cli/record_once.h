@@ -3,6 +3,7 @@
  * saves, waits for CMD. */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct err;
@@ -14,6 +15,7 @@ struct record_turn {
 	int go;		 /* a byte: begin; the end of file: do not */
 	int started;	 /* gets a byte when sampling runs */
 	uint64_t number; /* from 0 */
+	bool live;	 /* for a view: nobody reads what the target used meanwhile */
 };
 
 /* The target of `args` is opened unless it is open. `turn` NULL: begin at once. The exit status

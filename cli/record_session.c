@@ -156,6 +156,8 @@ static void begin_resources(struct record_session *session)
 	uint32_t child_pid = (uint32_t)session->child->pid, named[LIMIT_TARGETS];
 	const uint32_t *pids = args->target.pids;
 	size_t n = args->target.n_pids;
+	if (session->quiet || (session->turn && session->turn->live))
+		return;
 	if (child_is_target(session)) {
 		pids = &child_pid;
 		n = 1;

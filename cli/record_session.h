@@ -25,7 +25,7 @@ struct record_session {
 	int signals;		    /* a signalfd of SIGINT, SIGTERM, SIGHUP */
 	struct progress *progress;
 	const struct record_turn *turn; /* NULL: it is the only one */
-	bool quiet;			/* no words when sampling begins */
+	bool quiet;			/* no words when sampling begins, nor what it uses */
 	/* Results, owned. */
 	struct Probe__Message *started, *finished;
 	struct output_profile profile;

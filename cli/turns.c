@@ -91,7 +91,8 @@ _Noreturn static void work(struct turns *turns, int go, int started, int out, in
 			   pid_t parent)
 {
 	struct err err = {0};
-	struct record_turn turn = {.go = go, .started = started, .number = turns->next};
+	struct record_turn turn = {
+		.go = go, .started = started, .number = turns->next, .live = true};
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	if (getppid() != parent || null < 0 || dup2(out, STDOUT_FILENO) < 0)

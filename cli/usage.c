@@ -20,6 +20,7 @@
 enum {
 	PROCESSES_MOST = 4096, /* more are not followed: each costs 50 us a reading */
 	THREADS_MOST = 1024,   /* of all processes, whose switches are read: 15 us each */
+	PARENTS_MOST = 4096,   /* threads whose children are looked for in a reading: 15 us each */
 };
 
 const struct usage_about usage_about[USAGE_KINDS] = {
@@ -75,6 +76,10 @@ struct usage {
 	bool overfull; /* there are more processes than are followed */
 	uint64_t readings;
 	uint32_t threads; /* that were read in this reading */
+	/* Where there are more threads than are asked for their children in one reading, it goes on
+	 * with this one: a child may be found some readings late. */
+	uint32_t first_parent;
+	bool complete; /* all threads were asked for theirs, once */
 	struct usage_reading *reading;
 };
 
@@ -254,6 +259,21 @@ static void find_children(struct usage *usage, uint32_t pid, uint32_t tid)
 		add_process(usage, child);
 }
 
+/* Whether it is this thread's turn, the index-th of this reading. */
+static bool is_asked(const struct usage *usage, uint32_t index)
+{
+	return index >= usage->first_parent && index - usage->first_parent < PARENTS_MOST;
+}
+
+static void next_parents(struct usage *usage)
+{
+	usage->first_parent += PARENTS_MOST;
+	if (usage->first_parent < usage->threads)
+		return;
+	usage->first_parent = 0;
+	usage->complete = true;
+}
+
 static void forget_threads(struct process *process, uint64_t reading)
 {
 	uint32_t kept = 0;
@@ -276,7 +296,7 @@ static void read_threads(struct usage *usage, uint32_t index)
 			continue;
 		if (usage->threads++ < THREADS_MOST)
 			read_switches(usage, &usage->processes.at[index], tid);
-		if (usage->children)
+		if (usage->children && is_asked(usage, usage->threads - 1))
 			find_children(usage, pid, tid); /* may move processes */
 	}
 	if (directory)
@@ -356,15 +376,20 @@ void usage_read(struct usage *usage, struct usage_reading *reading)
 	usage->readings++;
 	for (uint32_t i = 0; i < usage->processes.n; i++) { /* it grows meanwhile */
 		struct process *process = &usage->processes.at[i];
+		bool is_new = !process->start;
 		memset(process->more, 0, sizeof(process->more));
 		if (!process->ended)
 			read_stat(usage, process);
 		if (process->ended)
 			continue;
 		read_io(usage, &usage->processes.at[i]);
+		/* It may have been there since before the first reading. */
+		if (is_new && !usage->complete)
+			memset(process->more, 0, sizeof(process->more));
 		read_fds(usage, &usage->processes.at[i]);
 		read_threads(usage, i);
 	}
+	next_parents(usage);
 	forget_ended(usage);
 	sum_up(usage);
 	if (usage->threads > THREADS_MOST)

@@ -5,8 +5,10 @@ import io
 import json
 import os
 import re
+import signal
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
 from terminal import Terminal
@@ -57,6 +59,27 @@ def differences(rows, values):
     if not min(rss) * 0.98 <= int(values["RSS"]) * 1024 <= max(rss) * 1.02:
         found.append(("rss_bytes", rss, values["RSS"]))
     return found
+
+
+CHILDREN = 800
+
+
+def test_many_children(tmp_path):
+    """A shell and all that sleep in the background."""
+    script = f"i=0; while [ $i -lt {CHILDREN} ]; do sleep 100 & i=$((i + 1)); done; wait"
+    shell = subprocess.Popen(["/bin/sh", "-c", script], start_new_session=True, stdin=subprocess.DEVNULL)
+    children = Path(f"/proc/{shell.pid}/task/{shell.pid}/children")
+    try:
+        probe.wait_for(lambda: len(children.read_text().split()) == CHILDREN, 60, "all children")
+        pids = children.read_text().split()
+        probe.probe_ok("stat", "-p", shell.pid, "2s", "-o", tmp_path / "stat.csv")
+    finally:
+        os.killpg(shell.pid, signal.SIGKILL)
+        shell.wait()
+    probe.wait_for(lambda: not any(os.path.exists(f"/proc/{pid}") for pid in pids), 60, "their end")
+    rows = list(csv.DictReader((tmp_path / "stat.csv").open()))
+    assert rows and {row["processes"] for row in rows} == {str(CHILDREN + 1)}
+    assert {row["threads"] for row in rows} == {str(CHILDREN + 1)}
 
 
 def test_agrees_with_pidstat(worker, tmp_path):
