@@ -82,6 +82,7 @@ static void add_times(struct accounts *accounts, struct index *index,
 		found ? &accounts->at[found - 1]
 		      : add(accounts, index, thread->pid, tid, escape_new(name, strlen(name)));
 	account->known = accounts->known = true;
+	account->stolen_known |= thread->has_stolen_ns;
 	add_ns(&account->oncpu_ns, thread->oncpu_ns);
 	add_ns(&account->stolen_ns, thread->stolen_ns);
 	add_ns(&account->runnable_ns, thread->runnable_ns);

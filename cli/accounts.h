@@ -16,7 +16,7 @@ struct account {
 	int64_t pid, tid; /* 0: unknown, or not told apart */
 	int64_t value;	  /* of the selected column */
 	/* By the kernel's account, if `known`. */
-	bool known;
+	bool known, stolen_known;
 	int64_t oncpu_ns, stolen_ns, runnable_ns, blocked_ns, wall_ns;
 };
 

@@ -115,7 +115,8 @@ void report_owners_print(FILE *out, const struct report_view *view, enum owners_
 static void json_times(struct jsontext *json, const struct account *account)
 {
 	jsontext_int(json, "oncpu_ns", account->oncpu_ns);
-	jsontext_int(json, "stolen_ns", account->stolen_ns);
+	if (account->stolen_known)
+		jsontext_int(json, "stolen_ns", account->stolen_ns);
 	jsontext_int(json, "runnable_ns", account->runnable_ns);
 	jsontext_int(json, "blocked_ns", account->blocked_ns);
 	jsontext_int(json, "thread_time_ns", account->wall_ns);

@@ -10,6 +10,7 @@
 
 struct times {
 	double oncpu_ns, stolen_ns, runnable_ns, blocked_ns, wall_ns;
+	bool stolen_known;
 	bool off;	    /* time off the CPU was recorded … */
 	double in_rows_ns;  /* … and the rows have this */
 	double samples, hz; /* 0: not known, or not of this recording alone */
@@ -33,6 +34,7 @@ static struct times times_of(const struct profile *profile)
 		const Probe__ThreadTimes *thread = info->thread[i];
 		times.oncpu_ns += (double)thread->oncpu_ns;
 		times.stolen_ns += (double)thread->stolen_ns;
+		times.stolen_known |= thread->has_stolen_ns;
 		times.runnable_ns += (double)thread->runnable_ns;
 		times.blocked_ns += (double)thread->blocked_ns;
 		times.wall_ns += (double)thread->wall_ns;
@@ -91,7 +93,8 @@ void report_times_json(struct jsontext *json, const struct profile *profile)
 	jsontext_open(json, "thread_time", '{');
 	jsontext_int(json, "total_ns", (int64_t)times.wall_ns);
 	jsontext_int(json, "oncpu_ns", (int64_t)times.oncpu_ns);
-	jsontext_int(json, "stolen_ns", (int64_t)times.stolen_ns);
+	if (times.stolen_known)
+		jsontext_int(json, "stolen_ns", (int64_t)times.stolen_ns);
 	jsontext_int(json, "runnable_ns", (int64_t)times.runnable_ns);
 	jsontext_int(json, "blocked_ns", (int64_t)times.blocked_ns);
 	if (times.off)

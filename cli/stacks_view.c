@@ -230,13 +230,21 @@ static void print_stack(FILE *out, const struct view *view, uint32_t number)
 		fputs("  [no stack]\n", out);
 }
 
+/* The profile is a file. */
+static char *escaped_name(const Probe__Counter *counter)
+{
+	const char *name = counter->name ? counter->name : "";
+	return escape_new(name, strlen(name));
+}
+
 /* Threads without a row, or with a stack that is cut, are no secret. */
 static void print_lost(FILE *out, const Probe__Info *info)
 {
-	for (size_t i = 0; info && i < info->n_lost; i++)
+	for (size_t i = 0; info && i < info->n_lost; i++) {
+		guard_mem char *name = escaped_name(info->lost[i]);
 		if (info->lost[i]->value)
-			fprintf(out, "lost: %s %" PRIu64 "\n", info->lost[i]->name,
-				info->lost[i]->value);
+			fprintf(out, "lost: %s %" PRIu64 "\n", name, info->lost[i]->value);
+	}
 }
 
 void stacks_view_print(FILE *out, const struct profile *profile, const struct stacks_wish *wish)
@@ -319,9 +327,10 @@ void stacks_view_json(FILE *out, const struct profile *profile, const struct sta
 	jsontext_int(&json, "time_ns", profile->time_ns);
 	jsontext_int(&json, "threads_count", view.n);
 	jsontext_open(&json, "lost", '{');
-	for (size_t i = 0; profile->info && i < profile->info->n_lost; i++)
-		jsontext_int(&json, profile->info->lost[i]->name,
-			     (int64_t)profile->info->lost[i]->value);
+	for (size_t i = 0; profile->info && i < profile->info->n_lost; i++) {
+		guard_mem char *key = escaped_name(profile->info->lost[i]);
+		jsontext_int(&json, key, (int64_t)profile->info->lost[i]->value);
+	}
 	jsontext_close(&json);
 	jsontext_open(&json, "stacks", '[');
 	for (uint32_t i = 0; i < view.n; i += view.threads[i].size)

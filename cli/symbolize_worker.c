@@ -186,7 +186,9 @@ static int take_names(struct symbolize_worker *worker, size_t first,
 		int code = receive(worker, &answer, err);
 		if (code)
 			return code;
-		if (answer.head.n > left || (answer.head.last && answer.head.n != left))
+		/* Some in each, or this would not end. */
+		if (answer.head.n > left ||
+		    (answer.head.last ? answer.head.n != left : !answer.head.n))
 			return err_set(err, -EPROTO, ERR_FAILED,
 				       "the symbolizer answered nonsense");
 		for (uint32_t i = 0; i < answer.head.n; i++) {

@@ -298,7 +298,6 @@ static int live_step(struct top *top, struct turns *turns, struct err *err)
 		return 1;
 	code = take_turns(top, turns, err);
 	follow(top);
-	top_view_draw(&top->view, &top->screen);
 	return code;
 }
 

@@ -246,6 +246,8 @@ const char *objects_words(int code)
 		return "another file is there by now";
 	case -ETIMEDOUT:
 		return "its file system hangs";
+	case -EOPNOTSUPP:
+		return "it is on a file system that a user serves (FUSE): such are not read";
 	default:
 		return strerror(-code);
 	}

@@ -188,8 +188,8 @@ static int open_mapped(const void *what, int *fd)
 	if (named < 0)
 		return errno == ESRCH ? -ENOENT : errno == EACCES ? -EPERM : -errno;
 	struct stat stat;
-	if (fstat(named, &stat) < 0)
-		return -errno;
+	if (fstat(named, &stat) < 0) /* FUSE shows it to its user alone */
+		return errno == EACCES ? -EOPNOTSUPP : -errno;
 	if (!S_ISREG(stat.st_mode))
 		return -ENOENT;
 	if (!is_same(mapping, &stat))

@@ -101,4 +101,27 @@ static void as_json(void)
 	profile_free(profile);
 }
 
-SUITE(stacks_view, {"together", together}, {"alone", alone}, {"as JSON", as_json});
+/* What a file says is lost, and how it calls it. */
+static void control_bytes_are_told(void)
+{
+	struct profile *profile = snapshot();
+	Probe__Counter lost = PROBE__COUNTER__INIT, nameless = PROBE__COUNTER__INIT;
+	Probe__Counter *all[] = {&lost, &nameless};
+	Probe__Info info = PROBE__INFO__INIT, *was = profile->info;
+	lost.name = (char *)"a\x1b[2J\"b";
+	lost.value = nameless.value = 3;
+	info.lost = all;
+	info.n_lost = 2;
+	profile->info = &info;
+	for (int json = 0; json < 2; json++) {
+		char *text = text_of(profile, false, json);
+		CU_ASSERT_PTR_NULL(strchr(text, '\x1b'));
+		CU_ASSERT_PTR_NOT_NULL(strstr(text, json ? "[2J\\\"b\":3" : "[2J\"b 3\n"));
+		free(text);
+	}
+	profile->info = was;
+	profile_free(profile);
+}
+
+SUITE(stacks_view, {"control bytes are told", control_bytes_are_told}, {"together", together},
+      {"alone", alone}, {"as JSON", as_json});
