@@ -130,7 +130,7 @@ uint32_t dwarf_find(struct dwarf *dwarf, uint64_t address,
 	const struct span *span = spans_find(&dwarf->spans, address);
 	if (!span)
 		return 0;
-	struct dwarf_unit *unit = &dwarf->units[span->value];
+	struct dwarf_unit *unit = &dwarf->units[~span->value];
 	prepare(dwarf, unit);
 	/* Where the next frame outwards is: at first the line table's row, then each call. */
 	struct dwarf_frame here = {.name = "", .linkage_name = "", .unit = unit};

@@ -26,6 +26,7 @@ struct walk {
 	uint32_t n_spans, room_spans;
 	uint32_t scope; /* the one being added */
 	uint32_t depth;
+	uint32_t function; /* the depth of the entries in the outermost function; 0: in none */
 	uint32_t open[DEPTH_MAX]; /* a level's scope, index + 1; 0: none */
 };
 
@@ -121,7 +122,8 @@ static int add_scope(struct walk *w, uint64_t at, uint32_t tag, struct entry *en
 	return dwarf_unit_ranges(w->dwarf, w->unit, &entry->where, on_range, w);
 }
 
-/* Types hold no code: what is in them is skipped where the file says how far they go. */
+/* Types hold no code, but for those in functions (gcc: what a closure does): what is in them is
+ * skipped where the file says how far they go. */
 static bool is_type(uint32_t tag)
 {
 	return tag == DW_TAG_structure_type || tag == DW_TAG_class_type ||
@@ -137,6 +139,7 @@ static int step(struct walk *w, struct cursor *c)
 	uint64_t code = cursor_uleb128(c);
 	if (!code) {
 		w->depth -= w->depth > 0;
+		w->function = w->depth < w->function ? 0 : w->function;
 		return 0;
 	}
 	const struct dwarf_abbrev *abbrev = dwarf_form_abbrev(w->abbrevs, code);
@@ -155,7 +158,7 @@ static int step(struct walk *w, struct cursor *c)
 	if (!abbrev->children)
 		return 0;
 	/* Only forward, and within the unit. */
-	if (is_type(abbrev->tag) && entry.sibling > (uint64_t)(c->at - info) &&
+	if (is_type(abbrev->tag) && !w->function && entry.sibling > (uint64_t)(c->at - info) &&
 	    entry.sibling <= w->unit->end) {
 		c->at = info + entry.sibling;
 		return 0;
@@ -163,6 +166,8 @@ static int step(struct walk *w, struct cursor *c)
 	if (w->depth == DEPTH_MAX)
 		return -ENOEXEC;
 	w->open[w->depth++] = number;
+	if (abbrev->tag == DW_TAG_subprogram && !w->function)
+		w->function = w->depth;
 	return 0;
 }
 

@@ -238,7 +238,7 @@ static int on_unit_range(void *data, uint64_t start, uint64_t end)
 	}
 	uint64_t bytes = end - start;
 	g->at[g->n++] =
-		(struct span){start, bytes > UINT32_MAX ? UINT32_MAX : (uint32_t)bytes, g->unit};
+		(struct span){start, bytes > UINT32_MAX ? UINT32_MAX : (uint32_t)bytes, ~g->unit};
 	return 0;
 }
 
@@ -378,7 +378,9 @@ int dwarf_unit_read_all(struct dwarf *dwarf)
 	int code = read_units(dwarf, &gathering);
 	if (!code && gathering.n) {
 		qsort(gathering.at, gathering.n, sizeof(struct span), compare_spans);
-		code = spans_lay_out(gathering.at, gathering.n, &dwarf->spans);
+		/* ld leaves every unit its claim on a function that many have (COMDAT); the code is
+		 * the first one's. */
+		code = spans_lay_out_latest(gathering.at, gathering.n, &dwarf->spans);
 	}
 	free(gathering.at);
 	return code;

@@ -30,7 +30,7 @@ struct dwarf {
 	struct elf_bytes sections[DWARF_SECTIONS];
 	struct dwarf_unit *units; /* by offset */
 	uint32_t n_units;
-	struct spans spans;	 /* address → unit */
+	struct spans spans;	 /* address → ~unit: the first one that claims it */
 	uint64_t work, work_max; /* bytes and rows looked at so far */
 	uint64_t clock_at;	 /* looks at the clock when work has come here */
 	uint64_t time_left_ns;

@@ -12,7 +12,6 @@
 #include "common/worker.h"
 #include "symbolizer/answers.h"
 #include "symbolizer/debug_link.h"
-#include "symbolizer/demangle.h"
 #include "symbolizer/dwarf.h"
 #include "symbolizer/elf.h"
 #include "symbolizer/go_names.h"
@@ -20,6 +19,7 @@
 #include "symbolizer/jit_map.h"
 #include "symbolizer/kallsyms.h"
 #include "symbolizer/plt.h"
+#include "symbolizer/name_record.h"
 #include "symbolizer/symbols.h"
 #include "symbolizer/table.h"
 
@@ -357,65 +357,7 @@ static const char *find_symbol(struct object *object, uint64_t address, uint64_t
 	return symbol;
 }
 
-/* The record of one address being written. */
-struct record {
-	uint8_t *bytes;
-	size_t n;
-	struct worker_name head;
-};
-
-enum {
-	LINE_MOST = sizeof(struct worker_line) + 3 * LIMIT_NAME_BYTES,
-};
-_Static_assert(sizeof(struct worker_name) + 2 * LINE_MOST + 8 <= OBJECT_RECORD_BYTES,
-	       "two lines fit");
-
-static uint16_t put_text(struct record *record, const char *text)
-{
-	size_t n = strnlen(text, LIMIT_NAME_BYTES);
-	memcpy(record->bytes + record->n, text, n);
-	record->n += n;
-	return (uint16_t)n;
-}
-
-/* What a line says besides its function's symbol. */
-struct details {
-	const char *name; /* without a symbol */
-	const char *file, *module;
-	uint32_t line, start_line;
-};
-
-static void put_line(struct record *record, const char *symbol, const struct details *details)
-{
-	static char readable[LIMIT_NAME_BYTES];
-	struct worker_line line = {.line = details->line, .start_line = details->start_line};
-	const size_t at = record->n;
-	size_t n = demangle(symbol, readable, sizeof(readable));
-	record->n += sizeof(line);
-	line.n_name = put_text(record, n ? readable : *symbol ? symbol : details->name);
-	line.n_system_name = n ? put_text(record, symbol) : 0;
-	line.n_file = put_text(record, details->file);
-	line.n_module = put_text(record, details->module);
-	memcpy(record->bytes + at, &line, sizeof(line));
-	record->head.n_lines++;
-}
-
-/* One frame of an inline chain; `symbol` is what the symbol table calls it, or NULL. */
-static void put_frame(struct record *record, const struct dwarf_frame *frame, const char *symbol)
-{
-	static char file[LIMIT_NAME_BYTES];
-	struct details details = {.name = frame->name,
-				  .file = file,
-				  .module = "",
-				  .line = frame->line,
-				  .start_line = frame->start_line};
-	file[dwarf_file(frame, file, sizeof(file))] = 0;
-	if (symbol || *frame->linkage_name || *frame->name)
-		put_line(record, symbol ? symbol : frame->linkage_name, &details);
-}
-
-/* The chain at an address. The function itself goes by its symbol, as everywhere else. */
-static void put_chain(struct record *record, struct object *object, uint64_t address,
+static void put_chain(struct name_record *record, struct object *object, uint64_t address,
 		      const char *symbol)
 {
 	struct dwarf_frame frames[DWARF_FRAMES_MAX];
@@ -425,35 +367,34 @@ static void put_chain(struct record *record, struct object *object, uint64_t add
 	}
 	uint32_t n =
 		object->dwarf && !object->quick ? dwarf_find(object->dwarf, address, frames) : 0;
-	for (uint32_t i = 0; i + 1 < n; i++)
-		if (record->n + 2 * LINE_MOST <= OBJECT_RECORD_BYTES - 8)
-			put_frame(record, &frames[i], NULL);
 	if (n)
-		put_frame(record, &frames[n - 1], symbol);
+		name_record_chain(record, frames, n, symbol);
 	else if (symbol)
-		put_line(record, symbol, &(struct details){"", "", "", 0, 0});
+		name_record_line(record, symbol, &(struct name_record_details){"", "", "", 0, 0});
 }
 
-static void put_kernel(struct record *record, const struct object *object, uint64_t address)
+static void put_kernel(struct name_record *record, const struct object *object, uint64_t address)
 {
 	struct kallsyms_name kernel;
 	if (!kallsyms_find(object->kallsyms, object->stext + address, &kernel))
-		put_line(record, kernel.name,
-			 &(struct details){
-				 .name = kernel.name, .file = "", .module = kernel.module});
+		name_record_line(record, kernel.name,
+				 &(struct name_record_details){
+					 .name = kernel.name, .file = "", .module = kernel.module});
 }
 
-static void put_jit(struct record *record, const struct object *object, uint64_t address)
+static void put_jit(struct name_record *record, const struct object *object, uint64_t address)
 {
 	const char *name = jit_map_find(object->jit, address);
 	if (name)
-		put_line(record, "", &(struct details){.name = name, .file = "", .module = ""});
+		name_record_line(
+			record, "",
+			&(struct name_record_details){.name = name, .file = "", .module = ""});
 }
 
 static size_t make_record(struct object *object, uint64_t address, void *bytes)
 {
-	struct record record = {
-		.bytes = bytes, .n = sizeof(record.head), .head = {.vaddr = address}};
+	struct name_record record;
+	name_record_begin(&record, bytes, address);
 	if (object->kallsyms) {
 		put_kernel(&record, object, address);
 	} else if (object->jit) {
@@ -465,11 +406,7 @@ static size_t make_record(struct object *object, uint64_t address, void *bytes)
 		put_chain(&record, object, record.head.vaddr, symbol);
 		record.head.start = record.head.n_lines ? 0 : start;
 	}
-	size_t padded = (record.n + 7) & ~(size_t)7;
-	memset(record.bytes + record.n, 0, padded - record.n);
-	record.head.bytes = (uint32_t)padded;
-	memcpy(record.bytes, &record.head, sizeof(record.head));
-	return padded;
+	return name_record_end(&record);
 }
 
 size_t object_name(struct object *object, uint64_t address, void *bytes)

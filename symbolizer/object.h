@@ -39,11 +39,8 @@ GUARD_DEFINE(object, struct object *, object_close)
 const struct elf *object_elf(const struct object *object);
 void object_describe(const struct object *object, struct worker_opened *opened);
 
-enum {
-	OBJECT_RECORD_BYTES = 60 << 10, /* fits a packet; inline chains beyond it are cut */
-};
-/* Writes the record of one address (struct worker_name …) into `record`, which is aligned to 8 and
- * has OBJECT_RECORD_BYTES; returns its bytes. */
+/* Writes the record of one address (name_record.h) into `record`, which is aligned to 8 and has
+ * NAME_RECORD_BYTES; returns its bytes. */
 size_t object_name(struct object *object, uint64_t address, void *record);
 /* From here on names come from symbols only. */
 void object_set_quick(struct object *object, bool quick);

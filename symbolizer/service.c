@@ -10,6 +10,7 @@
 #include "common/err.h"
 #include "common/packet.h"
 #include "symbolizer/object.h"
+#include "symbolizer/name_record.h"
 #include "symbolizer/reply.h"
 #include "symbolizer/table.h"
 
@@ -22,7 +23,7 @@ struct service {
 	uint32_t n_objects;
 	struct packet *packet;
 	struct reply reply;
-	uint64_t record[OBJECT_RECORD_BYTES / sizeof(uint64_t)];
+	uint64_t record[NAME_RECORD_BYTES / sizeof(uint64_t)];
 };
 
 static void service_free(struct service *service)

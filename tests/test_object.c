@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "symbolizer/object.h"
+#include "symbolizer/name_record.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -12,7 +13,7 @@
 #include "tests/image.h"
 #include "tests/unit.h"
 
-static uint64_t record[OBJECT_RECORD_BYTES / sizeof(uint64_t)];
+static uint64_t record[NAME_RECORD_BYTES / sizeof(uint64_t)];
 
 /* The first line's name of the record, or "". */
 static const char *name_at(struct object *object, uint64_t offset, uint64_t *vaddr)

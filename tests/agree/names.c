@@ -10,6 +10,7 @@
 #include "common/worker.h"
 #include "symbolizer/elf.h"
 #include "symbolizer/object.h"
+#include "symbolizer/name_record.h"
 
 /* The file offset of an address of code, or of nothing. */
 static uint64_t offset_of(const struct elf *elf, uint64_t address)
@@ -46,7 +47,7 @@ static void print_frames(const uint8_t *record)
 
 int main(int argc, char **argv)
 {
-	static uint64_t record[OBJECT_RECORD_BYTES / sizeof(uint64_t)];
+	static uint64_t record[NAME_RECORD_BYTES / sizeof(uint64_t)];
 	guard_object struct object *object = NULL;
 	char line[64];
 	if (argc < 2 || object_open(open(argv[1], O_RDONLY | O_CLOEXEC), false, &object, NULL))

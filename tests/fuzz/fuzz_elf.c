@@ -6,13 +6,14 @@
 #include "common/guard.h"
 #include "common/worker.h"
 #include "symbolizer/object.h"
+#include "symbolizer/name_record.h"
 #include "symbolizer/table.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 {
-	static uint64_t record[OBJECT_RECORD_BYTES / sizeof(uint64_t)];
+	static uint64_t record[NAME_RECORD_BYTES / sizeof(uint64_t)];
 	uint8_t *copy = malloc(bytes + 1);
 	if (!copy)
 		return 0;
