@@ -331,8 +331,10 @@ static void on_record(struct client *client, Probe__Message *message_take)
 	if (!code)
 		code = session_new(client->engine->sampler, message_take->record,
 				   wire_fd(client->wire), &client->session, &err);
-	if (!code)
+	if (!code) {
+		client->session->uid = client->uid;
 		code = session_start(client->session, fds, n, &err);
+	}
 	for (uint32_t i = 0; i < n; i++)
 		close(fds[i]);
 	if (code)

@@ -17,6 +17,17 @@ static uint64_t count(const struct stacks *stacks, uint8_t *seen, uint32_t stack
 	       stacks->stacks.at[stack].n * (sizeof(uint32_t) + sizeof(struct frame));
 }
 
+uint64_t holdings_of_others(const struct session *session)
+{
+	uint64_t bytes = 0;
+	for (uint32_t i = 0; i < SESSIONS_MAX && !session->rights.everything; i++) {
+		const struct session *other = session->sampler->sessions[i];
+		if (other && other != session && other->uid == session->uid)
+			bytes += other->held_bytes;
+	}
+	return bytes;
+}
+
 uint64_t holdings_bytes(const struct session *session)
 {
 	const struct stacks *stacks = &session->sampler->stacks;

@@ -10,3 +10,6 @@ struct session;
 /* Bytes of its rows, threads, and the stacks that these name, each counted once. Costs as much time
  * as there are rows. */
 uint64_t holdings_bytes(const struct session *session);
+/* What the other recordings of its user held when that was last added up: together they may hold
+ * what one may. 0 for who may record every process. */
+uint64_t holdings_of_others(const struct session *session);

@@ -23,6 +23,7 @@
 #include "daemon/unwind_loader.h"
 
 static const uint64_t SECOND_NS = 1000000000;
+static const uint64_t DRAIN_NS = 50000000;
 /* Tables of a process with 500 libraries take half a second. */
 static const uint64_t LOADING_NS = 2000000000;
 
@@ -117,12 +118,24 @@ static void note_first(struct session *session, const struct procfs_stat *stat)
 	memcpy(session->name, stat->comm, sizeof(session->name));
 }
 
+/* To judge a thousand targets takes a second or two: the ring has no room for what other recordings
+ * get in that time. */
+static void drain_meanwhile(struct session *session)
+{
+	uint64_t now = clock_now_ns();
+	if (now - session->drained_ns < DRAIN_NS)
+		return;
+	session->drained_ns = now;
+	sampler_drain(session->sampler);
+}
+
 /* Takes one process. -ESRCH without words: it is gone. */
 static int take(struct session *session, uint32_t pid, int pidfd, uint32_t flags, struct err *err)
 {
 	struct sampler *sampler = session->sampler;
 	struct procfs_stat stat;
 	int maps guard_fd = -1;
+	drain_meanwhile(session);
 	int code = asker_take(sampler->asker, session->slot, pid, pidfd, flags, &maps, err);
 	if (code)
 		return code;
@@ -438,7 +451,9 @@ static void weigh(struct session *session)
 	if (rows < session->weighed_rows + session->weighed_rows / 4)
 		return;
 	session->weighed_rows = rows;
-	session->too_large = holdings_bytes(session) > session->rights.bytes_max;
+	session->held_bytes = holdings_bytes(session);
+	session->too_large =
+		session->held_bytes + holdings_of_others(session) > session->rights.bytes_max;
 }
 
 /* Once a second. Events of exit can be lost when the ring is full: those that are gone leave. */
@@ -561,7 +576,9 @@ uint64_t session_lost(const struct session *session)
 bool session_note(const struct session *session, char *text, size_t n)
 {
 	if (session->too_large)
-		snprintf(text, n, "ended before its time: it held %" PRIu64 " MB, all that it may",
+		snprintf(text, n,
+			 "ended before its time: it held, with others of its user, %" PRIu64
+			 " MB, all that it may",
 			 session->rights.bytes_max >> 20);
 	else if (session->n_refused)
 		snprintf(text, n, "%u process%s left out, which the user may not profile",

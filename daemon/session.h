@@ -59,7 +59,10 @@ struct session {
 	uint64_t stolen, all_time;  /* the machine's clock ticks meanwhile */
 	uint64_t checked_ns;	    /* when the targets were last looked after */
 	struct asker_rights rights; /* of the client */
-	uint32_t weighed_rows;	    /* when its memory was last added up */
+	uint32_t uid;		    /* of the client */
+	uint32_t weighed_rows;	    /* when its memory was last added up … */
+	uint64_t held_bytes;	    /* … to this */
+	uint64_t drained_ns;	    /* while it took targets */
 	bool too_large;		    /* more than the client may hold: it ends */
 	uint32_t n_refused;	    /* that would be targets, but the client may not record them */
 };

@@ -70,6 +70,15 @@ def test_limits_and_reload(place):
         assert server.stop()[0] == 0
 
 
+def test_what_a_recording_may_hold(place):
+    """With ever new stacks it ends before its time, with what it has, and says why."""
+    with Daemon(place, config="[limits]\nrecording_mb = 1\n") as server, users.target(
+            ME, probe.TARGETS / "paths", 100) as target:
+        result = users.run(ME, probe.BUILD / "probe", "record", "-p", target.pid, "-o", "-", "-F", "max", "60s", cwd="/",
+                           socket_path=server.path, text=False)
+        assert result.code == 0 and b"1 MB, all that it may" in result.err, result.err
+
+
 def read_until(server, text):
     """The daemon's stderr up to a line with this text."""
     said = b""
