@@ -21,6 +21,13 @@ enum {
 	NOTED_CLAIMED = 1, /* as a key: its entry is being written */
 };
 
+#define NOTED_FIRST (~0ull) /* as first_off_ns: it lasts */
+
+enum noted_ended {
+	NOTED_ENDED = 1,
+	NOTED_ENDED_UNKNOWN, /* and it had no entry before */
+};
+
 struct noted_bucket {
 	__u64 key[NOTED_WAYS]; /* 0: free */
 	__u64 overflowed;      /* some of its threads are in their other bucket */
@@ -35,8 +42,10 @@ struct noted {
 	__u64 run_delay_ns; /* the kernel's, when it left the CPU */
 	__u32 switches;	    /* odd while the entry is being changed */
 	__u16 state;	    /* enum wait_state, since it left the CPU */
-	__u16 ended;
-	__u64 pad[2];
+	__u16 ended;	    /* enum noted_ended */
+	__u64 first_off_ns; /* of the interval that was under way when it was noted, once that has
+			     * ended, till the thread leaves the CPU; or NOTED_FIRST */
+	__u64 before_ns;    /* of run_delay, what of that interval lay before */
 };
 TYPES_ASSERT_SIZE(struct noted, 64);
 
@@ -179,14 +188,11 @@ static __always_inline bool noted_put(__u32 number, __u64 key, const struct note
 	return false;
 }
 
-/* False: it did not fit, which is counted. */
+/* False: it did not fit; its times will be told without those of switches (thread_times, noted). */
 static __always_inline bool noted_insert(const struct task_struct *task, const struct noted *from)
 {
 	__u64 key = noted_key(task), hash = noted_hash(key);
-	if (noted_put(noted_first(hash), key, from) || noted_put(noted_other(hash), key, from))
-		return true;
-	count(COUNTER_THREADS_FULL);
-	return false;
+	return noted_put(noted_first(hash), key, from) || noted_put(noted_other(hash), key, from);
 }
 
 /* A new thread, which has not run yet. What there was under its address is long gone. */
@@ -236,8 +242,10 @@ static __always_inline struct noted *noted_seed(const struct task_struct *task, 
 		.state = noted_state(task, false, task->__state),
 	};
 	__u64 now_ns = bpf_ktime_get_ns();
-	if (!task->on_cpu)
+	if (!task->on_cpu) {
 		fresh.off_since_ns = now_ns;
+		fresh.first_off_ns = NOTED_FIRST;
+	}
 	if (!noted_insert(task, &fresh))
 		return NULL;
 	entry = noted_find(task);
@@ -254,13 +262,29 @@ static __always_inline struct noted *noted_seed(const struct task_struct *task, 
 }
 
 /* ---- switches */
+
+/* What of the kernel's run_delay is a wait from before the thread was noted, which it accounts for
+ * as the wait ends. */
+static __always_inline __u64 noted_before(const struct noted *entry, __u64 run_delay_ns)
+{
+	__u64 first = entry->first_off_ns, more = run_delay_ns - entry->run_delay_ns;
+	if (!first || first == NOTED_FIRST || (__s64)more < 0 || more < first)
+		return entry->before_ns;
+	return entry->before_ns + more - first;
+}
+
 static __always_inline void noted_leave(struct noted *entry, const struct task_struct *task,
 					__u32 state, __u64 now_ns)
 {
 	entry->switches |= 1;
 	NOTED_BARRIER();
 	entry->state = state;
-	entry->run_delay_ns = noted_run_delay(task);
+	__u64 run_delay_ns = noted_run_delay(task);
+	if (entry->first_off_ns) {
+		entry->before_ns = noted_before(entry, run_delay_ns);
+		entry->first_off_ns = 0;
+	}
+	entry->run_delay_ns = run_delay_ns;
 	entry->off_since_ns = now_ns;
 	NOTED_BARRIER();
 	entry->switches++;
@@ -277,29 +301,36 @@ static __always_inline __u64 noted_return(struct noted *entry, __u64 now_ns)
 	NOTED_BARRIER();
 	entry->off_ns += off_ns;
 	entry->off_since_ns = 0;
+	if (entry->first_off_ns)
+		entry->first_off_ns = off_ns;
 	NOTED_BARRIER();
 	entry->switches++;
 	return off_ns;
 }
 
 /* False: it was being changed meanwhile. */
-static __always_inline bool noted_copy(const struct noted *entry, struct thread_times *times)
+static __always_inline bool noted_copy(const struct noted *entry, struct thread_times *times,
+				       __u64 *before_ns)
 {
 	__u32 switches = *(const volatile __u32 *)&entry->switches;
 	NOTED_BARRIER();
 	times->off_ns = entry->off_ns;
 	times->off_since_ns = entry->off_since_ns;
 	times->state = times->off_since_ns ? entry->state : WAIT_RUNNING;
+	*before_ns = noted_before(entry, times->runnable_ns);
 	NOTED_BARRIER();
 	return !(switches & 1) && switches == *(const volatile __u32 *)&entry->switches;
 }
 
-/* Off-CPU time up to now, with the interval under way. */
+/* Off-CPU time up to now, with the interval under way; and runnable_ns, which is the kernel's
+ * run_delay, without what lay before. */
 static __always_inline void noted_read(const struct noted *entry, struct thread_times *times)
 {
 	/* No loop: clang lays it out with a way back that is no jump, which Linux 6.1 refuses. */
-	(void)(noted_copy(entry, times) || noted_copy(entry, times) || noted_copy(entry, times) ||
-	       noted_copy(entry, times));
+	__u64 before_ns = 0;
+	(void)(noted_copy(entry, times, &before_ns) || noted_copy(entry, times, &before_ns) ||
+	       noted_copy(entry, times, &before_ns) || noted_copy(entry, times, &before_ns));
+	times->runnable_ns -= before_ns < times->runnable_ns ? before_ns : times->runnable_ns;
 	if (times->off_since_ns && times->time_ns > times->off_since_ns)
 		times->off_ns += times->time_ns - times->off_since_ns;
 }

@@ -195,7 +195,10 @@ int sampler_threads(struct bpf_iter__task *ctx)
 	if (!bits)
 		return 0;
 	struct thread_times times;
-	times_read(task, bits & timing ? noted_seed(task, bits) : NULL, bits, &times);
+	struct noted *entry = bits & timing ? noted_seed(task, bits) : NULL;
+	if (!entry && task->exit_state)
+		return 0; /* it tells of itself */
+	times_read(task, entry, bits, &times);
 	bpf_seq_write(ctx->meta->seq, &times, sizeof(times));
 	return 0;
 }

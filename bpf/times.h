@@ -71,11 +71,12 @@ static __always_inline void times_exit(struct task_struct *task)
 	if (entry) {
 		entry->sessions = bits;
 		entry->waiting = waiting;
-		entry->ended = 1;
+		entry->ended = NOTED_ENDED;
 		return;
 	}
-	struct noted fresh = {.sessions = bits, .waiting = waiting, .ended = 1};
-	noted_insert(task, &fresh);
+	struct noted fresh = {.sessions = bits, .waiting = waiting, .ended = NOTED_ENDED_UNKNOWN};
+	if (!noted_insert(task, &fresh))
+		count(COUNTER_THREADS_FULL);
 }
 
 /* The switch away from a dead thread. */
@@ -85,7 +86,8 @@ static __always_inline void times_last_switch(struct task_struct *task, const st
 	if (event) {
 		event->event.kind = EVENT_THREAD;
 		event->event.bytes = sizeof(*event);
-		times_read(task, entry, entry->sessions, &event->thread);
+		times_read(task, entry->ended == NOTED_ENDED_UNKNOWN ? NULL : entry,
+			   entry->sessions, &event->thread);
 		bpf_ringbuf_submit(event, BPF_RB_NO_WAKEUP);
 	} else {
 		count(COUNTER_RING_FULL_LIFE);

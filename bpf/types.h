@@ -344,9 +344,9 @@ enum counter {
 	COUNTER_FILTER_FULL,	  /* forked children that did not fit in the filter */
 	COUNTER_BUSY,		  /* the walk's scratch memory was in use: nested programs */
 	COUNTER_NO_KERNEL_STACK,  /* bpf_get_stack failed */
-	COUNTER_THREADS_FULL,  /* threads that did not fit among those noted: their times and waits
-				* are not known */
-	COUNTER_SLEEPERS_TORN, /* threads that ran while their stack was copied, twice */
+	COUNTER_THREADS_FULL,	  /* threads that did not even fit among those noted as they ended:
+				   * nothing of them was told */
+	COUNTER_SLEEPERS_TORN,	  /* threads that ran while their stack was copied, twice */
 	COUNTERS,
 };
 /* What became of the intervals that threads of sessions with SESSION_OFF were off the CPU: seen =

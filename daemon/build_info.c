@@ -245,8 +245,9 @@ static void add_table_notes(Probe__Info *info, const struct sampler *sampler)
 }
 
 /* What did not fit anywhere, meanwhile, and so is in no sum. */
-static void add_counter_notes(Probe__Info *info, const struct counters_sum *sum)
+static void add_counter_notes(Probe__Info *info, const struct session *session)
 {
+	const struct counters_sum *sum = &session->sum;
 	static const struct {
 		enum counter counter;
 		const char *of, *words;
@@ -262,6 +263,8 @@ static void add_counter_notes(Probe__Info *info, const struct counters_sum *sum)
 	for (size_t i = 0; i < sizeof(notes) / sizeof(*notes); i++) {
 		char text[120];
 		uint64_t n = sum->counter[notes[i].counter];
+		if (notes[i].counter == COUNTER_THREADS_FULL)
+			n += session->times.unnoted;
 		snprintf(text, sizeof(text), "%llu %s", (unsigned long long)n, notes[i].words);
 		if (n)
 			build_info_add_note(info, notes[i].of, 0, text);
@@ -291,7 +294,7 @@ void build_info(struct profile *profile, const struct sampler *sampler,
 	add_waits(info, session, result);
 	add_walk_ends(info, sampler, session);
 	add_table_notes(info, sampler);
-	add_counter_notes(info, &session->sum);
+	add_counter_notes(info, session);
 	build_threads_add(info, session);
 	char note[128];
 	if (session->sum.ticks.thinned) {

@@ -16,6 +16,7 @@
 
 #include "common/err.h"
 #include "common/guard.h"
+#include "daemon/bounded.h"
 #include "daemon/event_names.h"
 #include "daemon/follow.h"
 #include "bpf/sampler.skel.h"
@@ -23,6 +24,11 @@
 _Static_assert((int)TAKE_CHILDREN == FILTER_CHILDREN && (int)TAKE_ON_EXEC == FILTER_ON_EXEC &&
 		       (int)TAKE_THREADS == FILTER_THREADS && (int)TAKE_AGAIN == FILTER_AGAIN,
 	       "the flags of a request are those of the filter");
+
+enum {
+	/* For the stacks of all that sleep: 10,000 take half a second. */
+	SLEEPERS_MS = 3000,
+};
 
 struct programs {
 	struct sampler_bpf *skeleton;
@@ -332,7 +338,12 @@ int programs_sleepers(struct programs *programs, uint32_t session, int *iterator
 			       "this kernel does not let BPF read the stacks of threads that sleep "
 			       "(iter.s/task)");
 	programs->skeleton->bss->sleepers_of = 1ull << session;
-	return open_iterator(programs->skeleton->progs.sampler_sleepers, iterator, err);
+	int all guard_fd = -1;
+	int r = open_iterator(programs->skeleton->progs.sampler_sleepers, &all, err);
+	if (r)
+		return r;
+	r = bounded_read(all, SLEEPERS_MS, iterator);
+	return r ? failed(err, r, "reading the stacks of threads that sleep") : 0;
 }
 
 /* Not to be taken: its number may become another's, and no exit comes to remove the entry. */

@@ -42,7 +42,8 @@ int programs_open_sideband(int cpu, int *event, struct err *err);
  * if the session's config has SESSION_OFF, their waits (EVENT_WAIT). */
 int programs_threads(struct programs *programs, uint32_t session, int *iterator, struct err *err);
 
-/* Threads of all sessions that are off the CPU: a new fd to read `struct sleeper` from, as above.
+/* Threads of the session that are off the CPU: a new fd to read `struct sleeper` from. A target can
+ * keep who reads its memory waiting: after three seconds it is over, and the rest is not told.
  * -ENOTSUP: this kernel cannot. */
 int programs_sleepers(struct programs *programs, uint32_t session, int *iterator, struct err *err);
 

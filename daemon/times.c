@@ -45,6 +45,7 @@ static uint32_t note(struct times *times, const struct thread_times *from)
 	uint32_t number = threads_note(times->threads, from->tgid, from->tid, from->start_time_ns,
 				       from->comm);
 	struct thread *thread = &times->threads->at[number];
+	bool noted = thread->noted || !thread->begin_ns;
 	if (!thread->begin_ns)
 		begin(times, thread, from);
 	times->off_known |= from->noted;
@@ -55,6 +56,7 @@ static uint32_t note(struct times *times, const struct thread_times *from)
 		thread->noted &= from->noted;
 		thread->on_cpu = !from->off_since_ns;
 	}
+	times->unnoted += noted && !thread->noted;
 	return number;
 }
 

@@ -19,6 +19,7 @@ struct times {
 	uint64_t begin_ns, end_ns;
 	uint64_t tick_ns; /* the account of a running thread may be so late */
 	bool off_known;	  /* of some thread: the programs tell of switches */
+	uint64_t unnoted; /* threads of which they tell none */
 };
 
 void times_init(struct times *times, struct threads *threads);

@@ -3,9 +3,11 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -60,6 +62,7 @@ static void takes_the_beginning_off(void)
 	times_on_end(&times, &(struct thread_times){2900, 2800, 5, 5, 1 << 3, 10, 16, "g"});
 	CU_ASSERT_EQUAL(threads.n - 1, 5);
 	CU_ASSERT_EQUAL(times_unfinished(&times), 1);
+	CU_ASSERT_EQUAL(times.unnoted, 5); /* each once */
 
 	uint32_t number = threads_find(&threads, 10, 1);
 	CU_ASSERT_NOT_EQUAL(number, 0);
@@ -318,8 +321,115 @@ static void counts_a_thread_that_ends(void)
 	record();
 }
 
+/* ---- who waits for a CPU as the recording begins */
+static struct queue {
+	bool hogs, refused, release;
+} * queue;
+
+static bool pin(int cpu)
+{
+	cpu_set_t set;
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	return !sched_setaffinity(0, sizeof(set), &set);
+}
+
+static void hog(void)
+{
+	const struct sched_param first = {.sched_priority = 1};
+	uint64_t until_ns = clock_ns(CLOCK_MONOTONIC) + 2000000000;
+	if (!pin(0) || sched_setscheduler(0, SCHED_FIFO, &first)) {
+		__atomic_store_n(&queue->refused, true, __ATOMIC_RELEASE);
+		return;
+	}
+	__atomic_store_n(&queue->hogs, true, __ATOMIC_RELEASE);
+	while (!__atomic_load_n(&queue->release, __ATOMIC_ACQUIRE) &&
+	       clock_ns(CLOCK_MONOTONIC) < until_ns)
+		;
+}
+
+static void wait_behind_it(void)
+{
+	pin(0);
+	say(from_child[1], 'r');
+	hear(to_child[0]);
+	usleep(100000);
+	say(from_child[1], 'd');
+	hear(to_child[0]);
+}
+
+static uint64_t run_delay_of(pid_t pid)
+{
+	char path[40];
+	unsigned long long delay = 0;
+	snprintf(path, sizeof(path), "/proc/%d/schedstat", pid);
+	FILE *file guard_file = fopen(path, "re");
+	CU_ASSERT(file && fscanf(file, "%*u %llu", &delay) == 1);
+	return delay;
+}
+
+/* `child` has been in the queue for 50 ms. */
+static void record_queued(struct sampling *s, pid_t child)
+{
+	struct threads threads;
+	struct times times;
+	threads_init(&threads);
+	times_init(&times, &threads);
+	CU_ASSERT_EQUAL(programs_take(s->programs, 5, child, 0, NULL), 0);
+	int fd guard_fd = iterator_of(s, 5);
+	CU_ASSERT_EQUAL(times_begin(&times, 5, clock_ns(CLOCK_MONOTONIC), fd), 0);
+	__atomic_store_n(&queue->release, true, __ATOMIC_RELEASE);
+	hear(from_child[0]);
+	int end_fd guard_fd = iterator_of(s, 5);
+	uint64_t delay_ns = run_delay_of(child);
+	CU_ASSERT_EQUAL(times_finish(&times, clock_ns(CLOCK_MONOTONIC), end_fd), 0);
+	struct threads_sum sum = times_sum(&times);
+	CU_ASSERT(sum.runnable_ns + 40000000 <= delay_ns);
+	CU_ASSERT(sum.blocked_ns >= 99000000);
+	CU_ASSERT_EQUAL(programs_drop(s->programs, 5), 0);
+	threads_deinit(&threads);
+}
+
+/* The kernel accounts for its wait when that is over, all of it. */
+static void leaves_out_what_was_waited_before(void)
+{
+	cpu_set_t before;
+	struct sampling *s = sampling_new();
+	queue = mmap(NULL, sizeof(*queue), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
+		     0);
+	CU_ASSERT_EQUAL(sched_getaffinity(0, sizeof(before), &before), 0);
+	CU_ASSERT_EQUAL(pipe(to_child) || pipe(from_child), 0);
+	if (!s || queue == MAP_FAILED || !pin(1)) {
+		sampling_free(s);
+		return; /* there is one CPU */
+	}
+	pid_t child = sampling_child(wait_behind_it);
+	clockid_t clock;
+	CU_ASSERT_EQUAL(clock_getcpuclockid(child, &clock), 0);
+	hear(from_child[0]);
+	wait_asleep(child, clock);
+	pid_t other = sampling_child(hog);
+	while (!__atomic_load_n(&queue->hogs, __ATOMIC_ACQUIRE) &&
+	       !__atomic_load_n(&queue->refused, __ATOMIC_ACQUIRE))
+		usleep(1000);
+	say(to_child[1], 'g');
+	usleep(50000);
+	if (!queue->refused)
+		record_queued(s, child);
+	sampling_end(other);
+	sampling_end(child);
+	for (int i = 0; i < 2; i++) {
+		close(to_child[i]);
+		close(from_child[i]);
+	}
+	sched_setaffinity(0, sizeof(before), &before);
+	munmap(queue, sizeof(*queue));
+	sampling_free(s);
+}
+
 SUITE(times, {"takes the beginning off", takes_the_beginning_off},
       {"tells stolen from blocked", tells_stolen_from_blocked},
       {"refuses a cut element", refuses_a_cut_element},
       {"agrees with the CPU clock", agrees_with_the_cpu_clock},
-      {"counts a thread that ends", counts_a_thread_that_ends});
+      {"counts a thread that ends", counts_a_thread_that_ends},
+      {"leaves out what was waited before", leaves_out_what_was_waited_before});

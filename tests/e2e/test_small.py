@@ -125,4 +125,4 @@ def test_more_threads_than_are_followed(tmp_path):
     profile = probe.Profile(out)
     profile.info.assert_reconciled()
     told = re.search(r"thread times: (\d+) threads did not fit", "\n".join(profile.info.notes))
-    assert told and int(told[1]) >= 3 * fit, profile.info.notes
+    assert told and 3 * fit <= int(told[1]) <= 4 * fit + 1, profile.info.notes
