@@ -32,13 +32,17 @@ struct pace {
 struct waits_wanted waits_wanted = {};
 
 /* So many walks a window keep to the budget: where one takes an interrupt that a hypervisor must
- * deliver it costs several times what it does elsewhere. */
+ * deliver it costs several times what it does elsewhere. Near a ceiling on our cost they are fewer,
+ * as ticks are. */
 static __always_inline __u32 pace_walks(const struct pace *pace)
 {
 	__u32 n = PACE_SPENT_NS / (pace->walk_ns ? pace->walk_ns : PACE_WALK_NS);
+	__u32 first = waits_wanted.first;
+	struct session_config *config = bpf_map_lookup_elem(&sessions, &first);
+	__u32 thin = config ? config->thin & 15 : 0;
 	if (n < PACE_WALKS_LEAST)
-		return PACE_WALKS_LEAST;
-	return n < PACE_WALKS_MOST ? n : PACE_WALKS_MOST;
+		return PACE_WALKS_LEAST >> thin;
+	return (n < PACE_WALKS_MOST ? n : PACE_WALKS_MOST) >> thin;
 }
 
 /* What is in force now. A window of few walks halves it, and so does each that passed unseen. */
@@ -65,12 +69,13 @@ static __always_inline void pace_walked(struct pace *pace)
 		pace->period_ns = PACE_PERIOD_MAX;
 }
 
-/* That took so long. */
-static __always_inline void pace_cost(struct pace *pace, __u64 ns)
+/* That took so long. Returns what of it counts. */
+static __always_inline __u32 pace_cost(struct pace *pace, __u64 ns)
 {
 	__u32 cost = ns < PACE_WALK_NS_MOST ? ns + 1 : PACE_WALK_NS_MOST;
 	__u32 before = pace->walk_ns ? pace->walk_ns : cost;
 	pace->walk_ns = (7 * before + cost) / 8;
+	return cost;
 }
 
 /* Below PACE_CHANCES: xorshift64 (Marsaglia), for a call of the kernel's costs more than all else

@@ -315,7 +315,7 @@ struct waits_wanted {
 	__u64 period_ns; /* the least off_period_ns */
 	__u64 salt;
 	__u32 flags; /* SESSION_BY_POINTER only when all have it */
-	__u32 pad;
+	__u32 first; /* of the sessions, by number: its `thin` is that of all */
 };
 TYPES_ASSERT_SIZE(struct waits_wanted, 40);
 
@@ -366,7 +366,7 @@ struct cpu_counters {
 	__u64 walk_end[16]; /* by enum walk_end, user walks */
 	__u64 waits[8];	    /* by enum wait_count */
 	__u64 waits_ns[8];
-	__u64 spent_ns;	     /* in sampler_tick */
+	__u64 spent_ns;	     /* in sampler_tick, and on walks of waits and wakers */
 	__u64 exec_woken_ns; /* when an exec last woke the engine; no counter */
 	__u64 pad[14];
 };

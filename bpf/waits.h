@@ -214,5 +214,5 @@ static __always_inline void waits_interrupted(void)
 	cpu->task = 0;
 	waits_count(waits_pay(cpu, task), cpu->off_ns);
 	/* From the switch on, with the interrupt. */
-	pace_cost(&cpu->pace, bpf_ktime_get_ns() - cpu->event.sample.time_ns);
+	count_spent(pace_cost(&cpu->pace, bpf_ktime_get_ns() - cpu->event.sample.time_ns));
 }

@@ -86,7 +86,7 @@ static __always_inline void wakers_fill(struct waker *waker, struct task_struct 
 		return;
 	pace_walked(pace);
 	wakers_walk(waker, self, space);
-	pace_cost(pace, bpf_ktime_get_ns() - now_ns);
+	count_spent(pace_cost(pace, bpf_ktime_get_ns() - now_ns));
 }
 
 /* The current thread, or an interrupt, wakes `task`. */

@@ -63,10 +63,10 @@ void status_prometheus(const Probe__Status *status, FILE *file)
 	number(file, "probe_waits_total", "counter", "Intervals off the CPU taken.", status->waits);
 	lost(file, status);
 	seconds(file, "probe_cpu_seconds_total", "counter",
-		"CPU time of the daemon's own processes, engine and broker.",
-		status->own_cpu_seconds);
+		"CPU time of the daemon's own processes.", status->own_cpu_seconds);
 	seconds(file, "probe_program_seconds_total", "counter",
-		"CPU time of the sampling program, by its own measure.", status->program_seconds);
+		"CPU time of the BPF programs on samples and waits, by their own measure.",
+		status->program_seconds);
 	number(file, "probe_resident_memory_bytes", "gauge", "Memory of the engine.",
 	       status->own_rss_bytes);
 	number(file, "probe_objects", "gauge", "Mapped files known.", status->objects);

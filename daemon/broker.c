@@ -102,7 +102,7 @@ static int on_session(struct broker *broker, const struct broker_request *reques
 static int on_ping(struct broker *broker, const struct broker_request *request, int fd,
 		   struct answer *answer, struct err *err)
 {
-	answer->reply.value = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
+	answer->reply.value = clock_ns(CLOCK_PROCESS_CPUTIME_ID) + workers_cpu_ns(&broker->workers);
 	sd_notifyf(0, "WATCHDOG=1\nSTATUS=%u recordings", authority_count(broker->authority));
 	return 0;
 }

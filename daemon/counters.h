@@ -16,7 +16,7 @@ struct counters_sum {
 	uint64_t counter[COUNTERS];
 	uint64_t walk_end[WALK_ENDS];
 	uint64_t waits[WAITS], waits_ns[WAITS];
-	uint64_t spent_ns; /* in the sampling program */
+	uint64_t spent_ns; /* in the sampling program, and on waits that were walked */
 };
 
 /* The fds (LOAD_COUNTERS, LOAD_TICKS) are needed only here. */

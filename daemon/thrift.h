@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The ceiling on our own cost (max_overhead): the CPU time of engine and broker, and what the
- * sampling program measures of itself, over some seconds. When it is near, every recording takes
- * one of 2, 4, 8 … ticks only, and each sample stands for that many; when there is room again,
- * more. What follows waits at the switches is not measured. */
+/* The ceiling on our own cost (max_overhead): the CPU time of engine, broker and workers, and what
+ * the BPF programs measure of ticks and of waits that they walk, over some seconds. When it is
+ * near, every recording takes one of 2, 4, 8 … ticks only, and each sample stands for that many;
+ * and as many times fewer waits are walked. When there is room again, more. Not measured is what
+ * looks at each switch whether it is of a thread that is recorded: measuring takes longer. */
 #pragma once
 
 #include <stdint.h>

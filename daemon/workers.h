@@ -2,6 +2,7 @@
 /* The workers (probe-symbolizer) that the broker has started and may have to end. */
 #pragma once
 
+#include <stdint.h>
 #include <sys/types.h>
 #include "daemon/launch.h"
 
@@ -16,6 +17,8 @@ enum {
 struct workers {
 	int program; /* borrowed, opened; -1: not there */
 	struct launch_worker at[WORKERS_MAX];
+	uint64_t cpu_ns[WORKERS_MAX]; /* of each, when it was last looked at */
+	uint64_t ended_cpu_ns;
 	int n;
 };
 
@@ -23,5 +26,7 @@ struct workers {
 int workers_start(struct workers *workers, pid_t *pid, int *socket, struct err *err);
 /* Kills the one of this number, if there is one. */
 void workers_end(struct workers *workers, pid_t pid);
+/* CPU time of all that there were: of those that have ended, until they were last looked at. */
+uint64_t workers_cpu_ns(struct workers *workers);
 /* Kills all, and waits for them a little. */
 void workers_deinit(struct workers *workers);

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The ceiling on what sampling costs (max_overhead): fewer samples, which stand for more, and said."""
+import json
+import subprocess
 import time
 
 from daemon import Daemon
@@ -36,3 +38,31 @@ def test_no_ceiling_no_thinning(tmp_path):
     profile = probe.Profile(tmp_path / "x.pb.gz")
     assert "thinned" not in profile.info.firing
     assert profile.total("cpu") == profile.total() * (1_000_000_000 // 4999)
+
+
+def program_seconds(server):
+    status = probe.probe_ok("status", "--json", env=server.environment())
+    return json.loads(status.out)["program_seconds"]
+
+
+def test_waits_count(tmp_path):
+    """What walks of waits cost is part of what is measured, and by far the most of two threads that wake each other."""
+    def record(server, mode):
+        with subprocess.Popen([probe.TARGETS / "waits", "5", "pipe"], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as popen:
+            assert popen.stdout.readline() == b"ready\n"
+            popen.stdin.write(b"\n")
+            popen.stdin.flush()
+            before = program_seconds(server)
+            result = server.record("-p", popen.pid, "-F", 19, "-o", tmp_path / "x.pb.gz", "--force", "--mode", mode, "2s")
+            popen.kill()
+        assert result.code == 0, result
+        info = probe.Profile(tmp_path / "x.pb.gz").info
+        info.assert_reconciled()
+        return program_seconds(server) - before, info
+
+    with Daemon(tmp_path) as server:
+        server.record("--mode", "cpu", "-F", 19, "-o", tmp_path / "x.pb.gz", "--", "/bin/true")  # loads the programs
+        ticks, _ = record(server, "cpu")
+        both, info = record(server, "wall")
+    assert both > 2 * ticks, (both, ticks)
+    assert not any("max_overhead" in note for note in info.notes), info.notes
