@@ -18,7 +18,6 @@ enum {
 	PACE_PERIOD_FIRST = 4096,	      /* above 0 */
 };
 #define PACE_PERIOD_MAX WAIT_PERIOD_NS_MAX
-#define PACE_CHANCES (1ull << 32)
 
 struct pace {
 	__u64 window_ns; /* when it began */
@@ -78,7 +77,7 @@ static __always_inline __u32 pace_cost(struct pace *pace, __u64 ns)
 	return cost;
 }
 
-/* Below PACE_CHANCES: xorshift64 (Marsaglia), for a call of the kernel's costs more than all else
+/* Below 2^32: xorshift64 (Marsaglia), for a call of the kernel's costs more than all else
  * here. */
 static __always_inline __u64 pace_draw(struct pace *pace)
 {

@@ -21,6 +21,7 @@
 #include "common/err.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 static int help_command(const struct command_globals *globals, int argc, char **argv,
@@ -78,7 +79,7 @@ const struct command *commands_find(const char *name, struct err *err)
 	return NULL;
 }
 
-void commands_help(FILE *out)
+static void help(FILE *out)
 {
 	fputs("usage: probe [--socket PATH] COMMAND [OPTIONS] [DURATION | [--] CMD...]\n\n", out);
 	for (const struct command *c = commands; c->name; c++)
@@ -90,7 +91,7 @@ static int help_command(const struct command_globals *globals, int argc, char **
 			struct err *err)
 {
 	if (argc < 2 || argv[1][0] == '-') {
-		commands_help(stdout);
+		help(stdout);
 		return 0;
 	}
 	const struct command *command = commands_find(argv[1], err);
@@ -121,7 +122,7 @@ static int find_command(struct command_globals *globals, int argc, char **argv, 
 		if (got == OPTIONS_WORD)
 			return options.at - 1;
 		if (got == OPTIONS_HELP) {
-			commands_help(stdout);
+			help(stdout);
 			return 0;
 		}
 		if (!strcmp(options.option->name, "version")) {
@@ -133,7 +134,7 @@ static int find_command(struct command_globals *globals, int argc, char **argv, 
 	}
 	if (got < 0)
 		return got;
-	commands_help(stderr);
+	help(stderr);
 	return err_set(err, -EINVAL, ERR_USAGE, "no command given");
 }
 

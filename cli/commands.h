@@ -3,8 +3,6 @@
  * file of its own and one line in the table of commands.c. */
 #pragma once
 
-#include <stdio.h>
-
 struct err;
 
 /* What stood before the command. */
@@ -25,6 +23,5 @@ extern const struct command commands[];
 
 /* The command of that name or unique prefix. NULL with words (and the nearest as a hint): none. */
 const struct command *commands_find(const char *name, struct err *err);
-void commands_help(FILE *out);
 /* All of the program: globals, command, messages, exit status. */
 int commands_main(int argc, char **argv);

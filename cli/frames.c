@@ -240,8 +240,3 @@ const uint32_t *frames_of(const struct frames *frames, uint32_t location, uint32
 	*n = location ? frames->start[location + 1] - frames->start[location] : 0;
 	return frames->sequence.at + frames->start[location];
 }
-
-const char *frames_module(const struct frames *frames, uint32_t mapping)
-{
-	return frames->modules.at[frames->module_of[mapping]].name;
-}

@@ -43,5 +43,3 @@ uint32_t frames_end(const struct frames *frames);
 const struct frames_key *frames_key(const struct frames *frames, uint32_t key);
 /* The keys of a location, innermost first: *n of them, at least one. Location 0 has none. */
 const uint32_t *frames_of(const struct frames *frames, uint32_t location, uint32_t *n);
-/* The name of a mapping as it is shown ("" for 0). */
-const char *frames_module(const struct frames *frames, uint32_t mapping);

@@ -67,7 +67,8 @@ static int64_t sum_of_column(const struct profile *profile, const char *type)
 	return total;
 }
 
-int64_t report_head_samples(const struct profile *profile)
+/* Samples in it; -1: not known. */
+static int64_t samples_of(const struct profile *profile)
 {
 	if (profile->info && profile->info->has_samples)
 		return profile->info->samples > INT64_MAX ? INT64_MAX
@@ -153,7 +154,7 @@ static void first_line(struct line *line, const struct profile *profile)
 	bool off_only = is_mode(info, "off");
 	if (hz_of(profile) > 0 && !off_only)
 		add(line, "%s %.6g Hz", profile->duration_ns > 0 ? " at" : "  at", hz_of(profile));
-	int64_t samples = report_head_samples(profile);
+	int64_t samples = samples_of(profile);
 	if (samples >= 0 && !off_only)
 		add_number(line, samples, "sample", "samples");
 	if (off_only || (is_mode(info, "wall") && !samples))
@@ -346,7 +347,7 @@ static void json_info(struct jsontext *json, const Probe__Info *info)
 void report_head_json(struct jsontext *json, const struct profile *profile, const char *file)
 {
 	guard_mem char *name = report_head_name(profile);
-	int64_t samples = report_head_samples(profile);
+	int64_t samples = samples_of(profile);
 	jsontext_open(json, "profile", '{');
 	jsontext_string(json, "file", file);
 	jsontext_escaped(json, "name", name);

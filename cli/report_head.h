@@ -14,7 +14,5 @@ struct profile;
 void report_head_print(FILE *out, const struct profile *profile, const char *file, size_t width);
 /* Members "profile": {…} of an open object. */
 void report_head_json(struct jsontext *json, const struct profile *profile, const char *file);
-/* Samples in it; -1: not known. */
-int64_t report_head_samples(const struct profile *profile);
 /* What the target is called: never empty; escaped; new. */
 char *report_head_name(const struct profile *profile);

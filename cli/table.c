@@ -80,11 +80,6 @@ void table_fill(struct table *table)
 	table->fill = true;
 }
 
-size_t table_columns(const struct table *table)
-{
-	return table->n;
-}
-
 /* What the flexible column may have, so that a line fits. */
 static size_t flexible_width(const struct table *table, size_t flexible, size_t width)
 {

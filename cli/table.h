@@ -27,6 +27,5 @@ void table_add(struct table *table, const char *const *cells);
 void table_highlight(struct table *table);
 /* The flexible column takes what is left of the width, also where it needs less. */
 void table_fill(struct table *table);
-size_t table_columns(const struct table *table);
 /* `width` 0: never cut. */
 void table_print(const struct table *table, FILE *out, size_t width, bool colour);

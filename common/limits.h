@@ -2,8 +2,6 @@
 /* Every limit on what comes from outside, with its reason. */
 #pragma once
 
-/* Frames of one user stack. Deeper walks keep the leaf-most under one `[truncated]` root. */
-#define LIMIT_FRAMES 1024
 /* Bytes of one name (symbol, path, comm) in a profile of ours: longer ones are cut, which no
  * person reads to the end anyway; template names of 4 KiB exist. */
 #define LIMIT_NAME_BYTES 4096

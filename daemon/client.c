@@ -573,11 +573,6 @@ void client_free(struct client *client)
 	free(client);
 }
 
-bool client_records(const struct client *client)
-{
-	return client->state == RECORDING;
-}
-
 const struct session *client_session(const struct client *client)
 {
 	return client->session;

@@ -22,9 +22,7 @@ void client_stop(struct client *client);
 bool client_is_over(const struct client *client);
 /* Since when it has not said what it wants; UINT64_MAX: it has. */
 uint64_t client_undecided_ns(const struct client *client);
-/* Sampling, or waiting for a target. */
-bool client_records(const struct client *client);
-/* Its recording, or NULL. Borrowed. */
+/* Its recording, borrowed, or NULL. */
 const struct session *client_session(const struct client *client);
 /* Who connected, for people to see; 0 where it is not known. */
 void client_peer(const struct client *client, uint32_t *pid, uint32_t *uid);

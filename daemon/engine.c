@@ -206,7 +206,8 @@ static int check_share(const struct engine *engine, int socket, struct err *err)
 		       own);
 }
 
-int engine_add_client(struct engine *engine, int socket_take)
+/* Takes the socket, also when it fails (then the socket is closed). */
+static int add_client(struct engine *engine, int socket_take)
 {
 	struct err err = {0};
 	int code = check_share(engine, socket_take, &err);
@@ -227,7 +228,7 @@ int engine_add_client(struct engine *engine, int socket_take)
 
 static void on_client(void *context, int socket_take)
 {
-	engine_add_client(context, socket_take);
+	add_client(context, socket_take);
 }
 
 static int on_patience_end(sd_event_source *source, uint64_t usec, void *userdata)
@@ -315,7 +316,7 @@ int engine_run(int client_socket, int broker_socket)
 	if (code >= 0)
 		code = confine_engine(NULL);
 	if (code >= 0)
-		code = engine_add_client(&engine, client_socket);
+		code = add_client(&engine, client_socket);
 	if (code >= 0)
 		code = sd_event_loop(engine.event);
 	deinit(&engine);

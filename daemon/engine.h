@@ -49,7 +49,5 @@ int engine_run(int client_socket, int broker_socket);
 /* The same for all clients who connect to `listen_socket`, until SIGTERM or SIGINT, which are
  * blocked: recordings then end as if their clients had asked for it. */
 int engine_serve(int listen_socket, int broker_socket);
-/* A new client: takes the socket, also when it fails (then the socket is closed). */
-int engine_add_client(struct engine *engine, int socket_take);
 /* Makes sampler and symbolizer when they are not there yet. */
 int engine_prepare(struct engine *engine, struct err *err);

@@ -107,7 +107,7 @@ static void leave_jit(struct processes *processes, struct process *process)
 	process->jit = 0;
 }
 
-void processes_remove(struct processes *processes, uint32_t pid)
+static void remove_process(struct processes *processes, uint32_t pid)
 {
 	uint32_t number = number_of(processes, pid);
 	if (!number)
@@ -125,7 +125,7 @@ void processes_prune(struct processes *processes, bool (*used)(void *context, ui
 {
 	for (uint32_t i = 1; i < processes->n; i++)
 		if (processes->at[i] && !used(context, processes->at[i]->pid))
-			processes_remove(processes, processes->at[i]->pid);
+			remove_process(processes, processes->at[i]->pid);
 }
 
 /* A new space, read from its maps, in place of the one it has. */
@@ -152,7 +152,7 @@ struct process *processes_add(struct processes *processes, uint32_t pid, int map
 void processes_on_fork(struct processes *processes, const struct life_event *event)
 {
 	struct process *parent = processes_find(processes, event->parent);
-	processes_remove(processes, event->tgid); /* an older process of this number */
+	remove_process(processes, event->tgid); /* an older process of this number */
 	struct process *child = make(processes, event->tgid);
 	memcpy(child->comm, event->comm, COMM_BYTES);
 	if (parent && parent->space)
@@ -179,7 +179,7 @@ void processes_on_exec(struct processes *processes, const struct life_event *eve
 
 void processes_on_exit(struct processes *processes, const struct life_event *event)
 {
-	processes_remove(processes, event->tgid);
+	remove_process(processes, event->tgid);
 }
 
 /* The jitdump that it maps, 0: none. */

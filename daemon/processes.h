@@ -45,7 +45,6 @@ void processes_on_exit(struct processes *processes, const struct life_event *eve
 /* Forgets those for which `used` says no. */
 void processes_prune(struct processes *processes, bool (*used)(void *context, uint32_t pid),
 		     void *context);
-void processes_remove(struct processes *processes, uint32_t pid);
 
 /* What processes wrote of the code that they made is opened again, for names. */
 void processes_renew_names(struct processes *processes);

@@ -59,6 +59,7 @@ struct symbolizer {
 	struct asker *asker;
 	struct objects *objects;
 	struct worker_link *link;
+	int worker;			/* behind the link: its pid */
 	struct question *first, **last; /* first: the one under way, when `asking` */
 	uint64_t asked_ns;		/* when it began */
 	bool asking;
@@ -85,6 +86,8 @@ static void on_dead(void *context)
 {
 	struct symbolizer *symbolizer = context;
 	worker_link_free(steal_ptr(symbolizer->link));
+	/* It took too long or says nonsense, and need not end by itself. */
+	asker_end_worker(symbolizer->asker, symbolizer->worker, NULL);
 	for (uint32_t i = 0; i < symbolizer->known.n; i++) {
 		free(symbolizer->known.at[i].opened);
 		symbolizer->known.at[i].opened = NULL;
@@ -384,10 +387,10 @@ static int open_object(struct symbolizer *symbolizer, uint32_t number, struct er
 
 static int start_worker(struct symbolizer *symbolizer, struct err *err)
 {
-	int socket, pid;
+	int socket;
 	if (symbolizer->link)
 		return 0;
-	int code = asker_worker(symbolizer->asker, &socket, &pid, err);
+	int code = asker_worker(symbolizer->asker, &socket, &symbolizer->worker, err);
 	if (code)
 		return code;
 	symbolizer->link = worker_link_new(symbolizer->event, socket, on_dead, symbolizer);

@@ -49,7 +49,6 @@ struct unwind_late {
 	void *data;
 	uint32_t n;
 	struct waiting waiting[WAITING_MAX]; /* oldest first */
-	uint64_t walked, whole;
 	struct stack_event *stack;
 };
 
@@ -199,8 +198,6 @@ static void give_on(struct unwind_late *late, uint32_t i)
 	if (w.sample.event.kind && space) {
 		unwind_late_walk(w.copy, space, table_of, late->objects, late->tables, late->stack);
 		stack = late->stack;
-		late->walked++;
-		late->whole += stack->end == WALK_ROOT || stack->end == WALK_DEPTH;
 	}
 	if (w.sample.event.kind)
 		late->on_sample(late->data, &w.sample, stack);
@@ -254,10 +251,4 @@ void unwind_late_flush(struct unwind_late *late)
 bool unwind_late_is_empty(const struct unwind_late *late)
 {
 	return !late->n;
-}
-
-void unwind_late_count(const struct unwind_late *late, uint64_t *walked, uint64_t *whole)
-{
-	*walked = late->walked;
-	*whole = late->whole;
 }

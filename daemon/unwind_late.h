@@ -46,8 +46,6 @@ void unwind_late_run(struct unwind_late *late, bool tables_ready);
 /* Walks all. */
 void unwind_late_flush(struct unwind_late *late);
 bool unwind_late_is_empty(const struct unwind_late *late);
-/* Samples walked late, and those of them that reached their root. */
-void unwind_late_count(const struct unwind_late *late, uint64_t *walked, uint64_t *whole);
 
 /* One walk: `stack` has room for USER_FRAMES_MAX frames; table_of: the table of an object, 0: none.
  * For unwind_late.c and tests. */

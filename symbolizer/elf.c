@@ -119,7 +119,7 @@ int elf_read_address(const struct elf *elf, uint64_t address, uint64_t bytes, ui
 	return -ENOEXEC;
 }
 
-const char *elf_section_name(const struct elf *elf, const Elf64_Shdr *section)
+static const char *section_name(const struct elf *elf, const Elf64_Shdr *section)
 {
 	return section->sh_name < elf->section_names_bytes ? elf->section_names + section->sh_name
 							   : "";
@@ -128,7 +128,7 @@ const char *elf_section_name(const struct elf *elf, const Elf64_Shdr *section)
 const Elf64_Shdr *elf_section(const struct elf *elf, const char *name)
 {
 	for (uint32_t i = 0; i < elf->n_sections; i++)
-		if (!strcmp(elf_section_name(elf, &elf->sections[i]), name))
+		if (!strcmp(section_name(elf, &elf->sections[i]), name))
 			return &elf->sections[i];
 	return NULL;
 }

@@ -51,7 +51,6 @@ GUARD_DEFINE(elf, struct elf *, elf_close)
 /* NULL where there is none; the first of this name or type. */
 const Elf64_Shdr *elf_section(const struct elf *elf, const char *name);
 const Elf64_Shdr *elf_section_of_type(const struct elf *elf, uint32_t type);
-const char *elf_section_name(const struct elf *elf, const Elf64_Shdr *section);
 
 /* Reads [offset, offset + bytes) of the file. -ENOEXEC: beyond its end; -EFBIG: more than `limit`.
  * Free with elf_bytes_deinit(). */
