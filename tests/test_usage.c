@@ -182,6 +182,7 @@ static void *beside(void *argument)
 	(void)!write(me->told[1], "r", 1);
 	(void)!read(me->over[0], &byte, 1);
 	burn(cpu_ns() + 100000000);
+	usleep(1000); /* a wait for certain: that for the byte may have begun before */
 	(void)!write(me->told[1], "b", 1);
 	(void)!read(me->over[0], &byte, 1);
 	return NULL;
