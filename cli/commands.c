@@ -9,7 +9,6 @@
 #include "cli/export_merge.h"
 #include "cli/flamegraph.h"
 #include "cli/list.h"
-#include "cli/nearest.h"
 #include "cli/options.h"
 #include "cli/record.h"
 #include "cli/report.h"
@@ -19,6 +18,7 @@
 #include "cli/symbolize.h"
 #include "cli/top.h"
 #include "common/err.h"
+#include "common/nearest.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -8,7 +8,6 @@
 #include "cli/flamegraph_page.h"
 #include "cli/flamegraph_svg.h"
 #include "cli/frames.h"
-#include "cli/nearest.h"
 #include "cli/report_flat.h"
 #include "cli/report_head.h"
 #include "cli/report_resources.h"
@@ -16,6 +15,7 @@
 #include "common/err.h"
 #include "common/guard.h"
 #include "common/info.pb-c.h"
+#include "common/nearest.h"
 #include "common/path.h"
 #include "common/pprof.h"
 

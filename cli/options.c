@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/options.h"
 
-#include "cli/nearest.h"
 #include "common/err.h"
+#include "common/nearest.h"
 
 #include <errno.h>
 #include <stdio.h>

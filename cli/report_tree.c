@@ -4,12 +4,12 @@
 #include "cli/amount.h"
 #include "cli/frames.h"
 #include "cli/jsontext.h"
-#include "cli/nearest.h"
 #include "cli/report_view.h"
 #include "cli/table.h"
 #include "common/err.h"
 #include "common/guard.h"
 #include "common/memory.h"
+#include "common/nearest.h"
 
 #include <errno.h>
 #include <math.h>

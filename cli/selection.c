@@ -2,10 +2,10 @@
 #include "cli/selection.h"
 
 #include "cli/frames.h"
-#include "cli/nearest.h"
 #include "common/err.h"
 #include "common/info.pb-c.h"
 #include "common/memory.h"
+#include "common/nearest.h"
 
 #include <errno.h>
 #include <regex.h>

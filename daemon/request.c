@@ -9,6 +9,7 @@
 #include "common/err.h"
 #include "common/escape.h"
 #include "common/limits.h"
+#include "common/nearest.h"
 #include "common/procfs.h"
 #include "daemon/asker.h"
 #include "daemon/event_names.h"
@@ -67,12 +68,22 @@ static int refuse_event(const char *event, struct err *err)
 {
 	char name[64], all[256] = "";
 	size_t n = 0;
+	struct nearest near = nearest_init(event);
 	escape_text(name, sizeof(name), event, strnlen(event, sizeof(name)));
-	for (int i = 0; i < EVENT_NAMES && n < sizeof(all); i++)
-		n += (size_t)snprintf(all + n, sizeof(all) - n, "%s%s", i ? ", " : "",
-				      event_names[i].name);
-	err_set(err, -EINVAL, ERR_USAGE, "no event is called \"%s\"", name);
-	err_hint(err, "%s", all);
+	for (int i = 0; i < EVENT_NAMES; i++) {
+		nearest_try(&near, event_names[i].name);
+		if (*event_names[i].alias)
+			nearest_try(&near, event_names[i].alias);
+		if (n < sizeof(all))
+			n += (size_t)snprintf(all + n, sizeof(all) - n, "%s%s", i ? ", " : "",
+					      event_names[i].name);
+	}
+	err_set(err, -EINVAL, ERR_USAGE, "no event is called \"%s\"%s", name,
+		strchr(event, ':') ? ": tracepoints are not sampled" : "");
+	if (near.best)
+		err_hint(err, "did you mean %s?", near.best);
+	else
+		err_hint(err, "%s", all);
 	return -EINVAL;
 }
 

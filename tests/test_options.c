@@ -2,8 +2,8 @@
 #include "cli/options.h"
 
 #include "cli/commands.h"
-#include "cli/nearest.h"
 #include "common/err.h"
+#include "common/nearest.h"
 #include "tests/unit.h"
 
 #include <errno.h>

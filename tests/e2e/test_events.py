@@ -24,7 +24,10 @@ def test_page_faults_are_counted_where_they_happen(tmp_path):
 
 
 @pytest.mark.parametrize("args, status, words", [
-    (("-e", "nonsense"), 2, 'no event is called "nonsense"'),
+    (("-e", "nonsense"), 2, 'no event is called "nonsense"\n  hint: cpu-clock, page-faults, '),
+    (("-e", "page-fautls"), 2, 'no event is called "page-fautls"\n  hint: did you mean page-faults?'),
+    (("-e", "cpu-cycle"), 2, "did you mean cpu-cycles?"),
+    (("-e", "sched:sched_process_fork"), 2, 'no event is called "sched:sched_process_fork": tracepoints are not sampled'),
     (("-e", "page-faults", "--mode", "off"), 2, "-e counts what happens, not time"),
 ])
 def test_what_cannot_be_is_refused(args, status, words):
