@@ -16,8 +16,16 @@ static __always_inline bool sampler_send(struct sample_event *from, __u64 flags)
 	return !bpf_ringbuf_output(&ring, from, sizeof(*from), flags);
 }
 
+/* What a program was run for: a perf event's overflow, with the registers it interrupted, or a
+ * tracepoint, which the thread itself runs into, in the kernel (regs: NULL). */
+struct sampler_cause {
+	void *ctx;
+	const struct pt_regs *regs;
+	__u64 period;
+};
+
 /* Both stacks and the sample; false: the ring was full, which is counted. */
-static __always_inline bool sampler_sample(struct bpf_perf_event_data *ctx, struct scratch *s,
+static __always_inline bool sampler_sample(const struct sampler_cause *cause, struct scratch *s,
 					   struct session_config *config, __u32 session,
 					   __u32 space, __u32 thin)
 {
@@ -26,7 +34,7 @@ static __always_inline bool sampler_sample(struct bpf_perf_event_data *ctx, stru
 	struct sample_event sample = {
 		.time_ns = bpf_ktime_get_ns(),
 		.start_time_ns = task->start_time,
-		.period = ctx->sample_period << thin,
+		.period = cause->period << thin,
 		.tgid = pid_tgid >> 32,
 		.tid = pid_tgid,
 		.space = space,
@@ -34,15 +42,15 @@ static __always_inline bool sampler_sample(struct bpf_perf_event_data *ctx, stru
 		.cpu = bpf_get_smp_processor_id(),
 	};
 	bpf_get_current_comm(sample.comm, sizeof(sample.comm));
-	if ((config->flags & SESSION_KERNEL) && !registers_user_mode(&ctx->regs) &&
-	    stacks_kernel(s, ctx) &&
+	if ((config->flags & SESSION_KERNEL) &&
+	    (!cause->regs || !registers_user_mode(cause->regs)) && stacks_kernel(s, cause->ctx) &&
 	    !stacks_send(s, WALK_ROOT, config->salt, &sample.kernel_hash, &sample.kernel_check)) {
 		count(COUNTER_RING_FULL_STACK);
 		return false;
 	}
 	bool missed = false;
 	if (config->flags & SESSION_USER) {
-		__u32 end = walk_user(s, &ctx->regs, task, space, config->flags, USER_FRAMES_MAX);
+		__u32 end = walk_user(s, cause->regs, task, space, config->flags, USER_FRAMES_MAX);
 		count_walk_end(end);
 		missed = walk_missed(&s->walk, end);
 		if (end != WALK_NO_REGISTERS &&
@@ -52,7 +60,7 @@ static __always_inline bool sampler_sample(struct bpf_perf_event_data *ctx, stru
 		}
 	}
 	if (missed)
-		copy_send(s, &ctx->regs, task, &sample);
+		copy_send(s, cause->regs, task, &sample);
 	__u64 flags =
 		missed ? count_ring_flags_missed(sample.time_ns, &s->woken_ns) : count_ring_flags();
 	if (!sampler_send(&sample, flags)) {
@@ -62,9 +70,9 @@ static __always_inline bool sampler_sample(struct bpf_perf_event_data *ctx, stru
 	return true;
 }
 
-static __always_inline int sampler_run(struct bpf_perf_event_data *ctx)
+static __always_inline int sampler_run(const struct sampler_cause *cause)
 {
-	__u64 session = bpf_get_attach_cookie(ctx);
+	__u64 session = bpf_get_attach_cookie(cause->ctx);
 	struct ticks *row = count_ticks(session);
 	if (!row)
 		return 0;
@@ -92,7 +100,7 @@ static __always_inline int sampler_run(struct bpf_perf_event_data *ctx)
 		row->lost_busy++;
 		return 0;
 	}
-	bool sent = sampler_sample(ctx, s, config, session, space, thin);
+	bool sent = sampler_sample(cause, s, config, session, space, thin);
 	stacks_release(s);
 	if (sent) {
 		row->sampled++;
@@ -107,7 +115,18 @@ SEC("perf_event")
 int sampler_tick(struct bpf_perf_event_data *ctx)
 {
 	__u64 begin = bpf_ktime_get_ns();
-	sampler_run(ctx);
+	sampler_run(&(struct sampler_cause){ctx, &ctx->regs, ctx->sample_period});
+	count_spent(bpf_ktime_get_ns() - begin);
+	return 0;
+}
+
+/* The kernel runs it for a tracepoint wherever that is met, on every CPU, and makes no perf sample
+ * of it, since it returns 0. */
+SEC("tracepoint")
+int sampler_trace(void *ctx)
+{
+	__u64 begin = bpf_ktime_get_ns();
+	sampler_run(&(struct sampler_cause){ctx, NULL, 1});
 	count_spent(bpf_ktime_get_ns() - begin);
 	return 0;
 }

@@ -88,6 +88,15 @@ static void print_number(FILE *out, const char *before, uint64_t n, const char *
 	fprintf(out, "%s%s %s", before, progress_count(text, n), n == 1 ? one : many);
 }
 
+/* Without a frequency: each is a sample. */
+static void print_rate(FILE *out, const struct progress_started *started)
+{
+	fputs(started->hz > 0 ? ": " : ": every ", out);
+	print_escaped(out, started->event ? started->event : "cpu");
+	if (started->hz > 0)
+		fprintf(out, " at %.10g Hz", started->hz);
+}
+
 void progress_started(struct progress *progress, const struct progress_started *started)
 {
 	FILE *out = progress->out;
@@ -100,12 +109,12 @@ void progress_started(struct progress *progress, const struct progress_started *
 		print_number(out, ", ", started->processes, "process", "processes");
 	if (started->threads)
 		print_number(out, ", ", started->threads, "thread", "threads");
-	bool off = started->mode != PROBE__RECORD__MODE__CPU;
 	if (started->mode == PROBE__RECORD__MODE__OFF)
 		fputs(": off-cpu", out);
 	else
-		fprintf(out, ": %s at %.10g Hz%s", started->event ? started->event : "cpu",
-			started->hz, off ? " and off-cpu" : "");
+		print_rate(out, started);
+	if (started->mode == PROBE__RECORD__MODE__WALL)
+		fputs(" and off-cpu", out);
 	if (started->every_ns)
 		fprintf(out, ", a file every %s", progress_duration(text, started->every_ns));
 	if (started->for_ns)

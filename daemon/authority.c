@@ -12,6 +12,7 @@
 #include "common/err.h"
 #include "common/guard.h"
 #include "daemon/audit.h"
+#include "daemon/event_names.h"
 #include "daemon/verdict.h"
 
 int authority_init(struct authority *authority, const struct config *config, int socket,
@@ -202,6 +203,8 @@ int authority_check_events(struct authority *authority, uint32_t session, uint32
 	const struct config *config = &authority->config;
 	if (own->period_ns)
 		return own->period_ns == period_ns && own->event == event ? 0 : -EPROTO;
+	if (event == EVENT_TRACEPOINT && authority_judge_all(authority, session, err))
+		return -EACCES;
 	uint64_t hz = 1000000000 / period_ns, others = 0;
 	for (uint32_t i = 0; i < SESSIONS_MAX; i++)
 		if (i != session && authority->sessions[i].begun &&

@@ -70,8 +70,8 @@ bool authority_has_begun(const struct authority *authority, uint32_t session);
 /* Whether its client may record every process. */
 bool authority_is_everything(const struct authority *authority, uint32_t session);
 
-/* Before events of this kind and period: 0, or words for who samples too often already. -EPROTO:
- * the session has others. */
+/* Before events of this kind and period: 0, or words for who samples too often already, or who may
+ * not record every process and asks for a tracepoint. -EPROTO: the session has others. */
 int authority_check_events(struct authority *authority, uint32_t session, uint32_t event,
 			   uint64_t period_ns, struct err *err);
 /* Before one is opened on `cpu`, of those that were checked. False: it was so often already that

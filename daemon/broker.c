@@ -146,7 +146,8 @@ static int open_events(struct broker *broker, const struct broker_request *reque
 		       struct answer *answer, struct err *err)
 {
 	int event, link;
-	const struct programs_event wanted = {request->session, request->event, request->period_ns};
+	const struct programs_event wanted = {request->session, request->event, request->period_ns,
+					      request->tracepoint};
 	if (!authority_open_event(broker->authority, request->session, cpu))
 		return -EPROTO;
 	int code = programs_open_event(broker->programs, &wanted, cpu, &event, &link, err);
@@ -160,7 +161,8 @@ static int open_events(struct broker *broker, const struct broker_request *reque
 static int on_events(struct broker *broker, const struct broker_request *request, int fd,
 		     struct answer *answer, struct err *err)
 {
-	if (request->period_ns < PERIOD_MIN_NS || request->event >= EVENT_NAMES)
+	if (request->period_ns < PERIOD_MIN_NS || request->event > EVENT_TRACEPOINT ||
+	    !memchr(request->tracepoint, '\0', sizeof(request->tracepoint)))
 		return -EPROTO;
 	int code = authority_check_events(broker->authority, request->session, request->event,
 					  request->period_ns, err);

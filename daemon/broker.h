@@ -134,6 +134,7 @@ struct broker_request {
 	uint32_t first_cpu;
 	uint32_t event;
 	uint64_t cpus[CPUS_MAX / 64]; /* wanted, a bit a CPU */
+	char tracepoint[80];	      /* the name of EVENT_TRACEPOINT, NUL-terminated */
 	uint64_t start, end;	      /* BROKER_MAPPED_FILE */
 	uint64_t dev, inode;
 	struct broker_debug_file debug_file;

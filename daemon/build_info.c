@@ -197,8 +197,10 @@ static void add_comments(struct profile *profile, const struct session *session,
 {
 	char text[256];
 	char rate[64];
-	snprintf(rate, sizeof(rate), "%s at %g Hz", event_names[session->events.kind].name,
-		 session->hz);
+	if (session_hz(session) > 0)
+		snprintf(rate, sizeof(rate), "%s at %g Hz", session_event(session), session->hz);
+	else
+		snprintf(rate, sizeof(rate), "every %s", session_event(session));
 	snprintf(text, sizeof(text), "probe " VERSION ": %s%s for %.1f s",
 		 session_is_snapshot(session) ? "one stack a thread"
 		 : session_samples(session)   ? rate
@@ -218,7 +220,7 @@ static void add_target(Probe__Info *info, const struct session *session)
 				  : escape_new(session->name,
 					       strnlen(session->name, sizeof(session->name)));
 	info->has_pid = info->has_whole_machine = 1;
-	info->has_hz = session_samples(session);
+	info->has_hz = session_samples(session) && session_hz(session) > 0;
 	info->pid = session->first_pid;
 	info->whole_machine = request->all;
 	info->hz = session->hz;
@@ -279,7 +281,7 @@ void build_info(struct profile *profile, const struct sampler *sampler,
 	add_target(info, session);
 	info->mode = copy_text(mode_of(session));
 	if (session_samples(session))
-		info->event = copy_text(event_names[session->events.kind].name);
+		info->event = copy_text(session_event(session));
 	info->reason = copy_text(reason_of(session));
 	info->host_kernel = copy_text(uname(&host) ? "" : host.release);
 	info->has_steal_share = 1;

@@ -225,7 +225,7 @@ static bool leaf_named(const struct rows *rows, const struct tally_row *row, con
 
 void build_rows_add_type(struct profile *profile, const struct session *session)
 {
-	const char *name = event_names[session->events.kind].name;
+	const char *name = session_event(session);
 	profile_add_type(profile, (struct profile_type){
 					  profile_add_string(profile, name, strlen(name)),
 					  profile_add_string(profile, "count", strlen("count"))});

@@ -163,7 +163,7 @@ static void say_started(struct client *client)
 	started.processes = session->members.n_alive;
 	started.threads = session->n_threads > session->members.n_alive ? session->n_threads
 									: session->members.n_alive;
-	started.hz = session->hz;
+	started.hz = session_hz(session);
 	Probe__Message message = PROBE__MESSAGE__INIT;
 	message.kind_case = PROBE__MESSAGE__KIND_STARTED;
 	message.started = &started;

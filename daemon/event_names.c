@@ -28,5 +28,7 @@ int event_names_find(const char *text)
 	for (int i = 0; *text && i < EVENT_NAMES; i++)
 		if (!strcmp(text, event_names[i].name) || !strcmp(text, event_names[i].alias))
 			return i;
+	if (strchr(text, ':') && strlen(text) < EVENT_NAME_BYTES)
+		return EVENT_TRACEPOINT;
 	return -1;
 }

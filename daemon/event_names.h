@@ -8,6 +8,9 @@ enum {
 	EVENT_CPU_CLOCK =
 		0, /* time: fixed periods. All others by frequency, each sample weighted */
 	EVENT_NAMES = 14,
+	/* No number of the table: one that tracepoints.h finds by its name. Each is a sample. */
+	EVENT_TRACEPOINT = EVENT_NAMES,
+	EVENT_NAME_BYTES = 80, /* "sched:sched_process_fork", with its NUL */
 };
 
 struct event_name {
@@ -17,5 +20,6 @@ struct event_name {
 };
 extern const struct event_name event_names[EVENT_NAMES];
 
-/* -1: none is called that. */
+/* A name with a ':' is EVENT_TRACEPOINT's, whether or not there is such a one. -1: none is called
+ * that. */
 int event_names_find(const char *text);

@@ -62,6 +62,8 @@ static int open_on(struct events *events, const events_cpus cpus, struct err *er
 	struct broker_request wanted = {
 		.session = events->session, .event = events->kind, .period_ns = events->period_ns};
 	memcpy(wanted.cpus, cpus, sizeof(wanted.cpus));
+	if (events->kind == EVENT_TRACEPOINT)
+		snprintf(wanted.tracepoint, sizeof(wanted.tracepoint), "%s", events->tracepoint);
 	int opened = asker_events(events->asker, &wanted, event, link, err);
 	for (int i = 0; opened > 0 && i < CPUS_MAX; i++)
 		if (event[i] >= 0) {
@@ -69,6 +71,18 @@ static int open_on(struct events *events, const events_cpus cpus, struct err *er
 			events->link[i] = link[i];
 		}
 	return opened;
+}
+
+/* The first of `cpus` that is on line stays. */
+static void keep_first(events_cpus cpus, const events_cpus online)
+{
+	bool found = false;
+	for (unsigned i = 0; i < CPUS_MAX; i++) {
+		bool keep = !found && has(cpus, i) && has(online, i);
+		if (!keep)
+			cpus[i / 64] &= ~(1ull << i % 64);
+		found |= keep;
+	}
 }
 
 int events_open(struct events *events, struct asker *asker, uint32_t session, uint64_t period_ns,
@@ -83,6 +97,8 @@ int events_open(struct events *events, struct asker *asker, uint32_t session, ui
 	for (int i = 0; !n && i < all && i < CPUS_MAX; i++)
 		add(events->wanted, (unsigned)i);
 	read_online(events->online);
+	if (events->kind == EVENT_TRACEPOINT)
+		keep_first(events->wanted, events->online);
 	int opened = open_on(events, events->wanted, err);
 	if (opened == 0)
 		return err_set(err, -ENODEV, ERR_USAGE, "none of these CPUs is on line");

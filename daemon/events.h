@@ -16,7 +16,8 @@ typedef uint64_t events_cpus[CPUS_MAX / 64];
 struct events {
 	struct asker *asker; /* borrowed */
 	uint32_t session;
-	uint32_t kind; /* number in event_names; cpu-clock unless the owner sets another */
+	uint32_t kind;		/* number in event_names; cpu-clock unless the owner sets another */
+	const char *tracepoint; /* borrowed: of EVENT_TRACEPOINT; one event is of all CPUs */
 	uint64_t period_ns;
 	events_cpus wanted, online;
 	int event[CPUS_MAX], link[CPUS_MAX]; /* -1: none */

@@ -19,6 +19,7 @@
 #include "daemon/bounded.h"
 #include "daemon/event_names.h"
 #include "daemon/follow.h"
+#include "daemon/tracepoints.h"
 #include "bpf/sampler.skel.h"
 
 _Static_assert((int)TAKE_CHILDREN == FILTER_CHILDREN && (int)TAKE_ON_EXEC == FILTER_ON_EXEC &&
@@ -32,6 +33,7 @@ enum {
 
 struct programs {
 	struct sampler_bpf *skeleton;
+	struct sampler_bpf *traces; /* NULL: no tracepoint has been sampled yet */
 	struct bpf_link *fork, *exec, *exit;
 	struct follow follow;
 	uint32_t features; /* enum broker_load_feature */
@@ -114,6 +116,7 @@ static int load_without(struct programs *p, uint32_t missing, uint64_t seed)
 	p->features = ~missing & (LOAD_WAITS | LOAD_SLEEPERS);
 	bpf_program__set_autoload(p->skeleton->progs.sampler_owed, p->features & LOAD_WAITS);
 	bpf_program__set_autoload(p->skeleton->progs.sampler_sleepers, p->features & LOAD_SLEEPERS);
+	bpf_program__set_autoload(p->skeleton->progs.sampler_trace, false);
 	p->skeleton->rodata->stext = p->stext;
 	p->skeleton->rodata->hash_seed = seed;
 	return sampler_bpf__load(p->skeleton);
@@ -170,6 +173,7 @@ void programs_free(struct programs *programs)
 	bpf_link__destroy(programs->exec);
 	bpf_link__destroy(programs->exit);
 	follow_deinit(&programs->follow);
+	sampler_bpf__destroy(programs->traces);
 	sampler_bpf__destroy(programs->skeleton);
 	free(programs);
 }
@@ -230,6 +234,21 @@ static int open_event(struct perf_event_attr *attr, int cpu, int *event, struct 
 	return code;
 }
 
+static int attr_of_tracepoint(struct programs *programs, const char *name,
+			      struct perf_event_attr *attr, struct err *err)
+{
+	uint64_t id;
+	int code = tracepoints_id(name, &id, err);
+	if (code)
+		return code;
+	code = programs->traces ? 0 : tracepoints_load(programs->skeleton, &programs->traces);
+	if (code)
+		return failed(err, code, "loading the program for tracepoints");
+	*attr = (struct perf_event_attr){
+		.type = PERF_TYPE_TRACEPOINT, .config = id, .sample_period = 1};
+	return 0;
+}
+
 static struct perf_event_attr attr_of(const struct programs_event *wanted)
 {
 	const struct event_name *name = &event_names[wanted->event];
@@ -247,14 +266,25 @@ static struct perf_event_attr attr_of(const struct programs_event *wanted)
 int programs_open_event(struct programs *programs, const struct programs_event *wanted, int cpu,
 			int *event, int *link, struct err *err)
 {
-	struct perf_event_attr attr = attr_of(wanted);
+	struct perf_event_attr attr;
 	int event_fd guard_fd = -1;
-	int code = open_event(&attr, cpu, &event_fd, err);
+	bool traces = wanted->event == EVENT_TRACEPOINT;
+	int code = 0;
+	if (traces)
+		code = attr_of_tracepoint(programs, wanted->tracepoint, &attr, err);
+	else
+		attr = attr_of(wanted);
+	if (!code)
+		code = open_event(&attr, cpu, &event_fd, err);
 	if (code)
 		return code;
+	const struct bpf_program *program = traces ? programs->traces->progs.sampler_trace
+						   : programs->skeleton->progs.sampler_tick;
 	LIBBPF_OPTS(bpf_link_create_opts, opts, .perf_event.bpf_cookie = wanted->session);
-	int link_fd = bpf_link_create(bpf_program__fd(programs->skeleton->progs.sampler_tick),
-				      event_fd, BPF_PERF_EVENT, &opts);
+	int link_fd = bpf_link_create(bpf_program__fd(program), event_fd, BPF_PERF_EVENT, &opts);
+	if (link_fd == -EEXIST)
+		return err_set(err, -EBUSY, ERR_FAILED,
+			       "another recording samples the tracepoint %s", wanted->tracepoint);
 	if (link_fd < 0)
 		return failed(err, link_fd, "attaching the sampler");
 	*event = steal_fd(event_fd);

@@ -25,8 +25,9 @@ uint32_t programs_features(const struct programs *programs);
 
 struct programs_event {
 	uint32_t session;
-	uint32_t event;	    /* number in event_names */
-	uint64_t period_ns; /* of cpu-clock; of others on average, whatever they count */
+	uint32_t event;		/* number in event_names */
+	uint64_t period_ns;	/* of cpu-clock; of others on average, whatever they count */
+	const char *tracepoint; /* of EVENT_TRACEPOINT: which; on whatever CPU it is met */
 };
 /* One such event on `cpu`, disabled, with the sampler linked to it with cookie = session. New fds.
  * -ENODEV: this CPU is off line; -ENOENT: it does not count that. */

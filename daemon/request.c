@@ -78,8 +78,7 @@ static int refuse_event(const char *event, struct err *err)
 			n += (size_t)snprintf(all + n, sizeof(all) - n, "%s%s", i ? ", " : "",
 					      event_names[i].name);
 	}
-	err_set(err, -EINVAL, ERR_USAGE, "no event is called \"%s\"%s", name,
-		strchr(event, ':') ? ": tracepoints are not sampled" : "");
+	err_set(err, -EINVAL, ERR_USAGE, "no event is called \"%s\"", name);
 	if (near.best)
 		err_hint(err, "did you mean %s?", near.best);
 	else
@@ -104,6 +103,9 @@ static int check_words(const Probe__Record *request, struct err *err)
 	if (event != EVENT_CPU_CLOCK && request->mode != PROBE__RECORD__MODE__CPU)
 		return err_set(err, -EINVAL, ERR_USAGE,
 			       "where threads wait is known of time alone, not with -e");
+	if (event == EVENT_TRACEPOINT && request->n_cpus)
+		return err_set(err, -EINVAL, ERR_USAGE,
+			       "a tracepoint is sampled on all CPUs: without --cpu");
 	for (size_t i = 0; i < request->n_cpus; i++)
 		if (request->cpus[i] >= CPUS_MAX)
 			return err_set(err, -EINVAL, ERR_USAGE, "no CPU %u here", request->cpus[i]);

@@ -57,6 +57,7 @@ int session_new(struct sampler *sampler, const Probe__Record *request, int clien
 	events_init(&new->events);
 	if (request->event)
 		new->events.kind = (uint32_t)event_names_find(request->event);
+	new->events.tracepoint = request->event;
 	members_init(&new->members);
 	threads_init(&new->threads);
 	tally_init(&new->tally, &new->threads);
@@ -98,6 +99,17 @@ bool session_waits(const struct session *session)
 bool session_is_snapshot(const struct session *session)
 {
 	return session->request->mode == PROBE__RECORD__MODE__SNAPSHOT;
+}
+
+const char *session_event(const struct session *session)
+{
+	return session->events.kind == EVENT_TRACEPOINT ? session->request->event
+							: event_names[session->events.kind].name;
+}
+
+double session_hz(const struct session *session)
+{
+	return session->events.kind == EVENT_TRACEPOINT ? 0 : session->hz;
 }
 
 bool session_is_timed(const struct session *session)

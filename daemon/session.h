@@ -105,6 +105,9 @@ bool session_has(const struct session *session, uint32_t pid);
 bool session_samples(const struct session *session);
 bool session_waits(const struct session *session);
 bool session_is_snapshot(const struct session *session);
+/* What is sampled, by its name, and how often; 0: whenever it happens. */
+const char *session_event(const struct session *session);
+double session_hz(const struct session *session);
 /* Whether samples stand for time, and not for another event. */
 bool session_is_timed(const struct session *session);
 /* 0: until it is stopped. */

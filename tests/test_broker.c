@@ -227,7 +227,10 @@ static void refuses_nonsense(void)
 	const struct broker_request bad[] = {
 		{.op = BROKER_EVENTS, .session = SESSIONS_MAX, .period_ns = 1000000, .cpus = {1}},
 		{.op = BROKER_EVENTS, .period_ns = 0, .cpus = {1}},
-		{.op = BROKER_EVENTS, .event = EVENT_NAMES, .period_ns = 1000000, .cpus = {1}},
+		{.op = BROKER_EVENTS,
+		 .event = EVENT_TRACEPOINT + 1,
+		 .period_ns = 1000000,
+		 .cpus = {1}},
 		{.op = BROKER_EVENTS, .period_ns = PERIOD_MIN_NS - 1, .cpus = {1}},
 		{.op = BROKER_TAKE, .session = SESSIONS_MAX, .pid = getpid()},
 		{.op = BROKER_TAKE, .pid = getpid(), .flags = 16},
