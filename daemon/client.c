@@ -516,11 +516,11 @@ static void check_times(struct client *client)
 
 void client_tick(struct client *client)
 {
-	if (client->state != OVER)
-		check_times(client);
 	answer(client, client->asks);
 	if (client->state <= READY)
-		hear(client); /* what came with what was heard last time */
+		hear(client); /* what came with what was heard last time, or while we were busy */
+	if (client->state != OVER)
+		check_times(client);
 	if (client->state == RECORDING)
 		tick_recording(client);
 	if (client->state == NAMING)

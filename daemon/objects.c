@@ -8,10 +8,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "common/array.h"
+#include "common/clock.h"
 #include "common/index.h"
 #include "common/memory.h"
+#include "common/procfs.h"
 #include "daemon/asker.h"
 #include "daemon/maps.h"
+#include "daemon/openings.h"
 
 struct objects {
 	struct object *at; /* from 1 */
@@ -21,6 +24,7 @@ struct objects {
 	} wanted;	       /* their tables */
 	struct index by_inode; /* dev and inode → the newest object of this inode */
 	uint32_t vdso;
+	struct openings openings;
 };
 
 struct inode_key {
@@ -58,6 +62,7 @@ void objects_free(struct objects *objects)
 	if (!objects)
 		return;
 	objects_clear(objects);
+	openings_deinit(&objects->openings);
 	free(objects->at);
 	free(objects->wanted.at);
 	free(objects);
@@ -177,10 +182,20 @@ uint32_t objects_add_jit(struct objects *objects, struct asker *asker, uint32_t 
 	return objects->n - 1;
 }
 
-static void open_file(struct asker *asker, uint32_t pid, const struct maps_line *line,
-		      struct object *object)
+static bool may_open(struct objects *objects, uint32_t pid)
+{
+	struct procfs_stat process;
+	return procfs_stat(pid, &process) ||
+	       openings_take(&objects->openings, process.uid, clock_now_ns());
+}
+
+static void open_file(struct objects *objects, struct asker *asker, uint32_t pid,
+		      const struct maps_line *line, struct object *object)
 {
 	struct stat st;
+	object->code = -E2BIG;
+	if (!may_open(objects, pid))
+		return;
 	object->tries++;
 	object->code = asker_mapped_file(asker, pid, line->start, line->end, object->dev,
 					 object->inode, &object->fd, NULL);
@@ -195,7 +210,7 @@ static void open_again(struct objects *objects, struct asker *asker, uint32_t pi
 		       const struct maps_line *line, uint32_t number)
 {
 	struct object *object = &objects->at[number];
-	open_file(asker, pid, line, object);
+	open_file(objects, asker, pid, line, object);
 	if (object->fd >= 0)
 		objects_want_table(objects, number);
 }
@@ -220,7 +235,7 @@ uint32_t objects_find(struct objects *objects, struct asker *asker, uint32_t pid
 	}
 
 	struct object object = {.dev = key.dev, .inode = key.inode, .fd = -1, .pid = pid};
-	open_file(asker, pid, line, &object);
+	open_file(objects, asker, pid, line, &object);
 	if (known && object.code)
 		return known;
 	object.path = array_copy(line->path, __builtin_strlen(line->path));
@@ -242,6 +257,8 @@ const char *objects_words(int code)
 	case -ENOENT:
 	case -ESRCH:
 		return "its process ended, or mapped something else, before it could be opened";
+	case -E2BIG:
+		return "its user's processes map too many files";
 	case -ESTALE:
 		return "another file is there by now";
 	case -ETIMEDOUT:

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import time
+from pathlib import Path
 
 import daemon
 import pytest
@@ -131,6 +132,28 @@ def test_client_in_a_user_namespace_is_not_served(server, targets):
             code = daemon.fields(answer[daemon.FAILED])[1] if daemon.FAILED in answer else 98
         os._exit(code)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 4
+
+
+MAPS_MANY = """import mmap, os, time
+maps = []
+for i in range(2000):
+    file = os.memfd_create("code")
+    os.write(file, b"x")
+    maps.append(mmap.mmap(file, 1, mmap.MAP_PRIVATE, mmap.PROT_READ | mmap.PROT_EXEC))
+    os.close(file)
+open("/proc/self/comm", "w").write("mapped")
+time.sleep(60)"""
+
+
+def test_process_that_maps_thousands_of_files(server):
+    """All recordings wait while files are opened: of one user's only so many are."""
+    with users.target(ME, "/usr/bin/python3", "-c", MAPS_MANY) as popen:
+        comm = Path(f"/proc/{popen.pid}/comm")
+        probe.wait_for(lambda: comm.read_text() == "mapped\n", 30, "its mappings")
+        with daemon.Client(server.path, connected=users.connection(server.path, ME)) as client:
+            client.record(popen.pid)
+            assert daemon.STARTED in client.receive()
+            assert 500 < daemon.fds(server.engine()) < 1500
 
 
 def record_as(server, uid, out, *args):
