@@ -2,6 +2,7 @@
 """What recording costs a program that switches a lot: throughput with and without, by turns, beside what
 others have for the same question."""
 import contextlib
+import math
 import os
 import re
 import shutil
@@ -87,16 +88,19 @@ def recording(command, pid):
 
 
 def account(pid):
-    """(on-CPU ns, switches) of all threads that a process has."""
+    """(on-CPU ns, switches to them) of all threads that a process and its descendants have."""
     found = [(0, 0)]
-    for task in Path(f"/proc/{pid}/task").iterdir():
-        oncpu, _, switches = (task / "schedstat").read_text().split()
-        found.append((int(oncpu), int(switches)))
+    for process in (pid, *probe.descendants(pid)):
+        with contextlib.suppress(OSError):  # it has ended
+            for task in Path(f"/proc/{process}/task").iterdir():
+                oncpu, _, switches = (task / "schedstat").read_text().split()
+                found.append((int(oncpu), int(switches)))
     return tuple(sum(column) for column in zip(*found))
 
 
-def ping_pong(case):
-    """Of two threads that wake each other: (switches a second, switches a second, on-CPU ns a switch)."""
+def waits(case, sides):
+    """Of threads that wait again and again: (switches a second, the same, on-CPU ns a switch). `sides`: 2 where each
+    wait is two switches, to the idle thread and back; 1 where the next thread is the target's, too."""
     def run(command):
         popen = subprocess.Popen([probe.TARGETS / "waits", str(SECONDS), case], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         try:
@@ -110,7 +114,7 @@ def ping_pong(case):
                 oncpu, switches = (b - a for a, b in zip(before, account(popen.pid)))
         finally:
             popen.communicate(b"")
-        return switches / took, switches / took, oncpu / switches
+        return sides * switches / took, sides * switches / took, oncpu / (sides * switches)
     return run
 
 
@@ -131,22 +135,43 @@ def redis(tmp):
     return run
 
 
-def pgbench(_tmp):
-    """(transactions a second, None, None), 16 clients that write."""
+def pgbench(server):
+    """Of a server that is there, and its backends: (transactions a second, switches a second, on-CPU ns a transaction),
+    16 clients that write."""
+    port = Path(f"/proc/{server.pid}/cmdline").read_bytes().split(b"\0")[4].decode()
+    seconds = max(3, round(2 * SECONDS))
+
     def run(command):
-        with tempfile.TemporaryDirectory(prefix="bench") as name, servers.postgres(Path(name), load=None) as server, \
-                recording(command, server.pid):
-            port = Path(f"/proc/{server.pid}/cmdline").read_bytes().split(b"\0")[4].decode()
-            done = probe.run(f"{servers.POSTGRES}/pgbench", "-n", "-c", "16", "-T", max(2, int(SECONDS)), "-h", "127.0.0.1",
-                             "-p", port, "-U", "postgres", "postgres", cwd="/", user="postgres", group="postgres")
-        return float(re.search(r"^tps = ([\d.]+)", done.out, re.M)[1]), None, None
+        with recording(command, server.pid), tempfile.TemporaryFile("w+") as out:
+            load = subprocess.Popen([f"{servers.POSTGRES}/pgbench", "-n", "-c", "16", "-T", str(seconds), "-h", "127.0.0.1", "-p",
+                                     port, "-U", "postgres", "postgres"], stdout=out, stderr=subprocess.STDOUT, cwd="/",
+                                    user="postgres", group="postgres")
+            time.sleep(0.5)
+            before, began = account(server.pid), time.monotonic()
+            time.sleep(seconds - 1)
+            took = time.monotonic() - began
+            oncpu, switches = (b - a for a, b in zip(before, account(server.pid)))
+            assert load.wait(timeout=60) == 0
+            out.seek(0)
+            rate = float(re.search(r"^tps = ([\d.]+)", out.read(), re.M)[1])
+        return rate, switches / took, oncpu / (rate * took)
     return run
 
 
-def measure(name, run, ways):
-    """Rounds of all ways, the first of which records nothing."""
+def interval(ratios):
+    """Where their median lies, with 95 %: an order statistic."""
+    ratios, n = sorted(ratios), len(ratios)
+    outside, low = 0, 0
+    while outside + math.comb(n, low) <= 0.025 * 2 ** n:
+        outside += math.comb(n, low)
+        low += 1
+    return ratios[max(low - 1, 0)], ratios[n - max(low, 1)]
+
+
+def measure(name, run, ways, rounds=ROUNDS):
+    """Rounds of all ways, the first of which records nothing: of "probe wall" the ratios, and ns a switch."""
     found = {way: [] for way in ways}
-    for i in range(ROUNDS):
+    for i in range(rounds):
         order = list(ways) if i % 2 else list(reversed(ways))
         for way in order:
             found[way].append(run(ways[way]))
@@ -154,7 +179,7 @@ def measure(name, run, ways):
     switches = [s for _, s, _ in found["alone"]]
     print(f"{name}: {statistics.median(alone):,.0f} a second alone ({min(alone):,.0f} - {max(alone):,.0f})"
           + (f", {statistics.median(switches):,.0f} switches a second" if switches[0] else ""))
-    wall = None
+    wall = None, None
     for way in list(ways)[1:]:
         ratios = [rate / base for (rate, _, _), base in zip(found[way], alone)]
         text = f"  {way:18} ratio {statistics.median(ratios):.3f} ({min(ratios):.3f} - {max(ratios):.3f})"
@@ -166,9 +191,20 @@ def measure(name, run, ways):
             text += (f"  {statistics.median(longer):+8,.0f} ns a switch ({min(longer):+,.0f} - {max(longer):+,.0f})"
                      f"  on-CPU {statistics.median(more):+8,.0f} ns ({min(more):+,.0f} - {max(more):+,.0f})")
             if way == "probe wall":
-                wall = statistics.median(longer)
+                wall = ratios, statistics.median(longer)
         print(text)
     return wall
+
+
+def seldom(ways):
+    """Below 10,000 switches a second nothing is to be seen; true: it is, or the interval is too wide to tell."""
+    ratios, _ = measure("naps of 250 us", waits("rests", 2), ways, max(3 * ROUNDS, 15))
+    if not ratios:
+        return False
+    low, high = interval(ratios)
+    bad = not low <= 1 <= high or high - low > 0.04
+    print(f"  probe wall: ratio {low:.3f} - {high:.3f} with 95 %, which is to hold 1 within +-2 %: {'NO' if bad else 'yes'}")
+    return bad
 
 
 def switches():
@@ -184,11 +220,13 @@ def switches():
             else:
                 ways[way] = command
         print(f"{ROUNDS} rounds")
-        for title, run in (("pipe ping-pong on one CPU", ping_pong("pipe")), ("futex ping-pong across two", ping_pong("futex"))):
-            cost = measure(title, run, ways)
+        for title, run in (("pipe ping-pong on one CPU", waits("pipe", 1)), ("futex ping-pong across two", waits("futex", 2))):
+            _, cost = measure(title, run, ways)
             verdict = "within the aim" if cost <= 150 else "within the ceiling" if cost <= 250 else "TOO MUCH"
             print(f"  probe wall: {cost:.0f} ns a switch, ceiling 250, aim 150: {verdict}")
             exceeded |= verdict == "TOO MUCH"
-        for title, run in (("redis, GET", redis(name)), ("pgbench, 16 clients", pgbench(name))):
-            measure(title, run, ways)
+        exceeded |= seldom({way: ways[way] for way in ("alone", "probe wall") if way in ways})
+        measure("redis, GET", redis(name), ways)
+        with servers.postgres(Path(name), load=None) as server:
+            measure("pgbench, 16 clients", pgbench(server), ways)
     return exceeded

@@ -161,10 +161,11 @@ static void mix(struct waiter *waiter)
 	}
 }
 
+/* Of arg microseconds. */
 static void naps(struct waiter *waiter)
 {
 	while (goes_on())
-		TIMED(waiter, 0, waits_nap(100 * US));
+		TIMED(waiter, 0, waits_nap((uint64_t)waiter->arg * US));
 }
 
 /* Equal times in both places. */
@@ -370,13 +371,14 @@ static const struct {
 	int threads;
 	int arg, step; /* of the first, and what the next has more */
 } cases[] = {
-	{"mix10", mix, 1, 10, 0},	{"mix50", mix, 1, 50, 0},
-	{"mix90", mix, 1, 90, 0},	{"naps", naps, 1, 0, 0},
-	{"sites", sites, 4, 0, 0},	{"alternate", alternate, 4, 0, 0},
-	{"spin", spin, 4, 0, 0},	{"convoy", convoy, 4, 0, 0},
-	{"pipe", pipe_pong, 2, 0, 1},	{"disk", disk, 1, 0, 0},
-	{"futex", futex_pong, 2, 0, 1}, {"forever", forever, 1, 0, 0},
-	{"breed", breed, 1, 4, 0},	{"idle", NULL, 1, 0, 0},
+	{"mix10", mix, 1, 10, 0},	   {"mix50", mix, 1, 50, 0},
+	{"mix90", mix, 1, 90, 0},	   {"naps", naps, 1, 100, 0},
+	{"rests", naps, 1, 250, 0},	   {"sites", sites, 4, 0, 0},
+	{"alternate", alternate, 4, 0, 0}, {"spin", spin, 4, 0, 0},
+	{"convoy", convoy, 4, 0, 0},	   {"pipe", pipe_pong, 2, 0, 1},
+	{"disk", disk, 1, 0, 0},	   {"futex", futex_pong, 2, 0, 1},
+	{"forever", forever, 1, 0, 0},	   {"breed", breed, 1, 4, 0},
+	{"idle", NULL, 1, 0, 0},
 };
 
 /* "idle:60": so many; "disk:FILE". */
