@@ -27,8 +27,13 @@
 
 /* After these, names come from symbols only, and then no more: a file made to keep a worker busy
  * costs WORKER_SECONDS, and a target may have mapped many. */
+#ifdef TYPES_SMALL /* for tests: bpf/types.h */
+#define NAMES_NS (1 * 1000000000ull)
+#define SYMBOLS_NS (4 * 1000000000ull)
+#else
 #define NAMES_NS (20 * 1000000000ull)
 #define SYMBOLS_NS (40 * 1000000000ull)
+#endif
 
 /* In `located`: asked for, no answer yet. */
 static const uint32_t UNNAMED = UINT32_MAX;

@@ -126,3 +126,42 @@ def test_more_threads_than_are_followed(tmp_path):
     profile.info.assert_reconciled()
     told = re.search(r"thread times: (\d+) threads did not fit", "\n".join(profile.info.notes))
     assert told and 3 * fit <= int(told[1]) <= 4 * fit + 1, profile.info.notes
+
+
+def record_slowly(seconds, out):
+    """A recording whose worker stands still for so long when names are asked for: longer than a second, until which all
+    is asked for in this build (daemon/build.c), or longer than 4 s, after which nothing is."""
+    with probe.target("deep", 60, 40) as popen:
+        recording = subprocess.Popen([str(a) for a in (SMALL / "probe", "record", "-p", popen.pid, "-o", out)],
+                                     env=probe.environment(), stderr=subprocess.PIPE)
+        assert b"Profiling" in recording.stderr.readline()
+        time.sleep(1)
+        worker, = (p for p in probe.descendants(recording.pid)
+                   if os.path.basename(os.readlink(f"/proc/{p}/exe")) == "probe-symbolizer")
+        os.kill(worker, signal.SIGSTOP)
+        recording.send_signal(signal.SIGINT)
+        time.sleep(seconds)
+        os.kill(worker, signal.SIGCONT)
+        err = recording.communicate(timeout=60)[1].decode()
+    assert recording.returncode == 0, err
+    profile = probe.Profile(out)
+    profile.info.assert_reconciled()
+    return profile, "\n".join(profile.info.notes)
+
+
+def test_names_that_take_long_come_without_lines(tmp_path):
+    profile, notes = record_slowly(2.2, tmp_path / "x.pb.gz")
+    hurried = re.search(r"names: took too long: no lines and inlined functions of (\d+) files, no names at all of", notes)
+    assert hurried and int(hurried[1]) >= 1, notes
+    named = {f.function for s in profile.samples for f in s.frames}
+    assert {"deep_even", "deep_odd", "main", "_start"} <= named, named
+
+
+def test_names_that_take_too_long_do_not_come(tmp_path):
+    profile, notes = record_slowly(5.2, tmp_path / "x.pb.gz")
+    given_up = re.search(r"names: took too long: no lines and inlined functions of 0 files, no names at all of (\d+)", notes)
+    assert given_up and int(given_up[1]) >= 1, notes
+    named = {f.function for s in profile.samples for f in s.frames}
+    # The program itself came first; what else there is keeps its addresses.
+    assert {"deep_even", "deep_odd", "main"} <= named, named
+    assert any(re.match(r"\[(libc\.so\.6|kernel)\+0x", f) for f in named), named
