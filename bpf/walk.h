@@ -106,7 +106,12 @@ static __always_inline __u32 walk_step(struct walk *walk, bool leaf_in_syscall)
 	const struct unwind_rule *rule = number ? unwind_rule_at(number) : NULL;
 	if (!rule && by_table && leaf_in_syscall && walk_step_stub(walk))
 		return UNWIND_STEPPED;
-	return rule ? unwind_step(&walk->at, rule) : unwind_step_pointer(&walk->at);
+	if (rule)
+		return unwind_step(&walk->at, rule);
+	bool known = walk->hit.end || walk->at.flags & FRAME_BY_POINTER;
+	__u32 end = unwind_step_pointer(&walk->at);
+	/* What code that is not known keeps in rbp, nobody knows: zero is no root. */
+	return end == WALK_ROOT && !known ? WALK_NO_MAPPING : end;
 }
 
 struct walk_loop {

@@ -131,7 +131,10 @@ static uint32_t walk_frame(const struct walker *walker, struct unwind_state *s,
 					  address - line->start + line->offset);
 	if (!rule && table && stack->n_frames == 1 && !s->flags && step_stub(space, s))
 		return UNWIND_STEPPED;
-	return rule ? unwind_step(s, rule) : unwind_step_pointer(s);
+	if (rule)
+		return unwind_step(s, rule);
+	uint32_t end = unwind_step_pointer(s);
+	return end == WALK_ROOT && !line ? WALK_NO_MAPPING : end;
 }
 
 void unwind_late_walk(const struct copy_event *copy, const struct address_space *space,

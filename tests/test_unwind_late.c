@@ -144,6 +144,11 @@ static void walks_a_copy(void)
 	unwind_late_walk(copy, &space, table_of, NULL, tables, stack);
 	CU_ASSERT(stack->n_frames == 1 && stack->end == WALK_BAD_PAGE);
 	CU_ASSERT_NOT_EQUAL(stack->hash, hash);
+	/* code that lies in no mapping: no frame pointer is no root */
+	copy->pc = 0x1000;
+	copy->reg[6] = 0;
+	unwind_late_walk(copy, &space, table_of, NULL, tables, stack);
+	CU_ASSERT(stack->n_frames == 1 && stack->end == WALK_NO_MAPPING);
 	free(copy);
 	free(stack);
 	free(numbers);

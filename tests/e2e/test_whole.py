@@ -266,6 +266,17 @@ def test_exec_fork_and_dlopen_lose_nothing(tmp_path):
             assert lost <= most * total + 2, (turn, counts, profile.info.lost)
 
 
+def test_children_wait_with_whole_stacks(tmp_path):
+    """The first wait of a child is for a CPU, and comes before its mappings are known. What counts as whole
+    has its root, in user code that is known."""
+    _, profile = probe.record(tmp_path / "out.pb.gz", "--mode", "off", "--", probe.TARGETS / "forker", 0.5, 4)
+    stacks = [s for s in profile.samples if user_names(s)]
+    assert len({s.labels["pid"] for s in stacks}) > 5
+    counts = profile.info.wait_walk_ends
+    rootless = [s for s in stacks if user_names(s)[0] != "_start"]
+    assert len(rootless) <= sum(counts.values()) - counts["root"], (counts, [(s.labels, user_names(s)) for s in rootless])
+
+
 def test_a_library_loaded_again_and_again(tmp_path):
     with probe.target("plugin", 20) as popen:
         _, profile = probe.record(tmp_path / "out.pb.gz", "-p", popen.pid, "-U", "-F", HZ, "1500ms")
