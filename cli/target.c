@@ -62,9 +62,11 @@ static int add_list(uint32_t **numbers, size_t *n, const char *option, const cha
 					 ? number * 10 + (unsigned long)(at[i] - '0')
 					 : PID_LARGEST + 1ul;
 		if (number == 0 || number > PID_LARGEST) {
-			err_set(err, -EINVAL, ERR_USAGE, "%s: \"%.*s\" is no process number",
-				option, bytes < 40 ? (int)bytes : 40, at);
-			err_hint(err, "by name: --comm NAME, or -p \"$(pgrep NAME)\"");
+			const bool threads = !strcmp(option, "-t");
+			err_set(err, -EINVAL, ERR_USAGE, "%s: \"%.*s\" is no %s number", option,
+				bytes < 40 ? (int)bytes : 40, at, threads ? "thread" : "process");
+			err_hint(err, threads ? "/proc/PID/task has the threads of a process"
+					      : "by name: --comm NAME, or -p \"$(pgrep NAME)\"");
 			return -EINVAL;
 		}
 		int code = add(numbers, n, (uint32_t)number, err);
