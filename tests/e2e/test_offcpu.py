@@ -153,13 +153,16 @@ def test_held(state, tmp_path):
     waits = offcpu.record(tmp_path, 1.0, ("mix50", "naps", "idle"), "--mode", "wall", meanwhile=hold)
     offcpu.assert_accounts(waits)
     least, most = held[0]
+    # On a very busy machine, a wait as short as this may have been left to chance.
+    period = waits.profile.info.off_period_ns or 0
+    certain, chance = (least, 0) if period <= least else (0, period)
     for tid in waits.used:
         states = offcpu.states(waits.profile, lambda s: s.labels["thread_id"] == tid)
         # Until it has a CPU again it has not left that state.
         runnable = waits.used[tid][1]
-        assert least - 5e6 <= states[state] <= most + runnable + 5e6, (tid, states, held)
+        assert certain - 5e6 <= states.get(state, 0) <= most + runnable + chance + 5e6, (tid, states, held)
     here = lambda s: s.labels.get("state") == state
-    for function in ("waits_nap", "waits_idle"):
+    for function in ("waits_nap", "waits_idle") if certain else ():
         assert waits.profile.total("blocked", lambda s: here(s) and offcpu.has(s, function)) > 0, function
 
 
@@ -187,8 +190,11 @@ def test_throttled(tmp_path):
     here = lambda s: s.labels["thread_id"] == worker
     # It is not, for the kernel's account of the group, when it slept as the share was used up.
     states = offcpu.states(waits.profile, here)
-    print(states, often, throttled)
-    assert 0.9 * throttled - 20e6 <= states.get("throttled", 0) <= waits.used[worker][1] + 5e6, (states, often, throttled)
+    period = waits.profile.info.off_period_ns or 0
+    print(states, often, throttled, period)
+    # A wait is 19 ms; where the busy machine leaves such to chance, 4 sigma.
+    slack = 20e6 + (0 if period <= 15e6 else 4 * (throttled * period) ** 0.5 + 3 * period)
+    assert 0.9 * throttled - slack <= states.get("throttled", 0) <= waits.used[worker][1] + slack, (states, often, throttled)
     rows = [s for s in waits.profile.samples if here(s) and s.labels.get("state") == "throttled"]
     assert all(not s.values["blocked"] for s in rows)
     if not waits.profile.info.off_period_ns:
