@@ -32,7 +32,7 @@ def test_1_as_with_perf(tmp_path):
 
 
 BENCHMARK = """#!/bin/sh
-redis-benchmark -p $PORT -t set,get -n 20000 -P 8 -q
+redis-benchmark -p $PORT -t set,get -n 60000 -P 8 -q
 """
 
 
