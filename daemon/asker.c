@@ -304,6 +304,11 @@ int asker_list(struct asker *asker, int client, int *pids, struct err *err)
 	return ask_fd(asker, &request, client, true, pids, err);
 }
 
+int asker_unload(struct asker *asker, struct err *err)
+{
+	return ask(asker, &(struct broker_request){.op = BROKER_UNLOAD}, -1, err);
+}
+
 int asker_ping(struct asker *asker, uint64_t *cpu_ns, struct err *err)
 {
 	int code = ask(asker, &(struct broker_request){.op = BROKER_PING}, -1, err);

@@ -73,11 +73,13 @@ enum broker_op {
 	/* pid: of a worker that takes too long or says nonsense → it is killed */
 	BROKER_END_WORKER,
 	/* The engine's loop turns: once in a while, for the service manager's watchdog.
-	 * reply.value: the broker's CPU time in ns */
+	 * reply.value: CPU time in ns, the broker's and its workers' */
 	BROKER_PING,
 	/* (+ 1 fd: a client's socket) → fd of uint32_t, the processes that it may record; none: all
 	 * of them */
 	BROKER_LIST,
+	/* nothing → what BROKER_LOAD made goes. Not while there are sessions */
+	BROKER_UNLOAD,
 };
 
 enum broker_load_fd {

@@ -74,6 +74,13 @@ void counters_read(const struct counters *counters, uint32_t session, struct cou
 	}
 }
 
+void counters_add(const struct counters *counters, struct counters_sum *sum)
+{
+	struct counters_sum more;
+	counters_read(counters, SESSIONS_MAX, &more);
+	add_words(sum, &more, sizeof(more) / sizeof(uint64_t));
+}
+
 void counters_since(const struct counters *counters, uint32_t session,
 		    const struct counters_sum *start, struct counters_sum *sum)
 {

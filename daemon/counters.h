@@ -23,6 +23,8 @@ struct counters_sum {
 int counters_open(struct counters **counters, int counters_fd, int ticks_fd, struct err *err);
 void counters_close(struct counters *counters);
 void counters_read(const struct counters *counters, uint32_t session, struct counters_sum *sum);
+/* The same of no session, added to *sum. */
+void counters_add(const struct counters *counters, struct counters_sum *sum);
 /* What was added since `start`. Exact once the session's events are disabled. */
 void counters_since(const struct counters *counters, uint32_t session,
 		    const struct counters_sum *start, struct counters_sum *sum);

@@ -2,6 +2,7 @@
 #include "daemon/engine.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -30,7 +31,11 @@
 /* How often the ring is drained and clients are looked after. The ring wakes us before when it
  * fills; 10 wake-ups a second are 0.02 % of a CPU. */
 static const uint64_t TICK_US = 100 * 1000;
+#ifdef TYPES_SMALL /* for tests */
+static const uint64_t ALONE_US = 1000 * 1000;
+#else
 static const uint64_t ALONE_US = 60 * 1000 * 1000;
+#endif
 
 enum {
 	OBJECTS_AT_REST = 2048,
@@ -61,6 +66,9 @@ static void tick_clients(struct engine *engine)
 	uint32_t first = engine->first_client++;
 	questions_renew(&engine->questions);
 	for (uint32_t i = 0; i < engine->n_clients; i++)
+		if (client_session(engine->clients[i]))
+			engine->used_ns = clock_now_ns();
+	for (uint32_t i = 0; i < engine->n_clients; i++)
 		client_tick(engine->clients[(first + i) % engine->n_clients]);
 	part(engine);
 }
@@ -69,31 +77,51 @@ static void tick_clients(struct engine *engine)
  * come and go all the time would keep the ring from being drained. */
 static int arm_tick(struct engine *engine)
 {
-	if (!engine->alone_ns && sd_event_source_get_enabled(engine->tick, NULL) > 0)
+	if (!engine->resting && sd_event_source_get_enabled(engine->tick, NULL) > 0)
 		return 0;
-	engine->alone_ns = 0;
+	engine->resting = false;
 	sd_event_source_set_time_relative(engine->tick, TICK_US);
 	return sd_event_source_set_enabled(engine->tick, SD_EVENT_ONESHOT);
 }
 
+/* Everything that came with the first recording, in the broker, too: programs and maps of 40 MB.
+ * What they counted stays. */
+static void unload(struct engine *engine)
+{
+	counters_add(engine->sampler->counters, &engine->past);
+	sd_event_source_disable_unref(engine->ring);
+	unwind_loader_free(engine->loader);
+	symbolizer_free(engine->symbolizer);
+	sampler_free(engine->sampler);
+	engine->ring = NULL;
+	engine->loader = NULL;
+	engine->symbolizer = NULL;
+	engine->sampler = NULL;
+	asker_unload(engine->asker, NULL);
+	malloc_trim(0);
+}
+
 /* Objects are kept for the next recording, which then has their tables and names at once. But each
- * holds its file open, so that no file system can be unmounted: some thousands are let go at once,
- * and all of them when nobody has come for a while. */
+ * holds its file open, so that no file system can be unmounted: some thousands are let go at once.
+ * When nobody has recorded for a while all goes: who only asks how we are (each minute, for
+ * metrics) does not keep it. */
 static int rest(struct engine *engine)
 {
-	uint64_t now = clock_now_ns();
-	if (!engine->alone_ns)
-		engine->alone_ns = now;
-	uint32_t n = engine->sampler ? objects_count(engine->sampler->objects) : 0;
-	bool long_alone = now - engine->alone_ns >= ALONE_US * 1000;
-	if (n > (long_alone ? 0 : OBJECTS_AT_REST) && unwind_loader_is_ready(engine->loader)) {
-		unwind_loader_evict(engine->loader);
-		symbolizer_clear(engine->symbolizer);
-		objects_clear(engine->sampler->objects);
-		n = 0;
-	}
-	if (!n)
+	bool long_ago = clock_now_ns() - engine->used_ns >= ALONE_US * 1000;
+	engine->resting = true;
+	if (!engine->sampler)
 		return 0;
+	if (unwind_loader_is_ready(engine->loader)) {
+		if (long_ago) {
+			unload(engine);
+			return 0;
+		}
+		if (objects_count(engine->sampler->objects) > OBJECTS_AT_REST) {
+			unwind_loader_evict(engine->loader);
+			symbolizer_clear(engine->symbolizer);
+			objects_clear(engine->sampler->objects);
+		}
+	}
 	sd_event_source_set_time_relative(engine->tick, ALONE_US);
 	return sd_event_source_set_enabled(engine->tick, SD_EVENT_ONESHOT);
 }
@@ -154,8 +182,8 @@ int engine_prepare(struct engine *engine, struct err *err)
 					   engine->sampler->spaces, engine->sampler->tables,
 					   on_tables_ready, engine);
 	engine->sampler->loader = engine->loader;
-	code = sd_event_add_io(engine->event, NULL, engine->sampler->ring_fd, EPOLLIN, on_ring,
-			       engine);
+	code = sd_event_add_io(engine->event, &engine->ring, engine->sampler->ring_fd, EPOLLIN,
+			       on_ring, engine);
 	return code < 0 ? code : 0;
 }
 
@@ -303,6 +331,7 @@ static void deinit(struct engine *engine)
 	unwind_loader_free(engine->loader);
 	symbolizer_free(engine->symbolizer);
 	sampler_free(engine->sampler);
+	sd_event_source_unref(engine->ring);
 	sd_event_source_unref(engine->tick);
 	sd_event_unref(engine->event);
 	asker_free(engine->asker);

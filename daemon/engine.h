@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include "daemon/counters.h"
 #include "daemon/early.h"
 #include "daemon/thrift.h"
 #include "daemon/questions.h"
@@ -34,8 +35,10 @@ struct engine {
 	uint32_t first_client; /* of this tick */
 	struct questions questions;
 	struct listener *listener; /* NULL: serves those it has, and ends with the last one */
-	sd_event_source *tick;
-	uint64_t alone_ns; /* since when nobody is there; 0: somebody is */
+	sd_event_source *tick, *ring;
+	bool resting;		  /* nobody is there, and the tick a far one */
+	uint64_t used_ns;	  /* CLOCK_MONOTONIC, when somebody last recorded */
+	struct counters_sum past; /* of samplers that were let go */
 	bool stopping;
 	uint64_t watchdog_us;	     /* 0: there is none */
 	uint64_t started_ns;	     /* CLOCK_MONOTONIC */

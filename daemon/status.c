@@ -76,10 +76,11 @@ static void add_session(Probe__Status *status, const struct client *client,
 	status->session[status->n_session++] = told;
 }
 
-static void add_lost(Probe__Status *status, const struct sampler *sampler)
+static void add_lost(Probe__Status *status, const struct engine *engine)
 {
-	struct counters_sum sum;
-	counters_read(sampler->counters, SESSIONS_MAX, &sum);
+	struct counters_sum sum = engine->past;
+	if (engine->sampler)
+		counters_add(engine->sampler->counters, &sum);
 	status->has_program_seconds = 1;
 	status->program_seconds = (double)sum.spent_ns / 1e9;
 	for (unsigned i = 0; i < COUNTERS; i++) {
@@ -119,11 +120,12 @@ static void fill(Probe__Status *status, const struct engine *engine)
 		if (session && session->state != SESSION_STOPPED)
 			add_session(status, engine->clients[i], session);
 	}
+	if (engine->sampler || engine->n_recordings)
+		add_lost(status, engine);
 	if (!engine->sampler)
 		return;
 	status->objects = objects_count(engine->sampler->objects);
 	status->processes = processes_count(engine->sampler->processes);
-	add_lost(status, engine->sampler);
 }
 
 int status_send(const struct engine *engine, struct wire *wire)

@@ -209,7 +209,7 @@ static void refuses_nonsense(void)
 	CU_ASSERT_EQUAL(reply_to(served.socket, large, 1, 0), -EPROTO);
 	CU_ASSERT_EQUAL(reply_to(served.socket, large, sizeof(large), 0), -EPROTO);
 	CU_ASSERT_EQUAL(reply_to(served.socket, &r, sizeof(r), 1), -EPROTO);
-	static const uint32_t ops[] = {0, BROKER_LIST + 1, 0x7fffffff, 0x80000000, -1u};
+	static const uint32_t ops[] = {0, BROKER_UNLOAD + 1, 0x7fffffff, 0x80000000, -1u};
 	for (size_t i = 0; i < sizeof(ops) / sizeof(ops[0]); i++) {
 		r.op = ops[i];
 		CU_ASSERT_EQUAL(reply_to(served.socket, &r, sizeof(r), 0), -EPROTO);
@@ -269,7 +269,7 @@ static void survives_any_request(void)
 			words[k] = (uint32_t)(random >> (random >> 63 ? 32 : 58));
 		}
 		memcpy(&r, words, sizeof(r));
-		r.op = (uint32_t)(random >> 40) % (BROKER_LIST + 2);
+		r.op = (uint32_t)(random >> 40) % (BROKER_UNLOAD + 2);
 		if (r.op == BROKER_WORKER && i % 16)
 			r.op = BROKER_TAKE;
 		if (i % 2)

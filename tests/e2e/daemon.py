@@ -19,7 +19,7 @@ HELLO, RECORD, STARTED, PROGRESS, STOP, CHUNK, FINISHED, FAILED, STATUS, LIST = 
 class Daemon:
     """probed on a socket of its own. With it: DAEMON.record(…) and DAEMON.client()."""
 
-    def __init__(self, directory, nofile=None, config="", **environment):
+    def __init__(self, directory, nofile=None, config="", build=probe.BUILD, **environment):
         def limit():
             if nofile:
                 resource.setrlimit(resource.RLIMIT_NOFILE, (nofile, nofile))
@@ -27,7 +27,7 @@ class Daemon:
         self.path = Path(directory) / "probe.sock"
         self.config = Path(directory) / "probed.conf"
         self.config.write_text(config)
-        self.popen = subprocess.Popen([probe.BUILD / "probed", "--socket", self.path, "--config", self.config],
+        self.popen = subprocess.Popen([build / "probed", "--socket", self.path, "--config", self.config],
                                       env=probe.environment(**environment), stdin=subprocess.DEVNULL,
                                       stderr=subprocess.PIPE, preexec_fn=limit)
         self.pid = self.popen.pid

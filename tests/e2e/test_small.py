@@ -3,11 +3,14 @@
 65,536 processes are more than a test should start. No wrong data, every firing has its place, and what
 did not fit is said by name."""
 import contextlib
+import json
 import os
 import re
 import signal
 import subprocess
 import time
+
+from daemon import Daemon
 
 import probe
 
@@ -25,6 +28,29 @@ def crowd(processes, mappings):
             yield popen
         finally:
             popen.kill()
+
+
+def test_rest(tmp_path):
+    """A daemon lets programs, maps and files go when nobody has recorded for a while, also when somebody asks how it is;
+    what it counted stays, and it records again. (Of this build that while is a second.)"""
+    def counted(server):
+        status = json.loads(probe.run(SMALL / "probe", "status", "--json", env=server.environment()).out)
+        return status["samples"], status["program_seconds"], status["lost"]
+
+    def rests(server):
+        counted(server)
+        return not probe.bpf_objects() & loaded
+
+    with Daemon(tmp_path, build=SMALL) as server, probe.target("shares", 60) as target:
+        for _ in range(3):
+            result = server.record("-p", target.pid, "-F", 999, "-o", tmp_path / "x.pb.gz", "--force", "300ms")
+            assert result.code == 0 and probe.Profile(tmp_path / "x.pb.gz").share("share_half") > 0.2, result
+            loaded = probe.bpf_objects()
+            assert loaded
+            before = counted(server)
+            probe.wait_for(lambda: rests(server), 20, "the daemon to rest")
+            assert counted(server) == before and before[0] > 0 and before[1] > 0
+            assert not server.workers()
 
 
 def record(popen, out, *args):
