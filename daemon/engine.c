@@ -97,6 +97,8 @@ static void unload(struct engine *engine)
 	engine->loader = NULL;
 	engine->symbolizer = NULL;
 	engine->sampler = NULL;
+	engine->thrift = (struct thrift){0}; /* both went by what the sampler had seen */
+	engine->early = (struct early){0};
 	asker_unload(engine->asker, NULL);
 	malloc_trim(0);
 }

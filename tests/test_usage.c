@@ -101,7 +101,9 @@ static void children_count_once(void)
 	CU_ASSERT(third.value[USAGE_RSS] >= (uint64_t)PAGES * 4096);
 	CU_ASSERT(third.value[USAGE_MINOR_FAULTS] >= PAGES &&
 		  third.value[USAGE_MINOR_FAULTS] < 2 * PAGES);
-	CU_ASSERT(third.value[USAGE_VOLUNTARY] > 0 && third.value[USAGE_FDS] >= 4);
+	/* On a busy machine what it waits for may be there before it gets to wait. */
+	CU_ASSERT(third.value[USAGE_VOLUNTARY] + third.value[USAGE_INVOLUNTARY] > 0);
+	CU_ASSERT(third.value[USAGE_FDS] >= 4);
 	CU_ASSERT_EQUAL(third.known, (1u << USAGE_KINDS) - 1);
 	end(&relatives);
 	usage_read(usage, &fourth);
