@@ -117,7 +117,7 @@ def whole(directory, mode, busy):
             stack.enter_context(probe.target("shares", 3600))
         before_steal = probe.Steal()
         recording = stack.enter_context(probe.Recording("-a", "-F", HZ, "--mode", mode, "-o", directory / "x.pb.gz", "--force"))
-        time.sleep(2)  # tables and names of what runs
+        time.sleep(6)  # tables, and what names need, which is read from the third second on, once
         pids = [recording.pid, *probe.descendants(recording.pid)]
         used, ran = cpu_ns(pids), program_ns()
         time.sleep(SECONDS)
