@@ -63,7 +63,10 @@ def test_dump(tmp_path):
 
     with node(tmp_path, "--perf-prof", extra=60) as target:
         probe.wait_for(lambda: probe.cpu_ns(target.pid) > 1e9 and wrote(target.pid), 30, "node to write its dump")
-        _, profile = probe.record(tmp_path / "out.pb.gz", "-p", target.pid, "-F", 199, "1s")
+        for _ in range(4):  # a function that is compiled anew is named when that is written, some time later
+            _, profile = probe.record(tmp_path / "out.pb.gz", "-p", target.pid, "-F", 199, "1s")
+            if share(profile, "outer ") > 0.8:
+                break
     check(profile, unnamed=0.2)  # of the extra ones the last have no name yet
 
 
