@@ -66,7 +66,8 @@ int asker_worker(struct asker *asker, int *socket, int *pid, struct err *err);
 int asker_end_worker(struct asker *asker, int pid, struct err *err);
 /* For the watchdog (BROKER_PING). *cpu_ns: the CPU time of broker and workers; may be NULL. */
 int asker_ping(struct asker *asker, uint64_t *cpu_ns, struct err *err);
-/* When what asker_load() gave was closed: the opposite of it. */
+/* The opposite of asker_load(), whose maps live on while they are open here. Negative: all stays.
+ */
 int asker_unload(struct asker *asker, struct err *err);
 /* What `client` may record: *pids is a file of uint32_t, -1: every process. */
 int asker_list(struct asker *asker, int client, int *pids, struct err *err);

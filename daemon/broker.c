@@ -363,11 +363,6 @@ static int on_mapped_file(struct broker *broker, const struct broker_request *re
 	return code;
 }
 
-static bool has_end(const char *text, size_t room)
-{
-	return memchr(text, 0, room) != NULL;
-}
-
 /* Whether some client may see the process, as it is now. */
 static bool may_show(struct broker *broker, uint32_t pid)
 {
@@ -396,12 +391,8 @@ static int open_debug_file(struct broker *broker, const struct broker_request *r
 static int on_debug_file(struct broker *broker, const struct broker_request *request, int fd,
 			 struct answer *answer, struct err *err)
 {
-	const struct broker_debug_file *wanted = &request->debug_file;
 	int file;
-	if (wanted->n_build_id > sizeof(wanted->build_id) ||
-	    !has_end(wanted->link, sizeof(wanted->link)) ||
-	    !has_end(wanted->alt_link, sizeof(wanted->alt_link)) ||
-	    !has_end(wanted->directory, sizeof(wanted->directory)))
+	if (!debug_files_valid(&request->debug_file))
 		return -EPROTO;
 	int code = open_debug_file(broker, request, &answer->reply.more, &file);
 	if (!code)
@@ -412,8 +403,7 @@ static int on_debug_file(struct broker *broker, const struct broker_request *req
 static int on_perf_map(struct broker *broker, const struct broker_request *request, int fd,
 		       struct answer *answer, struct err *err)
 {
-	int file;
-	int code = perf_map_open(request->pid, &file);
+	int file, code = perf_map_open(request->pid, &file);
 	if (!code)
 		answer_add(answer, file);
 	return code;

@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <linux/openat2.h>
 #include <signal.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -123,6 +122,19 @@ static int open_first(const void *what, int *fd)
 			return (int)i + 1;
 	}
 	return -ENOENT;
+}
+
+static bool has_end(const char *text, size_t room)
+{
+	return memchr(text, 0, room) != NULL;
+}
+
+bool debug_files_valid(const struct broker_debug_file *wanted)
+{
+	return wanted->n_build_id <= sizeof(wanted->build_id) &&
+	       has_end(wanted->link, sizeof(wanted->link)) &&
+	       has_end(wanted->alt_link, sizeof(wanted->alt_link)) &&
+	       has_end(wanted->directory, sizeof(wanted->directory));
 }
 
 int debug_files_open(const struct broker_debug_file *wanted, uint32_t pid, uint32_t *next, int *fd)

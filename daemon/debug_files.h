@@ -10,6 +10,7 @@
  * end in `.debug` or `.dbg`. */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct broker_debug_file;
@@ -18,6 +19,8 @@ enum {
 	DEBUG_FILES_CANDIDATES = 10,
 };
 
+/* Whether its lengths hold and its texts end: it comes from the engine. Before the next. */
+bool debug_files_valid(const struct broker_debug_file *wanted);
 /* Opens the first one, read-only, within the time limit of target_files.h, from candidate
  * wanted->first on; *next is the candidate behind it. `pid`: whose user and root, 0: nobody's and
  * the host's only. -ENOENT: none, or none fit. */

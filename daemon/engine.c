@@ -88,6 +88,9 @@ static int arm_tick(struct engine *engine)
  * What they counted stays. */
 static void unload(struct engine *engine)
 {
+	/* Where the broker keeps it, it would not load it anew. */
+	if (asker_unload(engine->asker, NULL))
+		return;
 	counters_add(engine->sampler->counters, &engine->past);
 	sd_event_source_disable_unref(engine->ring);
 	unwind_loader_free(engine->loader);
@@ -99,7 +102,6 @@ static void unload(struct engine *engine)
 	engine->sampler = NULL;
 	engine->thrift = (struct thrift){0}; /* both went by what the sampler had seen */
 	engine->early = (struct early){0};
-	asker_unload(engine->asker, NULL);
 	malloc_trim(0);
 }
 
