@@ -11,15 +11,43 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum {
+	PATTERN_MAX = 4096,
+	DEPTH_MAX = 32,
+};
+
 enum cut {
 	CUT_NOTHING,
 	CUT_BENEATH, /* inlined functions at the leaf's side: gone already */
 	CUT_ALL,     /* the location itself, too */
 };
 
-/* Whole names. false: it cannot be read. */
+/* Whether the C library takes it in little time and memory: counts multiply what it builds, depth
+ * is its stack, and references back to groups are tried in every way. Those that profilers write
+ * are names and alternatives of some hundred bytes. */
+static bool is_tame(const char *pattern)
+{
+	int depth = 0;
+	for (const char *at = pattern; *at; at++) {
+		if (at - pattern >= PATTERN_MAX || *at == '{')
+			return false;
+		if (*at == '\\' && at[1] >= '1' && at[1] <= '9')
+			return false;
+		if (*at == '\\' && at[1])
+			at++;
+		else if (*at == '(' && ++depth > DEPTH_MAX)
+			return false;
+		else if (*at == ')')
+			depth--;
+	}
+	return true;
+}
+
+/* Whole names. false: it cannot be read, or would cost too much. */
 static bool compile(regex_t *regex, const char *pattern)
 {
+	if (!is_tame(pattern))
+		return false;
 	guard_mem char *whole = NULL;
 	if (asprintf(&whole, "^(%s)$", pattern) < 0)
 		memory_exhausted();
@@ -109,8 +137,8 @@ void prune_profile(struct profile *profile)
 	if (!*drop)
 		return;
 	if (!compile(&dropped, drop)) {
-		errors_note(
-			"the file's drop_frames is no regular expression: all frames are shown");
+		errors_note("the file's drop_frames cannot be used as a regular expression: all "
+			    "frames are shown");
 		return;
 	}
 	if (!*keep) {
@@ -119,8 +147,8 @@ void prune_profile(struct profile *profile)
 		prune(profile, &dropped, &kept);
 		regfree(&kept);
 	} else {
-		errors_note(
-			"the file's keep_frames is no regular expression: all frames are shown");
+		errors_note("the file's keep_frames cannot be used as a regular expression: all "
+			    "frames are shown");
 	}
 	regfree(&dropped);
 }

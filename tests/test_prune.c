@@ -54,5 +54,25 @@ static void cuts_nothing_by_what_it_cannot_read(void)
 	frames_are("main;f", "f", "g(", "f main ");
 }
 
+/* Each would keep the C library busy, or its stack full. */
+static void cuts_nothing_by_what_would_cost_too_much(void)
+{
+	char nested[2 * 40 + 2] = "", many[6000];
+	for (int i = 0; i < 40; i++) {
+		nested[i] = '(';
+		nested[40 + 1 + i] = ')';
+	}
+	nested[40] = 'f';
+	memset(many, 'f', sizeof(many) - 1);
+	memcpy(many, "f|", 2);
+	many[sizeof(many) - 1] = '\0';
+	frames_are("main;f", "f|((a{1,255}){1,255}){1,255}", "", "f main ");
+	frames_are("main;f", nested, "", "f main ");
+	frames_are("main;f", "f|(a*)\\1", "", "f main ");
+	frames_are("main;f", many, "", "f main ");
+	frames_are("main;f", "f|\\(\\{", "", "main ");
+}
+
 SUITE(prune, {"cuts leaves", cuts_leaves}, {"cuts what is inlined", cuts_what_is_inlined},
-      {"cuts nothing by what it cannot read", cuts_nothing_by_what_it_cannot_read});
+      {"cuts nothing by what it cannot read", cuts_nothing_by_what_it_cannot_read},
+      {"cuts nothing by what would cost too much", cuts_nothing_by_what_would_cost_too_much});
