@@ -59,7 +59,7 @@ static int add(struct profile *into, const char *path, struct err *err)
 {
 	char name[INPUT_NAME];
 	struct profile *from = NULL;
-	int result = input_read(path, name, &from, err);
+	int result = input_read_whole(path, name, &from, err);
 	if (result < 0)
 		return result;
 	struct err why = {0};

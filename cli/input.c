@@ -29,14 +29,6 @@ static int read_newest(char name[INPUT_NAME], struct profile **profile, struct e
 	return 0;
 }
 
-static int read_file(int fd, const char *name, struct profile **profile, struct err *err)
-{
-	int result = pprof_read(fd, name, profile, err);
-	if (!result)
-		prune_profile(*profile);
-	return result;
-}
-
 static int read_stdin(char name[INPUT_NAME], struct profile **profile, struct err *err)
 {
 	if (isatty(STDIN_FILENO)) {
@@ -46,10 +38,11 @@ static int read_stdin(char name[INPUT_NAME], struct profile **profile, struct er
 	}
 	if (name)
 		snprintf(name, INPUT_NAME, "(standard input)");
-	return read_file(STDIN_FILENO, "standard input", profile, err);
+	return pprof_read(STDIN_FILENO, "standard input", profile, err);
 }
 
-int input_read(const char *file, char name[INPUT_NAME], struct profile **profile, struct err *err)
+int input_read_whole(const char *file, char name[INPUT_NAME], struct profile **profile,
+		     struct err *err)
 {
 	if (!file)
 		return read_newest(name, profile, err);
@@ -63,7 +56,15 @@ int input_read(const char *file, char name[INPUT_NAME], struct profile **profile
 		return err_set(err, -EISDIR, ERR_FAILED, "%s is a directory", file);
 	if (name)
 		snprintf(name, INPUT_NAME, "%s", path_base(file));
-	return read_file(fd, file, profile, err);
+	return pprof_read(fd, file, profile, err);
+}
+
+int input_read(const char *file, char name[INPUT_NAME], struct profile **profile, struct err *err)
+{
+	int result = input_read_whole(file, name, profile, err);
+	if (!result)
+		prune_profile(*profile);
+	return result;
 }
 
 bool input_take_option(struct input *input, int got, const char *value)

@@ -38,5 +38,9 @@ int input_take_word(struct input *input, const char *word, struct err *err);
  * the recording failed and has said why; negative errno with words. */
 int input_open(const struct input *input, const struct command_globals *globals,
 	       char name[INPUT_NAME], struct profile **profile, struct err *err);
-/* Just a file (NULL: the newest, "-": standard input). */
+/* Just a file (NULL: the newest, "-": standard input), to be shown: without what it asks to leave
+ * out. */
 int input_read(const char *file, char name[INPUT_NAME], struct profile **profile, struct err *err);
+/* The same with all there is in it, to be written again. */
+int input_read_whole(const char *file, char name[INPUT_NAME], struct profile **profile,
+		     struct err *err);

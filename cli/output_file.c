@@ -77,6 +77,12 @@ int output_file_open(struct output_file *file, const char *path, bool replace)
 		file->fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
 		return file->fd < 0 ? -errno : 0;
 	}
+	if (replace && exists) { /* not the link to it, such as /dev/stdout */
+		file->place = realpath(path, NULL);
+		if (!file->place)
+			return -errno;
+		path = file->place;
+	}
 	char *directory guard_mem = directory_of(path);
 	/* Only a rename can replace, and only what has a name can be renamed. */
 	if (!replace)
@@ -116,10 +122,11 @@ int output_file_place(struct output_file *file, const char *path, bool replace)
 	int copy = fcntl(file->fd, F_DUPFD_CLOEXEC, 0);
 	if (copy < 0 || close(copy)) /* some file systems say only here that the disk is full */
 		return -errno;
-	int code = file->special ? 0 : name_it(file, path, replace);
+	int code = file->special ? 0 : name_it(file, file->place ? file->place : path, replace);
 	if (code < 0)
 		return code;
 	free(steal_ptr(file->temporary));
+	free(steal_ptr(file->place));
 	close(steal_fd(file->fd));
 	return 0;
 }
@@ -130,6 +137,7 @@ void output_file_deinit(struct output_file *file)
 	if (file->temporary)
 		unlink(file->temporary);
 	free(file->temporary);
+	free(file->place);
 	*file = (struct output_file){.fd = -1};
 }
 

@@ -11,6 +11,7 @@ struct err;
 struct output_file {
 	int fd;		 /* -1: none */
 	char *temporary; /* hidden, beside the place it is for; NULL: it has no name yet */
+	char *place;	 /* where a link leads to what is replaced; NULL: the path itself */
 	bool special;	 /* `fd` is the place itself */
 };
 

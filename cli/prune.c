@@ -6,14 +6,17 @@
 #include "common/memory.h"
 #include "common/profile.h"
 
+#include <ctype.h>
 #include <regex.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum {
-	PATTERN_MAX = 4096,
-	DEPTH_MAX = 32,
+	PATTERN_MAX = 2048,
+	DEPTH_MAX = 16,
+	NAME_MAX_BYTES = 512, /* longer ones are not matched */
+	TEXTS_MAX = 4096,
 };
 
 enum cut {
@@ -22,18 +25,25 @@ enum cut {
 	CUT_ALL,     /* the location itself, too */
 };
 
-/* Whether the C library takes it in little time and memory: counts multiply what it builds, depth
- * is its stack, and references back to groups are tried in every way. Those that profilers write
- * are names and alternatives of some hundred bytes. */
+static bool repeats(char c)
+{
+	return c == '*' || c == '+' || c == '?';
+}
+
+/* Whether POSIX's expressions say the same as RE2's here, and the C library takes them in little
+ * time and memory: counts and nested repetitions multiply what it builds, depth is its stack,
+ * references back to groups are tried in every way. Profilers write names, alternatives and `.*`.
+ */
 static bool is_tame(const char *pattern)
 {
 	int depth = 0;
 	for (const char *at = pattern; *at; at++) {
-		if (at - pattern >= PATTERN_MAX || *at == '{')
+		const char next = at[1];
+		if (at - pattern >= PATTERN_MAX || *at == '{' || (*at == '(' && next == '?') ||
+		    (*at == '\\' && isalnum((unsigned char)next)) ||
+		    (repeats(*at) && repeats(next)) || (*at == ')' && (next == '*' || next == '+')))
 			return false;
-		if (*at == '\\' && at[1] >= '1' && at[1] <= '9')
-			return false;
-		if (*at == '\\' && at[1])
+		if (*at == '\\' && next)
 			at++;
 		else if (*at == '(' && ++depth > DEPTH_MAX)
 			return false;
@@ -43,15 +53,62 @@ static bool is_tame(const char *pattern)
 	return true;
 }
 
-/* Whole names. false: it cannot be read, or would cost too much. */
-static bool compile(regex_t *regex, const char *pattern)
+/* What the C library keeps of a pattern grows with the texts it has seen: it is made anew after
+ * TEXTS_MAX bytes of them. */
+struct matcher {
+	char *pattern; /* for whole names; NULL: there is none, nothing matches */
+	regex_t regex;
+	size_t texts;
+	bool failed;
+};
+
+static bool compile(struct matcher *matcher)
 {
+	matcher->texts = 0;
+	matcher->failed = regcomp(&matcher->regex, matcher->pattern, REG_EXTENDED | REG_NOSUB);
+	return !matcher->failed;
+}
+
+/* false: it cannot be read, or would cost too much. */
+static bool matcher_init(struct matcher *matcher, const char *pattern)
+{
+	*matcher = (struct matcher){0};
+	if (!*pattern)
+		return true;
 	if (!is_tame(pattern))
 		return false;
-	guard_mem char *whole = NULL;
-	if (asprintf(&whole, "^(%s)$", pattern) < 0)
+	if (asprintf(&matcher->pattern, "^(%s)$", pattern) < 0)
 		memory_exhausted();
-	return !regcomp(regex, whole, REG_EXTENDED | REG_NOSUB);
+	if (compile(matcher))
+		return true;
+	free(steal_ptr(matcher->pattern));
+	return false;
+}
+
+static void matcher_deinit(struct matcher *matcher)
+{
+	if (matcher->pattern && !matcher->failed)
+		regfree(&matcher->regex);
+	free(matcher->pattern);
+}
+
+static bool matches(struct matcher *matcher, const char *name)
+{
+	const size_t n = strlen(name);
+	if (!matcher->pattern || matcher->failed || n > NAME_MAX_BYTES)
+		return false;
+	matcher->texts += n;
+	if (matcher->texts > TEXTS_MAX) {
+		regfree(&matcher->regex);
+		if (!compile(matcher))
+			return false;
+	}
+	int code = regexec(&matcher->regex, name, 0, NULL, 0);
+	if (code && code != REG_NOMATCH) {
+		regfree(&matcher->regex);
+		matcher->failed = true;
+	}
+	return !code;
 }
 
 /* Without arguments: up to the first '(' that is none of C++'s own. */
@@ -73,7 +130,7 @@ static void simplify(char *name)
 }
 
 /* Sets, for each function, whether it is unwanted. */
-static void find_unwanted(const struct profile *profile, const regex_t *drop, const regex_t *keep,
+static void find_unwanted(const struct profile *profile, struct matcher *drop, struct matcher *keep,
 			  bool *unwanted)
 {
 	for (uint32_t i = 1; i < profile->functions.n; i++) {
@@ -82,8 +139,7 @@ static void find_unwanted(const struct profile *profile, const regex_t *drop, co
 		if (!simple)
 			memory_exhausted();
 		simplify(simple);
-		unwanted[i] = *simple && !regexec(drop, simple, 0, NULL, 0) &&
-			      (!keep || regexec(keep, simple, 0, NULL, 0));
+		unwanted[i] = *simple && matches(drop, simple) && !matches(keep, simple);
 	}
 }
 
@@ -118,11 +174,9 @@ static void cut_stack(const struct profile *profile, struct profile_stack *stack
 	}
 }
 
-static void prune(struct profile *profile, const regex_t *drop, const regex_t *keep)
+static void prune(struct profile *profile, const bool *unwanted)
 {
-	guard_mem bool *unwanted = memory_new((size_t)profile->functions.n + 1, sizeof(bool));
 	guard_mem uint8_t *cuts = memory_new((size_t)profile->locations.n + 1, sizeof(uint8_t));
-	find_unwanted(profile, drop, keep, unwanted);
 	for (uint32_t i = 1; i < profile->locations.n; i++)
 		cuts[i] = (uint8_t)cut_location(profile, &profile->locations.at[i], unwanted);
 	for (uint32_t i = 1; i < profile->stacks.n; i++)
@@ -132,23 +186,18 @@ static void prune(struct profile *profile, const regex_t *drop, const regex_t *k
 void prune_profile(struct profile *profile)
 {
 	const char *drop = profile_string(profile, profile->drop_frames);
-	const char *keep = profile_string(profile, profile->keep_frames);
-	regex_t dropped, kept;
 	if (!*drop)
 		return;
-	if (!compile(&dropped, drop)) {
-		errors_note("the file's drop_frames cannot be used as a regular expression: all "
-			    "frames are shown");
-		return;
-	}
-	if (!*keep) {
-		prune(profile, &dropped, NULL);
-	} else if (compile(&kept, keep)) {
-		prune(profile, &dropped, &kept);
-		regfree(&kept);
-	} else {
-		errors_note("the file's keep_frames cannot be used as a regular expression: all "
-			    "frames are shown");
-	}
-	regfree(&dropped);
+	struct matcher dropped guard(matcher_deinit), kept guard(matcher_deinit);
+	const bool d = matcher_init(&dropped, drop);
+	const bool k = matcher_init(&kept, profile_string(profile, profile->keep_frames));
+	guard_mem bool *unwanted = memory_new((size_t)profile->functions.n + 1, sizeof(bool));
+	if (d && k)
+		find_unwanted(profile, &dropped, &kept, unwanted);
+	if (d && k && !dropped.failed && !kept.failed)
+		prune(profile, unwanted);
+	else
+		errors_note("the file's %s cannot be used as a regular expression: all frames are "
+			    "shown",
+			    d && !dropped.failed ? "keep_frames" : "drop_frames");
 }

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "cli/commands.h"
 #include "cli/export_file.h"
@@ -101,8 +102,14 @@ static int parse(struct arguments *arguments, int argc, char **argv, struct err 
 		return code ? code : got;
 	if (!arguments->file)
 		return err_set(err, -EINVAL, ERR_USAGE, "which profile?");
+	struct stat st;
 	if (!arguments->output && !strcmp(arguments->file, "-"))
 		arguments->output = "-";
+	if (!arguments->output && !stat(arguments->file, &st) && !S_ISREG(st.st_mode)) {
+		err_set(err, -EINVAL, ERR_USAGE, "%s cannot be written in place", arguments->file);
+		err_hint(err, "name a file for the result: -o FILE");
+		return -EINVAL;
+	}
 	const char *urls = getenv("DEBUGINFOD_URLS");
 	if (arguments->files.debuginfod && (!urls || !*urls)) {
 		err_set(err, -EINVAL, ERR_USAGE, "--debuginfod: DEBUGINFOD_URLS is not set");
@@ -237,7 +244,7 @@ int symbolize_command(const struct command_globals *globals, int argc, char **ar
 	if (result)
 		return result == OPTIONS_HELP ? 0 : result;
 	struct profile *profile guard(guard_profile) = NULL;
-	result = input_read(arguments.file, name, &profile, err);
+	result = input_read_whole(arguments.file, name, &profile, err);
 	if (result < 0)
 		return result;
 	const char *output = arguments.output ? arguments.output : arguments.file;
