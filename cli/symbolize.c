@@ -105,7 +105,8 @@ static int parse(struct arguments *arguments, int argc, char **argv, struct err 
 	struct stat st;
 	if (!arguments->output && !strcmp(arguments->file, "-"))
 		arguments->output = "-";
-	if (!arguments->output && !stat(arguments->file, &st) && !S_ISREG(st.st_mode)) {
+	if (!arguments->output && !stat(arguments->file, &st) && !S_ISREG(st.st_mode) &&
+	    !S_ISDIR(st.st_mode)) {
 		err_set(err, -EINVAL, ERR_USAGE, "%s cannot be written in place", arguments->file);
 		err_hint(err, "name a file for the result: -o FILE");
 		return -EINVAL;

@@ -120,7 +120,9 @@ static int rest(struct engine *engine)
 			unload(engine);
 			return 0;
 		}
-		if (objects_count(engine->sampler->objects) > OBJECTS_AT_REST) {
+		/* Questions under way would have nobody to answer them. */
+		if (objects_count(engine->sampler->objects) > OBJECTS_AT_REST &&
+		    symbolizer_is_idle(engine->symbolizer)) {
 			unwind_loader_evict(engine->loader);
 			symbolizer_clear(engine->symbolizer);
 			objects_clear(engine->sampler->objects);

@@ -134,7 +134,8 @@ void events_follow(struct events *events)
 {
 	events_cpus online, new = {0};
 	bool any = false;
-	if (!read_online(online))
+	/* A tracepoint's program runs on all CPUs, wherever its event is. */
+	if (events->kind == EVENT_TRACEPOINT || !read_online(online))
 		return;
 	for (int i = 0; i < CPUS_MAX; i++) {
 		if (!has(events->wanted, (unsigned)i) || !has(online, (unsigned)i) ||

@@ -348,10 +348,11 @@ static int begin(struct session *session, struct err *err)
 		(struct session_config){.flags = flags_of(session),
 					.salt = session->sampler->salt,
 					.off_period_ns = session->request->off_period_ns};
+	/* A tracepoint's program runs from its opening on. */
+	counters_read(session->sampler->counters, session->slot, &session->start);
 	int code = open_events(session, err);
 	if (code)
 		return code;
-	counters_read(session->sampler->counters, session->slot, &session->start);
 	procfs_steal(&session->stolen, &session->all_time);
 	session->state = SESSION_SAMPLING;
 	session->started_ns = session->checked_ns = clock_now_ns();

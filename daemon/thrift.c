@@ -58,6 +58,8 @@ void thrift_look(struct thrift *thrift, struct sampler *sampler)
 	uint64_t now_ns = clock_now_ns(), lasted_ns = now_ns - thrift->looked_ns;
 	uint32_t percent = ceiling(sampler);
 	if (!percent) {
+		if (thrift->thin) /* who had a ceiling is gone */
+			set(sampler, 0);
 		*thrift = (struct thrift){0};
 		return;
 	}

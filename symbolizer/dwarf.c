@@ -104,12 +104,14 @@ void dwarf_free(struct dwarf *dwarf)
 /* What is made of entries and rows is about as large as what was looked at for it. */
 uint64_t dwarf_held_bytes(const struct dwarf *dwarf)
 {
-	uint64_t bytes = dwarf->work + (dwarf->alt ? dwarf_held_bytes(dwarf->alt) : 0);
-	if (dwarf->time_left_ns < DWARF_TIME_MAX_NS / 2 || dwarf->work > dwarf->work_max / 2)
+	const uint64_t alts = dwarf->alt ? dwarf_held_bytes(dwarf->alt) : 0;
+	uint64_t bytes = dwarf->work;
+	if (alts == UINT64_MAX || dwarf->time_left_ns < DWARF_TIME_MAX_NS / 2 ||
+	    dwarf->work > dwarf->work_max / 2)
 		return UINT64_MAX;
 	for (int i = 0; i < DWARF_SECTIONS; i++)
 		bytes += dwarf->sections[i].bytes;
-	return bytes;
+	return bytes + alts;
 }
 
 /* Names come first: a line table that uses up the work costs only lines. */
