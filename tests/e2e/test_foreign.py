@@ -158,8 +158,7 @@ def test_exports_add_up(profile):
 def test_inlined_frames():
     """Of the Go program: what was inlined is there, beneath what it was inlined into."""
     folded = probe.probe_ok("export", probe.ROOT / "tests/fixtures/go/cpu.pb.gz", "-f", "folded", "-o", "-").out
-    assert re.search(r";main\.numbers;main\.mixTwice;main\.mix \d+$", folded, re.M) or \
-        re.search(r";main\.numbers;main\.mixTwice", folded)
+    assert re.search(r";main\.numbers;main\.mixTwice;main\.mix[; ]", folded)
 
 
 def test_unwanted_frames_that_cannot_be_read(tmp_path):
