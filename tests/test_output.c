@@ -245,6 +245,26 @@ static void files_appear_at_once(void)
 	CU_ASSERT_EQUAL(place_close(&place), 3);
 }
 
+/* As with /dev/stdout, a link to what the shell has opened. */
+static void replaces_what_a_link_leads_to(void)
+{
+	struct place place = place_open();
+	struct output_file file;
+	struct stat st;
+	CU_ASSERT_FATAL(!mkdir("other", 0700) && !symlink("other/old", "link"));
+	int fd = open("other/old", O_CREAT | O_WRONLY | O_CLOEXEC, 0640);
+	CU_ASSERT_FATAL(fd >= 0 && write(fd, "old", 3) == 3 && !close(fd));
+	CU_ASSERT_EQUAL_FATAL(output_file_open(&file, "link", true), 0);
+	CU_ASSERT_EQUAL(write(file.fd, "newer", 5), 5);
+	CU_ASSERT_EQUAL(output_file_place(&file, "link", true), 0);
+	output_file_deinit(&file);
+	CU_ASSERT(!lstat("link", &st) && S_ISLNK(st.st_mode));
+	CU_ASSERT(!stat("other/old", &st) && st.st_size == 5 && (st.st_mode & 0777) == 0640);
+	CU_ASSERT_EQUAL(remove_files("other"), 1);
+	rmdir("other");
+	CU_ASSERT_EQUAL(place_close(&place), 1);
+}
+
 /* A pipe is written to, a file gives its mode to what takes its place. */
 static void keeps_what_was_there(void)
 {
@@ -355,5 +375,6 @@ SUITE(output, {"names", names}, {"checks", checks},
       {"default names never collide", default_names_never_collide},
       {"replaces only when forced", replaces_only_when_forced}, {"full disk", full_disk},
       {"files appear at once", files_appear_at_once},
+      {"replaces what a link leads to", replaces_what_a_link_leads_to},
       {"keeps what was there", keeps_what_was_there}, {"leaves nothing", leaves_nothing},
       {"damaged at every cut", damaged_at_every_cut}, {"in another format", in_another_format});

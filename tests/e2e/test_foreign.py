@@ -167,3 +167,15 @@ def test_unwanted_frames_that_cannot_be_read(tmp_path):
     made.write(tmp_path / "p.pb", [("objects", "count")], drop_frames="malloc(")
     done = probe.probe_ok("report", "--json", tmp_path / "p.pb")
     assert "drop_frames" in done.err and {row["function"] for row in json.loads(done.out)["rows"]} == {"malloc", "main"}
+
+
+def test_unwanted_frames_stay_in_what_is_written(tmp_path):
+    """They are left out of views, not of a file that is made of others."""
+    made = Made()
+    made.sample([made.location(0, "inner"), made.location(0, "malloc"), made.location(0, "main")], [1])
+    made.write(tmp_path / "p.pb", [("objects", "count")], drop_frames="malloc")
+    shown = json.loads(probe.probe_ok("report", "--json", tmp_path / "p.pb").out)
+    assert {row["function"] for row in shown["rows"]} == {"main"}
+    probe.probe_ok("merge", tmp_path / "p.pb", tmp_path / "p.pb", "-o", tmp_path / "m.pb.gz")
+    sample, = probe.Profile(tmp_path / "m.pb.gz").samples
+    assert [f.function for f in sample.frames] == ["inner", "malloc", "main"]
