@@ -56,7 +56,7 @@ static int build_id_path(const struct broker_debug_file *file, char *path, size_
 	return 0;
 }
 
-/* Texts of the request have their NUL: broker.c has checked. */
+/* Texts of the request have their NUL: operations.c has checked. */
 static int make_path(const struct broker_debug_file *file, enum kind kind, char *path, size_t room)
 {
 	if (kind == BY_BUILD_ID)
