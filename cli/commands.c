@@ -50,6 +50,8 @@ const struct command commands[] = {
 	{NULL},
 };
 
+static const struct option no_options[] = {{NULL}};
+
 const struct command *commands_find(const char *name, struct err *err)
 {
 	const struct command *found = NULL;
@@ -90,11 +92,17 @@ static void help(FILE *out)
 static int help_command(const struct command_globals *globals, int argc, char **argv,
 			struct err *err)
 {
-	if (argc < 2 || argv[1][0] == '-') {
+	struct options options = options_init(NULL, no_options, argc, argv);
+	int got = options_next(&options, err);
+	if (got < 0)
+		return got;
+	if (got != OPTIONS_WORD) {
 		help(stdout);
 		return 0;
 	}
-	const struct command *command = commands_find(argv[1], err);
+	if (options.at != argc)
+		return err_set(err, -EINVAL, ERR_USAGE, "help takes one command");
+	const struct command *command = commands_find(options.value, err);
 	if (!command)
 		return -EINVAL;
 	char *args[] = {(char *)command->name, "--help", NULL};
@@ -104,7 +112,14 @@ static int help_command(const struct command_globals *globals, int argc, char **
 static int version_command(const struct command_globals *globals, int argc, char **argv,
 			   struct err *err)
 {
-	puts("probe " VERSION);
+	struct options options = options_init("usage: probe version", no_options, argc, argv);
+	int got = options_next(&options, err);
+	if (got < 0)
+		return got;
+	if (got == OPTIONS_WORD)
+		return err_set(err, -EINVAL, ERR_USAGE, "version takes no \"%s\"", options.value);
+	if (got == OPTIONS_END)
+		puts("probe " VERSION);
 	return 0;
 }
 

@@ -40,3 +40,17 @@ def test_spdx(tmp_path, path, line, good):
     (tmp_path / path).write_text(line + "\n")
     done = probe.run(LINT / "spdx", path, cwd=tmp_path)
     assert (done.code == 0) == good, done
+
+
+@pytest.mark.parametrize("option,places", [
+    ('{"secret", SECRET, NULL, "x"}', ("its manual page", "bash", "zsh", "fish")),
+    ('{"secret", SECRET, NULL, NULL}', ())])
+def test_options(tmp_path, option, places):
+    """Of `probe top`, whose table has one more."""
+    source = (probe.ROOT / "cli/top.c").read_text()
+    (tmp_path / "top.c").write_text(source.replace("\t{NULL},\n};", f"\t{option},\n\t{{NULL}},\n}};", 1))
+    done = probe.run(LINT / "options", probe.BUILD / "probe", "gcc -E -P -D_GNU_SOURCE -iquote . -iquote build/gen",
+                     tmp_path / "top.c", cwd=probe.ROOT)
+    found = [line for line in done.out.splitlines() if "probe top " in line]
+    assert len(found) == len(places) and all(place in line for place, line in zip(places, found)), done
+    assert done.code == 1 and "probe record is not in `probe help`, or has no table of options" in done.out

@@ -73,3 +73,11 @@ def test_outputs_that_fail(place):
         done = subprocess.run([probe.BUILD / "probe", "export", "whole", "-f", "text"], cwd=place, stdout=stdout,
                               stderr=subprocess.PIPE, text=True, timeout=20)
     assert done.returncode == 1 and done.stderr == f"probe: cannot write to standard output: {full}\n"
+
+
+def test_help_and_version(place):
+    for wrong in (("help", "--nosuch"), ("help", "-x"), ("help", "nosuch"), ("help", "report", "x"), ("version", "x"),
+                  ("version", "--nosuch"), ("--nosuch",)):
+        refused(place, 2, *wrong)
+    assert probe.probe_ok("help").out == probe.probe_ok("help", "-h").out == probe.probe_ok("--help").out
+    assert probe.probe_ok("help", "report").out == probe.probe_ok("report", "--help").out

@@ -2,12 +2,12 @@
 # What is checked without running anything. One stamp a file, so that it is done in parallel and only
 # where something changed: an object depends on all its headers, and the stamps on the object.
 # clang-tidy leaves the unit tests out: it does not know that CUnit's _FATAL asserts do not return.
-.PHONY: lint lint-format lint-rules lint-service
+.PHONY: lint lint-format lint-rules lint-service lint-options
 ours_src := $(common_src) $(symbolizer_src) $(daemon_src) $(cli_src) $(unit_src)
 ours := $(wildcard */*.c */*.h tests/*/*.c tests/*/*.h)
 scripts := $(wildcard tests/hostile/elfutils tests/lint/* tests/units packaging/install-deps packaging/install-npm packaging/demo packaging/probed.s* packaging/probe.* packaging/probe-* packaging/man/page packaging/deb packaging/rpm packaging/debian/rules packaging/debian/probe.postrm tests/package/* tests/kernels/* .ci/run tests/e2e/*.py tests/bench/*.py tests/e2e/run)
 
-lint: lint-format lint-rules lint-service $(patsubst %.c,$(B)/lint/%.clang,$(ours_src)) \
+lint: lint-format lint-rules lint-service lint-options $(patsubst %.c,$(B)/lint/%.clang,$(ours_src)) \
 		$(patsubst %.c,$(B)/lint/%.tidy,$(filter-out tests/%,$(ours_src)))
 
 lint-format:
@@ -22,6 +22,10 @@ lint-service:
 	@mkdir -p $(B)/lint
 	@sed 's|@PREFIX@|/usr|' packaging/probed.service >$(B)/lint/probed.service
 	@tests/lint/service $(B)/lint/probed.service daemon/privileges.c $(B)/lint/service.log
+
+# The sources as the compiler sees them: tables of options are made with macros, too.
+lint-options: $(B)/probe
+	@tests/lint/options $< "$(CC) -E -P $(ALL_CFLAGS)" $(cli_src)
 
 # CUnit's macros compare what they are given, whatever its sign.
 $(B)/lint/tests/%.clang: LINT_FLAGS := -Wno-sign-compare
