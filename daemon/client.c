@@ -28,6 +28,7 @@
 #include "daemon/build.h"
 #include "daemon/engine.h"
 #include "daemon/examine.h"
+#include "daemon/news.h"
 #include "daemon/packer.h"
 #include "daemon/sampler.h"
 #include "daemon/session.h"
@@ -40,7 +41,6 @@ enum {
 	QUEUE_BYTES = LIMIT_CLIENT_QUEUE_BYTES,
 	MESSAGES_AT_ONCE = 16, /* before other clients have their turn */
 };
-static const uint64_t PROGRESS_NS = 500 * 1000 * 1000;
 
 struct client {
 	struct engine *engine;
@@ -66,7 +66,7 @@ struct client {
 	size_t sent;
 	bool said_finished;
 	struct build_result result; /* without the profile */
-	uint64_t progress_ns, progress_counted;
+	struct news news;
 	uint64_t begun_ns;   /* when it connected */
 	uint64_t taken_ns;   /* when it last took bytes, or had none waiting */
 	size_t queued_bytes; /* then */
@@ -153,92 +153,24 @@ static void set_deadline(struct client *client)
 
 static void say_started(struct client *client)
 {
-	const struct session *session = client->session;
-	char name[256];
-	escape_text(name, sizeof(name), session->name, strnlen(session->name, 63));
-	Probe__Started started = PROBE__STARTED__INIT;
-	started.name = session->request->all ? (char *)"all processes" : name;
-	started.has_pid = started.has_processes = started.has_threads = started.has_hz = 1;
-	started.pid = session->first_pid;
-	started.processes = session->members.n_alive;
-	started.threads = session->n_threads > session->members.n_alive ? session->n_threads
-									: session->members.n_alive;
-	started.hz = session_hz(session);
-	Probe__Message message = PROBE__MESSAGE__INIT;
-	message.kind_case = PROBE__MESSAGE__KIND_STARTED;
-	message.started = &started;
 	client->said_started = true;
 	note(client, true);
-	client->progress_ns = clock_now_ns();
 	set_deadline(client);
-	say(client, &message); /* may be the end of the session */
+	if (news_started(&client->news, client->session, client->wire))
+		finish(client);
 }
 
-static void say_progress(struct client *client, Probe__Progress__Phase phase)
+static void say_progress(struct client *client)
 {
-	const struct session *session = client->session;
-	uint64_t now = clock_now_ns(), samples = session->tally.samples,
-		 counted = session->tally.counted;
-	if (now - client->progress_ns < PROGRESS_NS)
-		return;
-	Probe__Progress progress = PROBE__PROGRESS__INIT;
-	progress.has_phase = progress.has_elapsed_ns = progress.has_samples = 1;
-	progress.has_lost = progress.has_done = progress.has_all = 1;
-	progress.has_cpu = session_samples(session) && session_is_timed(session);
-	progress.has_waits = session_waits(session);
-	progress.waits = session->tally.waits;
-	progress.phase = phase;
-	progress.elapsed_ns = now - session->started_ns;
-	progress.samples = samples;
-	progress.lost = session_lost(session);
-	progress.cpu =
-		(double)(counted - client->progress_counted) / (double)(now - client->progress_ns);
-	if (client->build)
-		build_progress(client->build, &progress.done, &progress.all);
-	Probe__Message message = PROBE__MESSAGE__INIT;
-	message.kind_case = PROBE__MESSAGE__KIND_PROGRESS;
-	message.progress = &progress;
-	client->progress_ns = now;
-	client->progress_counted = counted;
-	say(client, &message);
+	if (news_progress(&client->news, client->session, client->build, client->wire))
+		finish(client);
 }
 
 static void say_finished(struct client *client)
 {
-	const struct session *session = client->session;
-	char note[128] = "";
-	Probe__Finished finished = PROBE__FINISHED__INIT;
-	finished.has_reason = finished.has_samples = finished.has_stacks = 1;
-	finished.has_whole = finished.has_named = finished.has_lost = finished.has_duration_ns = 1;
-	finished.reason = session->reason;
-	finished.samples = client->result.samples;
-	finished.has_waits = session_waits(session);
-	finished.waits = session->tally.waits;
-	finished.stacks = client->result.stacks;
-	finished.whole = client->result.whole;
-	finished.named = client->result.named;
-	finished.lost = client->result.lost;
-	finished.duration_ns = session->stopped_ns - session->started_ns;
-	if (session->reason == PROBE__FINISHED__REASON__TARGET_ENDED &&
-	    session->request->duration_ns) {
-		snprintf(note, sizeof(note), "PID %u ended after %.1f s", session->first_pid,
-			 (double)finished.duration_ns / 1e9);
-		finished.note = note;
-	}
-	if (client->result.forbidden) {
-		snprintf(note, sizeof(note),
-			 "%u file%s not be read for want of a capability: the report has its notes",
-			 client->result.forbidden,
-			 client->result.forbidden == 1 ? " could" : "s could");
-		finished.note = note;
-	}
-	if (session_note(session, note, sizeof(note)))
-		finished.note = note;
-	Probe__Message message = PROBE__MESSAGE__INIT;
-	message.kind_case = PROBE__MESSAGE__KIND_FINISHED;
-	message.finished = &finished;
 	client->said_finished = true;
-	say(client, &message);
+	if (news_finished(client->session, &client->result, client->wire))
+		finish(client);
 }
 
 /* Sends as much as the queue takes; called again when the socket took some. */
@@ -492,7 +424,7 @@ static void tick_recording(struct client *client)
 	if (stopped && unwind_late_is_empty(client->session->sampler->late))
 		begin_naming(client);
 	else if (!stopped)
-		say_progress(client, PROBE__PROGRESS__PHASE__SAMPLING);
+		say_progress(client);
 }
 
 /* Whoever does not say what it wants, or does not take what it asked for, is let go. */
@@ -524,7 +456,7 @@ void client_tick(struct client *client)
 	if (client->state == RECORDING)
 		tick_recording(client);
 	if (client->state == NAMING)
-		say_progress(client, PROBE__PROGRESS__PHASE__NAMING);
+		say_progress(client);
 	if (client->state == SENDING)
 		send_more(client);
 	watch(client);
