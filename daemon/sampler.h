@@ -41,6 +41,7 @@ struct sampler {
 	struct stacks stacks;
 	struct session *sessions[SESSIONS_MAX];
 	uint64_t salt; /* of the stacks' hashes; see sampler.c */
+	uint32_t thin; /* of all sessions that run (thrift.h), and that begin */
 };
 
 /* Loads the programs through the broker. */

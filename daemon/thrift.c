@@ -48,6 +48,7 @@ static uint64_t read_spent(struct sampler *sampler)
 
 static void set(struct sampler *sampler, uint32_t thin)
 {
+	sampler->thin = thin;
 	for (uint32_t i = 0; i < SESSIONS_MAX; i++)
 		if (sampler->sessions[i])
 			sampler->configs[i].thin = thin;

@@ -16,9 +16,13 @@ def test_ceiling(tmp_path):
             probe.target("deep", 200, 60) as target:
         time.sleep(0.2)
         before, steal = probe.cpu_ns(target.pid), probe.Steal()
-        result = server.record("-p", target.pid, "-F", "9999", "-o", tmp_path / "x.pb.gz", "--mode", "cpu", "7s")
+        command = ("-p", target.pid, "-F", "9999", "--mode", "cpu")
+        recording = server.recording(*command, "-o", tmp_path / "x.pb.gz", "7s")
+        time.sleep(5)
+        later = server.record(*command, "-o", tmp_path / "later.pb.gz", "500ms")
+        err = recording.communicate(timeout=30)[1]
         spent = (probe.cpu_ns(target.pid) - before) / 1e9
-        assert result.code == 0, result
+        assert (recording.returncode, later.code) == (0, 0), (err, later)
         stolen = steal.seconds()
     profile = probe.Profile(tmp_path / "x.pb.gz")
     info = profile.info
@@ -29,6 +33,10 @@ def test_ceiling(tmp_path):
     assert cpu > profile.total() / 9999 * 1.5
     # The recording is a little shorter than what was measured around it.
     assert 0.6 * spent < cpu < 1.1 * (spent + stolen), (cpu, spent, stolen)
+    # One that begins when others are thinned is so from its first sample on.
+    profile = probe.Profile(tmp_path / "later.pb.gz")
+    profile.info.assert_reconciled()
+    assert profile.total("cpu") >= 2 * profile.total() * (1_000_000_000 // 9999) > 0
 
 
 def test_no_ceiling_no_thinning(tmp_path):
