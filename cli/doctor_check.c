@@ -4,6 +4,7 @@
 #include "cli/daemon_link.h"
 #include "common/err.h"
 #include "common/guard.h"
+#include "common/kernel_types.h"
 #include "common/path.h"
 #include "common/procfs.h"
 
@@ -125,14 +126,11 @@ static void check_programs(struct doctor_check_input *input, struct doctor_check
 
 static void check_btf(struct doctor_check_input *input, struct doctor_check *check)
 {
-	const char *path = "/sys/kernel/btf/vmlinux";
-	if (!access(path, R_OK))
-		return say(check, DOCTOR_CHECK_OK, "%s", path);
-	say(check, DOCTOR_CHECK_BROKEN, "%s: %s", path, strerror(errno));
-	advise(check, errno == ENOENT
-			      ? "a kernel with CONFIG_DEBUG_INFO_BTF=y is needed; meanwhile: "
-				"perf record -g -p PID"
-			      : "mount sysfs: mount -t sysfs none /sys");
+	struct err err = {0};
+	if (!kernel_types_check("/sys", &err))
+		return say(check, DOCTOR_CHECK_OK, "%s", KERNEL_TYPES_PATH);
+	say(check, DOCTOR_CHECK_BROKEN, "%s", err.msg);
+	advise(check, "%s", err.hint);
 }
 
 static uint64_t effective_capabilities(void)

@@ -16,6 +16,7 @@
 
 #include "common/err.h"
 #include "common/guard.h"
+#include "common/kernel_types.h"
 #include "daemon/bounded.h"
 #include "daemon/event_names.h"
 #include "daemon/follow.h"
@@ -147,16 +148,13 @@ int programs_load(struct programs **programs, struct err *err)
 {
 	libbpf_set_print(on_log);
 	programs_log[0] = '\0';
-	if (access("/sys/kernel/btf/vmlinux", R_OK)) {
-		err_set(err, -ENOTSUP, ERR_FAILED,
-			"this kernel has no BTF (/sys/kernel/btf/vmlinux), which the BPF programs "
-			"need");
-		return hint(err, -ENOTSUP);
-	}
+	int r = kernel_types_check("/sys", err);
+	if (r)
+		return r;
 	struct programs *p = calloc(1, sizeof(*p));
 	if (!p)
 		return -ENOMEM;
-	int r = load(p, err);
+	r = load(p, err);
 	if (r) {
 		programs_free(p);
 		return r;

@@ -85,6 +85,29 @@ def test_few_files(tmp_path, busy):
     assert result.code == 1 and re.search("RLIMIT_NOFILE|open files", result.err), result
 
 
+HIDDEN = {  # what lies over the kernel's types, and what is advised
+    "mount -t tmpfs none /sys/kernel/btf": "umount",
+    "mount -t tmpfs none /sys/kernel": "CONFIG_DEBUG_INFO_BTF",
+    "mount -t tmpfs none /sys": "mount -t sysfs",
+    "mount --bind /dev/null /sys/kernel/btf/vmlinux": "umount",
+    "mount --bind /etc/passwd /sys/kernel/btf/vmlinux": "umount",
+}
+
+
+@pytest.mark.parametrize("how", HIDDEN)
+def test_hidden_btf(tmp_path, busy, how):
+    """A recording says what it misses and what to do, and so does doctor."""
+    def without(*args):
+        return probe.run("/usr/bin/unshare", *probe.own_mounts(), "/bin/sh", "-ec", how + '; exec "$@"', "sh",
+                         probe.BUILD / "probe", *args)
+
+    result = without("record", "-p", busy, "-o", tmp_path / "p.pb.gz", "300ms")
+    assert result.code == 1 and "BTF" in result.err and HIDDEN[how] in result.hint, result
+    assert len(result.err.splitlines()) == 2 and not (tmp_path / "p.pb.gz").exists(), result
+    found = without("doctor")
+    assert found.code == 1 and "the kernel's BTF" in found.out and HIDDEN[how] in found.out, found
+
+
 @contextlib.contextmanager
 def memory_limit(megabytes):
     """What to run a command with so that it has so little memory: a control group where one can be made (it counts
