@@ -133,7 +133,12 @@ static int on_pair(void *user, const char *section, const char *name, const char
 			return set(reading, i, value);
 	if (!strcmp(section, "access") && !strcmp(name, "group"))
 		return read_group(reading, value);
-	snprintf(reading->problem, sizeof(reading->problem), "[%.50s] has no %.50s", section, name);
+	if (section[0])
+		snprintf(reading->problem, sizeof(reading->problem), "[%.50s] has no %.50s",
+			 section, name);
+	else
+		snprintf(reading->problem, sizeof(reading->problem),
+			 "%.50s is in no section: [limits] or [access] comes first", name);
 	return 0;
 }
 
@@ -148,6 +153,8 @@ static int read_file(struct reading *reading, const char *path, bool may_miss, s
 	if (!file)
 		return may_miss && errno == ENOENT ? 0 : cannot_open(path, err);
 	int line = ini_parse_file(file, on_pair, reading);
+	if (!line && ferror(file)) /* what was not read forbids something, maybe */
+		return err_set(err, -EIO, ERR_USAGE, "cannot read %s: %s", path, strerror(errno));
 	if (!line)
 		return 0;
 	return err_set(err, -EINVAL, ERR_USAGE, "%s:%d: %s", path, line > 0 ? line : 0,

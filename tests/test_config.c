@@ -92,6 +92,16 @@ static void reads_parts(void)
 	CU_ASSERT_EQUAL(rmdir(directory), 0);
 }
 
+/* A file that cannot be read to its end is not one that allows everything. */
+static void refuses_what_it_cannot_read(void)
+{
+	struct config config;
+	struct err err = {0};
+	config_init(&config);
+	CU_ASSERT_EQUAL(config_read(&config, "/tmp", &err), -EIO);
+	CU_ASSERT_STRING_EQUAL(err.msg, "cannot read /tmp: Is a directory");
+}
+
 /* What is printed is a file that says the same. */
 static void prints_what_it_reads(void)
 {
@@ -121,6 +131,7 @@ static void refuses_by_line(void)
 		{"[limits]\nrecordings =\n", ":2: recordings is a number from 1 to 64"},
 		{"[limits]\nrecordings = 99999999999999999999\n", ":2: recordings is a number"},
 		{"[limits]\n\nspeed = 7\n", ":3: [limits] has no speed"},
+		{"recordings = 7\n", ":1: recordings is in no section"},
 		{"[other]\nrecordings = 7\n", ":2: [other] has no recordings"},
 		{"[access]\nwho = users\n", ":2: who is one of everybody, group, root"},
 		{"[access]\ngroup = no-such-group\n", ":2: there is no group no-such-group"},
@@ -144,4 +155,5 @@ static void refuses_by_line(void)
 
 SUITE(config, {"reads limits", reads_limits}, {"reads who", reads_who},
       {"reads parts", reads_parts}, {"prints what it reads", prints_what_it_reads},
-      {"refuses by line", refuses_by_line});
+      {"refuses by line", refuses_by_line},
+      {"refuses what it cannot read", refuses_what_it_cannot_read});
