@@ -29,11 +29,15 @@ tracepoint:sched:sched_switch {
 }"""
 
 
+def probe_record(mode, out):
+    return lambda pid: [probe.BUILD / "probe", "record", "--mode", mode, "-p", pid, "-o", out, "--force"]
+
+
 def recorders(out):
     """name: (the command for a PID, the program it needs)."""
     return {
-        "probe cpu": (lambda pid: [probe.BUILD / "probe", "record", "--mode", "cpu", "-p", pid, "-o", out, "--force"], None),
-        "probe wall": (lambda pid: [probe.BUILD / "probe", "record", "--mode", "wall", "-p", pid, "-o", out, "--force"], None),
+        "probe cpu": (probe_record("cpu", out), None),
+        "probe wall": (probe_record("wall", out), None),
         "perf sched_switch": (lambda pid: ["/usr/bin/perf", "record", "-q", "-e", "sched:sched_switch", "-g", "-p", pid, "-o", out],
                               "/usr/bin/perf"),
         "bpftrace": (lambda pid: ["/usr/bin/bpftrace", "-e", BPFTRACE.replace("PID", str(pid))], "/usr/bin/bpftrace"),
@@ -72,7 +76,7 @@ def recording(command, pid):
     recorder = subprocess.Popen([str(word) for word in command(pid)], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
                                 env=probe.environment())
     try:
-        if "probe" in str(recorder.args[0]):
+        if str(probe.BUILD) in str(recorder.args[0]):
             assert b"Profiling" in recorder.stderr.readline()
         else:
             time.sleep(1.5)
@@ -98,14 +102,15 @@ def account(pid):
     return tuple(sum(column) for column in zip(*found))
 
 
-def waits(case, sides):
+def waits(case, sides, recorded=None):
     """Of threads that wait again and again: (switches a second, the same, on-CPU ns a switch). `sides`: 2 where each
-    wait is two switches, to the idle thread and back; 1 where the next thread is the target's, too."""
+    wait is two switches, to the idle thread and back; 1 where the next thread is the target's, too. `recorded`: the
+    process that is recorded, when it is not theirs."""
     def run(command):
         popen = subprocess.Popen([probe.TARGETS / "waits", str(SECONDS), case], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         try:
             assert popen.stdout.readline() == b"ready\n"
-            with recording(command, popen.pid):
+            with recording(command, recorded or popen.pid):
                 before, began = account(popen.pid), time.monotonic()
                 popen.stdin.write(b"\n")
                 popen.stdin.flush()
@@ -169,7 +174,7 @@ def interval(ratios):
 
 
 def measure(name, run, ways, rounds=ROUNDS):
-    """Rounds of all ways, the first of which records nothing: of "probe wall" the ratios, and ns a switch."""
+    """Rounds of all ways, the first of which records nothing: of each other the ratios, and ns a switch."""
     found = {way: [] for way in ways}
     for i in range(rounds):
         order = list(ways) if i % 2 else list(reversed(ways))
@@ -179,7 +184,7 @@ def measure(name, run, ways, rounds=ROUNDS):
     switches = [s for _, s, _ in found["alone"]]
     print(f"{name}: {statistics.median(alone):,.0f} a second alone ({min(alone):,.0f} - {max(alone):,.0f})"
           + (f", {statistics.median(switches):,.0f} switches a second" if switches[0] else ""))
-    wall = None, None
+    costs = {}
     for way in list(ways)[1:]:
         ratios = [rate / base for (rate, _, _), base in zip(found[way], alone)]
         text = f"  {way:18} ratio {statistics.median(ratios):.3f} ({min(ratios):.3f} - {max(ratios):.3f})"
@@ -190,21 +195,47 @@ def measure(name, run, ways, rounds=ROUNDS):
             more = [used - base for (_, _, used), (_, _, base) in zip(found[way], found["alone"])]
             text += (f"  {statistics.median(longer):+8,.0f} ns a switch ({min(longer):+,.0f} - {max(longer):+,.0f})"
                      f"  on-CPU {statistics.median(more):+8,.0f} ns ({min(more):+,.0f} - {max(more):+,.0f})")
-            if way == "probe wall":
-                wall = ratios, statistics.median(longer)
+            costs[way] = ratios, statistics.median(longer)
         print(text)
-    return wall
+    return costs
+
+
+@contextlib.contextmanager
+def awake(cpu):
+    """This process and its children on one CPU, which never idles: how deep it sleeps, and how long it takes to wake,
+    depends on whatever else happens there, and is no cost of a switch."""
+    spinner = subprocess.Popen(["/bin/sh", "-c", "while :; do :; done"],
+                               preexec_fn=lambda: os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0)))
+    had = os.sched_getaffinity(0)
+    try:
+        os.sched_setaffinity(spinner.pid, {cpu})
+        os.sched_setaffinity(0, {cpu})
+        yield
+    finally:
+        os.sched_setaffinity(0, had)
+        spinner.kill()
+        spinner.wait()
 
 
 def seldom(ways):
     """Below 10,000 switches a second nothing is to be seen; true: it is, or the interval is too wide to tell."""
-    ratios, _ = measure("naps of 250 us", waits("rests", 2), ways, max(3 * ROUNDS, 15))
-    if not ratios:
-        return False
-    low, high = interval(ratios)
+    with awake(max(os.sched_getaffinity(0))):
+        costs = measure("naps of 250 us", waits("rests", 2), ways, max(3 * ROUNDS, 15))
+    low, high = interval(costs["probe wall"][0])
     bad = not low <= 1 <= high or high - low > 0.04
     print(f"  probe wall: ratio {low:.3f} - {high:.3f} with 95 %, which is to hold 1 within +-2 %: {'NO' if bad else 'yes'}")
     return bad
+
+
+def foreign(ways):
+    """What a switch of others costs more while a process that sleeps is recorded; beside the least that any program
+    there costs, for it does nothing. By time only: ticks, which `probe wall` has too, are no cost of a switch."""
+    with probe.program("/bin/sleep", 3600) as sleeper:
+        costs = measure("pipe ping-pong of others", waits("pipe", 1, sleeper.pid), ways, max(3 * ROUNDS, 15))
+    cost, least = costs["probe off"][1], costs["nothing"][1]
+    verdict = "within the ceiling" if cost <= 60 else "TOO MUCH"
+    print(f"  probe off: {cost:.0f} ns a switch of others, of which {least:.0f} are a program's that does nothing; ceiling 60: {verdict}")
+    return cost > 60
 
 
 def switches():
@@ -221,11 +252,13 @@ def switches():
                 ways[way] = command
         print(f"{ROUNDS} rounds")
         for title, run in (("pipe ping-pong on one CPU", waits("pipe", 1)), ("futex ping-pong across two", waits("futex", 2))):
-            _, cost = measure(title, run, ways)
+            cost = measure(title, run, ways)["probe wall"][1]
             verdict = "within the aim" if cost <= 150 else "within the ceiling" if cost <= 250 else "TOO MUCH"
             print(f"  probe wall: {cost:.0f} ns a switch, ceiling 250, aim 150: {verdict}")
             exceeded |= verdict == "TOO MUCH"
-        exceeded |= seldom({way: ways[way] for way in ("alone", "probe wall") if way in ways})
+        exceeded |= seldom({way: ways[way] for way in ("alone", "probe wall")})
+        bare = {"probe off": probe_record("off", out), "nothing": lambda pid: [probe.BUILD / "bench/bare"]}
+        exceeded |= foreign({**ways, **bare})
         measure("redis, GET", redis(name), ways)
         with servers.postgres(Path(name), load=None) as server:
             measure("pgbench, 16 clients", pgbench(server), ways)
