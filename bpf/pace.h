@@ -59,11 +59,15 @@ static __always_inline __u64 pace_period(struct pace *pace, __u64 now_ns)
 	return pace->period_ns;
 }
 
+/* Each beyond the budget lengthens P by a fourth: small steps keep it within twice what the budget
+ * needs, and a storm is still met within some thirty walks. */
 static __always_inline void pace_walked(struct pace *pace)
 {
 	if (++pace->walks <= pace_walks(pace))
 		return;
-	pace->period_ns = pace->period_ns ? 2 * pace->period_ns : PACE_PERIOD_FIRST;
+	if (pace->period_ns < PACE_PERIOD_FIRST)
+		pace->period_ns = PACE_PERIOD_FIRST;
+	pace->period_ns += pace->period_ns / 4;
 	if (pace->period_ns > PACE_PERIOD_MAX)
 		pace->period_ns = PACE_PERIOD_MAX;
 }
