@@ -135,11 +135,12 @@ static int open_output(struct stat_run *run, struct err *err)
 	return code < 0 ? output_file_failed(run->path, code, err) : 0;
 }
 
+/* That of its last image, while there is one. */
 static void name_of(struct stat_one *one)
 {
-	struct procfs_stat stat = {0};
-	procfs_stat(one->pid, &stat);
-	escape_text(one->name, sizeof(one->name), stat.comm, strlen(stat.comm));
+	struct procfs_stat stat;
+	if (!procfs_stat(one->pid, &stat))
+		escape_text(one->name, sizeof(one->name), stat.comm, strlen(stat.comm));
 }
 
 static void begin(struct stat_run *run)
@@ -195,9 +196,12 @@ static int watch(struct stat_run *run, struct err *err)
 			return err_set(err, -errno, ERR_FAILED, "poll: %s", strerror(errno));
 		if (n > 0 || ferror(stdout)) /* nobody reads any more */
 			return 0;
-		for (size_t i = 0; i < run->target.n_pids; i++)
-			if (resources_tick(&run->ones[i].resources))
-				show(run, &run->ones[i]);
+		for (size_t i = 0; i < run->target.n_pids; i++) {
+			if (!resources_tick(&run->ones[i].resources))
+				continue;
+			name_of(&run->ones[i]);
+			show(run, &run->ones[i]);
+		}
 	}
 }
 

@@ -9,7 +9,6 @@ import signal
 import subprocess
 import time
 from pathlib import Path
-from pathlib import Path
 
 import pytest
 from terminal import Terminal
@@ -134,6 +133,21 @@ def test_what_may_not_be_read():
     rows = list(csv.DictReader(io.StringIO(done.out)))
     assert rows and all(row["fds"] == row["read_bytes"] == row["written_bytes"] == "" for row in rows)
     assert all(int(row["rss_bytes"]) > 0 and row["major_faults"] != "" for row in rows)
+
+
+def test_an_exec_meanwhile():
+    """It goes by the name of what it became."""
+    with probe.program("/bin/sh", "-c", "read line; exec sleep 60", stdin=subprocess.PIPE) as popen:
+        stat = subprocess.Popen([probe.BUILD / "probe", "stat", "-p", str(popen.pid), "-o", "-"], text=True,
+                                env=probe.environment(), stdout=subprocess.PIPE)
+        time.sleep(0.3)
+        popen.stdin.write(b"\n")
+        popen.stdin.close()
+        probe.wait_for(lambda: Path(f"/proc/{popen.pid}/comm").read_text() == "sleep\n", 10, "exec")
+        time.sleep(1.2)
+        stat.send_signal(signal.SIGINT)
+        rows = list(csv.DictReader(io.StringIO(stat.communicate(timeout=20)[0])))
+    assert {row["name"] for row in rows} == {"sleep"}
 
 
 def test_refusals(worker, tmp_path):
