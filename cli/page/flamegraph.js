@@ -26,25 +26,30 @@ function wanted(choice) {
 	return null;
 }
 
-function fillChoices() {
-	const column = byId("column"), owner = byId("owner");
+function fillHead() {
 	profile.columns.forEach((c, i) => {
-		if (profile.measured(i)) element("option", c.type, column).value = i;
+		if (profile.measured(i)) element("option", c.type, byId("column")).value = i;
 	});
-	element("option", "all", owner).value = "";
-	const used = new Set(profile.data.owner);
-	const pids = [...new Set(profile.owners.filter((o, i) => used.has(i)).map(o => o.pid))].filter(pid => pid);
-	if (pids.length > 1)
-		for (const pid of pids) {
-			const name = profile.owners.find(o => o.pid === pid).name;
-			element("option", `process ${name} (${pid})`, owner).value = "p" + pid;
-		}
-	profile.owners.forEach((o, i) => {
-		if (used.has(i)) element("option", `${o.name || "unknown"} (${o.tid || o.pid})`, owner).value = "o" + i;
-	});
-	byId("owner-label").hidden = used.size < 2;
+	element("option", "all", byId("owner")).value = "";
+	byId("owner-label").hidden = profile.usedOwners().length < 2;
 	byId("name").textContent = profile.data.lines[0] || profile.data.profile.name;
 	for (const line of profile.data.lines.slice(1)) element("div", line, byId("lines"));
+}
+
+/* Processes, where there are several, and threads: thousands, perhaps. */
+function fillOwners() {
+	const owner = byId("owner"), used = profile.usedOwners(), names = new Map();
+	for (const i of used) {
+		const { pid, name } = profile.owners[i];
+		if (pid && !names.has(pid)) names.set(pid, name);
+	}
+	if (names.size > 1)
+		for (const [pid, name] of names) element("option", `process ${name} (${pid})`, owner).value = "p" + pid;
+	for (const i of used) {
+		const { name, tid, pid } = profile.owners[i];
+		element("option", `${name || "unknown"} (${tid || pid})`, owner).value = "o" + i;
+	}
+	owner.value = state.owner;
 }
 
 /* The hash. */
@@ -87,7 +92,6 @@ function rebuild() {
 	state.zoom = view.zoom;
 	for (const name of ["column", "owner", "way", "grows", "search"]) byId(name).value = state[name];
 	search();
-	fillTop();
 }
 
 function redraw() {
@@ -313,6 +317,7 @@ function choose(name, value) {
 	if (name !== "grows") state.zoom = 0;
 	rebuild();
 	redraw();
+	fillTop();
 }
 
 function nextColumn() {
@@ -366,12 +371,23 @@ function listen() {
 	}, { passive: false });
 	document.addEventListener("keydown", onKey);
 	window.addEventListener("resize", redraw);
-	window.addEventListener("hashchange", () => { readHash(); rebuild(); redraw(); });
+	window.addEventListener("hashchange", () => { readHash(); rebuild(); redraw(); fillTop(); });
 }
 
-fillChoices();
-fillStrips(byId("resources"), profile.data.resources);
+/* What is below the graph waits until that is seen: of its time to be there, tables take the most. */
+function fillRest() {
+	performance.mark("seen");
+	fillOwners();
+	fillStrips(byId("resources"), profile.data.resources);
+	fillTop();
+	document.querySelector("main").removeAttribute("aria-busy");
+	performance.mark("whole");
+}
+
+fillHead();
 readHash();
 rebuild();
 listen();
 redraw();
+if (document.hidden) setTimeout(fillRest); /* nothing will be painted */
+else requestAnimationFrame(() => setTimeout(fillRest));

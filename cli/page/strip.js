@@ -7,7 +7,7 @@ const STRIP_WIDTH = 180, STRIP_HEIGHT = 36, STRIPS_MOST = 6;
 function usedText(key, value) {
 	if (key.endsWith("_ns")) return (value / 1e7).toFixed(1) + "%";
 	if (key.endsWith("_bytes")) return amount("bytes", value);
-	return value.toLocaleString("en-US", { maximumFractionDigits: value < 10 ? 1 : 0 });
+	return comma(value, value < 10 && value % 1 ? 1 : 0);
 }
 
 /* The parser knows the namespace; nothing of the profile is in this text. */

@@ -71,7 +71,7 @@ def report():
 
 
 def page():
-    """From opening the page until all of its script has run: the graph is drawn then."""
+    """From opening the page until its graph has been painted, and until the rest is there."""
     exceeded = False
     browser = Browser()
     try:
@@ -79,18 +79,18 @@ def page():
             with tempfile.TemporaryDirectory() as tmp:
                 made.write(Path(tmp) / "made.pb.gz", nodes)
                 probe.probe_ok("flamegraph", Path(tmp) / "made.pb.gz", "-o", Path(tmp) / "page.html")
-                times = []
+                times, whole = [], []
                 for _ in range(ROUNDS):
                     opened = browser.open(f"file://{tmp}/page.html")
-                    opened.wait("performance.getEntriesByType('navigation')[0].domComplete > 0")
-                    times.append(opened.evaluate("performance.getEntriesByType('navigation')[0].domComplete") / 1000)
+                    for mark, seconds in (("seen", times), ("whole", whole)):
+                        seconds.append(opened.evaluate(f"performance.getEntriesByName('{mark}')[0].startTime") / 1000)
                     began = time.monotonic()
                     opened.evaluate("zoomTo(view.tree.key.length >> 1)")
                     zoom = time.monotonic() - began
                     opened.assert_quiet()
                     opened.close()
                 size = (Path(tmp) / "page.html").stat().st_size / 1e6
-                print(f"page of {nodes:,} nodes: {size:.1f} MB, zoom {1000 * zoom:.0f} ms")
+                print(f"page of {nodes:,} nodes: {size:.1f} MB, all of it after {statistics.median(whole):.2f} s, zoom {1000 * zoom:.0f} ms")
                 exceeded |= says_too_much("first paint", statistics.median(times), "s", most)
     finally:
         browser.close()

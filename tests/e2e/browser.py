@@ -107,7 +107,7 @@ class Page:
     def navigate(self, url):
         self.url = str(url)
         self.call("Page.navigate", url=self.url)
-        self.wait("document.readyState === 'complete' && location.href !== 'about:blank'")
+        self.wait("document.readyState === 'complete' && location.href !== 'about:blank' && !document.querySelector('[aria-busy]')")
 
     def evaluate(self, expression):
         """The value of JavaScript, which may be a promise."""
