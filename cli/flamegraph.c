@@ -115,6 +115,7 @@ static int write_graph(const struct arguments *arguments, const struct export_fo
 	if (result < 0)
 		return result;
 	struct export_request request = {profile, name, arguments->wish, {0}};
+	selection_wish_something(&request.wish, profile);
 	result = format->write(&request, file->out, err);
 	if (!result)
 		result = export_file_commit(file, err);

@@ -74,6 +74,7 @@ struct request {
 	const char *function;
 	unsigned parts; /* enum frames_parts */
 	bool json, no_pager;
+	bool waits; /* shown for want of samples on a CPU */
 	enum terminal_colour colour;
 };
 
@@ -188,14 +189,18 @@ static void print_text(const struct request *request, struct report_view *view, 
 	if (!request->no_pager)
 		terminal_page_begin();
 	report_head_print(stdout, view->profile, file, view->width);
+	if (request->waits)
+		puts("Nothing was sampled on a CPU. Where it waited:");
 	report_view_print_selection(stdout, view->selection, &request->wish);
 	report_view_print(stdout, view);
 	terminal_page_end();
 }
 
-static int view_profile(const struct request *request, const struct profile *profile,
-			const char *file, struct err *err)
+static int view_profile(struct request *request, const struct profile *profile, const char *file,
+			struct err *err)
 {
+	if (!request->json && (request->kind == REPORT_FLAT || request->kind == REPORT_TREE))
+		request->waits = selection_wish_something(&request->wish, profile);
 	struct frames *names guard(guard_frames) = frames_new(profile, FRAMES_FUNCTION);
 	struct frames *frames guard(guard_frames) = frames_new(profile, request->parts);
 	struct selection selection guard(selection_deinit) = {0};

@@ -64,6 +64,25 @@ int selection_column(const struct profile *profile, const char *sample, uint32_t
 	return -EINVAL;
 }
 
+static bool has_any(const struct profile *profile, uint32_t column)
+{
+	for (uint32_t row = 0; row < profile->rows.n; row++)
+		if (profile->values[(size_t)row * profile->types.n + column])
+			return true;
+	return false;
+}
+
+bool selection_wish_something(struct selection_wish *wish, const struct profile *profile)
+{
+	int blocked = profile_find_type(profile, "blocked");
+	if (wish->sample || blocked < 0 ||
+	    profile_find_type(profile, "cpu") != (int)profile->default_type ||
+	    has_any(profile, profile->default_type) || !has_any(profile, (uint32_t)blocked))
+		return false;
+	wish->sample = "blocked";
+	return true;
+}
+
 /* Which keys a regular expression matches; NULL: none is wished. */
 static int match_keys(const struct frames *frames, const char *pattern, bool **matches,
 		      struct err *err)

@@ -29,6 +29,9 @@ struct selection {
 /* The wished column. -EINVAL with words: no such column, or it was not measured. */
 int selection_column(const struct profile *profile, const char *sample, uint32_t *column,
 		     struct err *err);
+/* For people: wishes for time waited where no column is wished for, and the default is CPU time of
+ * which there is none. True: it did. */
+bool selection_wish_something(struct selection_wish *wish, const struct profile *profile);
 /* `frames`: made with FRAMES_FUNCTION. Everything is borrowed and must outlive the selection.
  * Negative errno with words: the column, a regular expression. */
 int selection_init(struct selection *selection, const struct profile *profile,

@@ -39,7 +39,8 @@ e2e: all targets small $(B)/hostile
 # Long runs of what `make check` does a little of.
 .PHONY: kills soak check-whole
 check-whole: all targets small
-	WHOLE_SECONDS=25 WHOLE_WALKS=20000 tests/e2e/run -k "program_is_whole or lose_nothing or waits_are_whole" -s
+	WHOLE_SECONDS=25 WHOLE_WALKS=20000 CHURN_THREADS=100000 tests/e2e/run \
+		-k "program_is_whole or lose_nothing or waits_are_whole or threads_that_have_ended" -s
 kills: all targets small
 	MOMENTS=200 tests/e2e/run -k test_kills
 soak: all targets small
