@@ -41,7 +41,7 @@ struct wire {
 	int read_state; /* 0, WIRE_END or negative errno: what every later call returns */
 	int *fds;
 	int n_fds, next_fd;
-	bool no_fds; /* none are received */
+	bool no_fds; /* none are taken */
 };
 
 struct wire *wire_new(int socket_take, size_t max_queue_bytes)
@@ -80,10 +80,17 @@ void wire_free(struct wire *wire)
 		outgoing_free(out);
 	}
 	close_fds(wire);
-	close(wire->socket);
+	guard_close(&wire->socket);
 	free(wire->fds);
 	free(wire->in);
 	free(wire);
+}
+
+int wire_free_but_socket(struct wire *wire)
+{
+	int socket = steal_fd(wire->socket);
+	wire_free(wire);
+	return socket;
 }
 
 int wire_fd(const struct wire *wire)
@@ -250,6 +257,35 @@ static int take_control(struct wire *wire, struct msghdr *msg)
 	return code;
 }
 
+/* Bytes that can be read next without an fd among them; 0: the end; negative errno, -EOPNOTSUPP:
+ * fds have come with them, or with what is next (Linux looks one further), and stay where they are.
+ */
+static ssize_t look(int socket, size_t most)
+{
+	uint8_t bytes[16 << 10];
+	struct iovec piece = {.iov_base = bytes,
+			      .iov_len = most < sizeof(bytes) ? most : sizeof(bytes)};
+	struct msghdr msg = {.msg_iov = &piece, .msg_iovlen = 1};
+	ssize_t got;
+	do
+		got = recvmsg(socket, &msg, MSG_DONTWAIT | MSG_PEEK);
+	while (got < 0 && errno == EINTR);
+	if (got < 0)
+		return -errno;
+	return msg.msg_flags & MSG_CTRUNC ? -EOPNOTSUPP : got;
+}
+
+bool wire_drain(int socket)
+{
+	uint8_t bytes[16 << 10];
+	ssize_t n;
+	shutdown(socket, SHUT_RDWR);
+	while ((n = look(socket, sizeof(bytes))) > 0)
+		if (recv(socket, bytes, (size_t)n, MSG_DONTWAIT) != n)
+			break;
+	return n != -EOPNOTSUPP;
+}
+
 /* Reads until `in` holds `want` bytes. 0; WIRE_AGAIN; WIRE_END; negative errno. */
 static int fill(struct wire *wire, size_t want)
 {
@@ -258,9 +294,12 @@ static int fill(struct wire *wire, size_t want)
 			struct cmsghdr align;
 			char space[CMSG_SPACE(WIRE_CALL_FDS * sizeof(int))];
 		} control;
+		ssize_t next = (ssize_t)(want - wire->in_bytes);
+		if (wire->no_fds && (next = look(wire->socket, (size_t)next)) < 0)
+			return next == -EAGAIN ? WIRE_AGAIN : (int)next;
 		struct iovec piece = {
 			.iov_base = wire->in + wire->in_bytes,
-			.iov_len = want - wire->in_bytes,
+			.iov_len = (size_t)next,
 		};
 		struct msghdr msg = {
 			.msg_iov = &piece,

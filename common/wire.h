@@ -5,6 +5,7 @@
  * stream; the writer queues, bounded, and never blocks. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -20,9 +21,15 @@ struct wire;
 struct wire *wire_new(int socket_take, size_t max_queue_bytes);
 void wire_free(struct wire *wire);
 int wire_fd(const struct wire *wire);
-/* The kernel is not asked for the peer's fds any more: it drops them. One that was received must be
- * closed, and closing a file can hang for good where its file system is another user's (FUSE). */
+/* The peer's fds are not taken any more: a frame with some is -EOPNOTSUPP, and they stay in the
+ * socket. To close one, or to have the kernel drop it, can hang: where its file system is another
+ * user's (FUSE), or a socket lingers (SO_LINGER). */
 void wire_refuse_fds(struct wire *wire);
+/* Ends the connection and reads what has come, unless fds are there. False: they are, and whoever
+ * closes the socket last may hang. */
+bool wire_drain(int socket);
+/* As wire_free(), but the socket is the caller's from now on. */
+int wire_free_but_socket(struct wire *wire);
 
 /* Queues one frame and tries to write; the fds are duplicated. -ENOBUFS: the peer reads too slowly
  * (nothing was queued; a single frame is always taken when none waits); -EMSGSIZE: beyond

@@ -316,3 +316,18 @@ int asker_ping(struct asker *asker, uint64_t *cpu_ns, struct err *err)
 		*cpu_ns = reply_of(asker)->value;
 	return code;
 }
+
+int asker_discard(struct asker *asker, const int *sockets, uint32_t n, struct err *err)
+{
+	struct broker_request request = {.op = BROKER_DISCARD, .n_discards = n};
+	if (n > DISCARDS_AT_ONCE)
+		return -E2BIG;
+	for (uint32_t i = 0; i < n; i++)
+		request.discards[i] = sockets[i];
+	int code = ask(asker, &request, -1, err);
+	if (code)
+		return code;
+	for (uint32_t i = 0; i < n; i++)
+		close(sockets[i]);
+	return ask(asker, &(struct broker_request){.op = BROKER_DISCARD}, -1, err);
+}

@@ -69,5 +69,8 @@ int asker_ping(struct asker *asker, uint64_t *cpu_ns, struct err *err);
 /* The opposite of asker_load(), whose maps live on while they are open here. Negative: all stays.
  */
 int asker_unload(struct asker *asker, struct err *err);
+/* Clients' sockets that this process does not want to be the last to close (discards.h). 0: closed
+ * here, and going there; negative: they are open still. */
+int asker_discard(struct asker *asker, const int *sockets, uint32_t n, struct err *err);
 /* What `client` may record: *pids is a file of uint32_t, -1: every process. */
 int asker_list(struct asker *asker, int client, int *pids, struct err *err);

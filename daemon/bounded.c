@@ -18,8 +18,7 @@ static void close_between(int first, int last)
 		close_range((unsigned)first, (unsigned)last, 0);
 }
 
-/* By the end of its fds others know that the broker has ended. */
-static void keep_only(int a, int b)
+void bounded_keep_only(int a, int b)
 {
 	int low = a < b ? a : b, high = a < b ? b : a;
 	close_between(STDERR_FILENO + 1, low - 1);
@@ -63,7 +62,7 @@ int bounded_read(int from, unsigned limit_ms, int *to)
 	if (child < 0)
 		return -errno;
 	if (child == 0) {
-		keep_only(from, theirs);
+		bounded_keep_only(from, theirs);
 		prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 		arm(limit_ms);
 		if (getppid() == parent)

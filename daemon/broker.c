@@ -106,7 +106,7 @@ static void wait_for_request(struct broker *broker)
 	} while (!fds[0].revents);
 }
 
-int broker_run(int socket, int program, int reload, struct authority *authority)
+int broker_run(int socket, int program, int reload, int engine, struct authority *authority)
 {
 	signal(SIGCHLD, SIG_IGN); /* children leave no zombies: their pidfds say that they ended */
 	struct packet *packet guard(guard_packet) = packet_new();
@@ -114,6 +114,7 @@ int broker_run(int socket, int program, int reload, struct authority *authority)
 		return EXIT_FAILURE;
 	struct broker broker = {.socket = socket,
 				.operations.workers.program = program,
+				.operations.discards.engine = engine,
 				.reload = reload,
 				.operations.authority = authority};
 	int code;

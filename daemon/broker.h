@@ -13,6 +13,7 @@
 
 #include <stdint.h>
 #include "bpf/types.h"
+#include "daemon/discards.h"
 
 struct authority;
 
@@ -78,6 +79,9 @@ enum broker_op {
 	/* (+ 1 fd: a client's socket) → fd of uint32_t, the processes that it may record; none: all
 	 * of them */
 	BROKER_LIST,
+	/* discards: fds of the engine, which a child holds from now on; none: they are closed
+	 * there, and the child may end (discards.h) */
+	BROKER_DISCARD,
 	/* nothing → what BROKER_LOAD made goes. Not while there are sessions */
 	BROKER_UNLOAD,
 };
@@ -140,6 +144,9 @@ struct broker_request {
 	uint64_t start, end;	      /* BROKER_MAPPED_FILE */
 	uint64_t dev, inode;
 	struct broker_debug_file debug_file;
+	int32_t discards[DISCARDS_AT_ONCE]; /* BROKER_DISCARD */
+	uint32_t n_discards;
+	uint32_t pad;
 };
 
 struct broker_reply {
@@ -168,6 +175,7 @@ enum {
 
 /* Serves the engine on `socket` until it closes, then ends every worker that is left. `program` is
  * probe-symbolizer, opened (-1: not there). `reload`: a signalfd, whose every signal means that the
- * configuration is to be read again; -1: none. All borrowed. Runs as the process: ignores SIGCHLD.
- * Tells the service manager how it goes (sd_notify(3)). Returns its exit status. */
-int broker_run(int socket, int program, int reload, struct authority *authority);
+ * configuration is to be read again; -1: none. `engine`: its pidfd, or -1. All borrowed. Runs as
+ * the process: ignores SIGCHLD. Tells the service manager how it goes (sd_notify(3)). Returns its
+ * exit status. */
+int broker_run(int socket, int program, int reload, int engine, struct authority *authority);

@@ -238,7 +238,7 @@ static void on_hello(struct client *client, const Probe__Hello *hello)
 	fail(client, &err);
 }
 
-/* A recording that cannot begin. */
+/* Who asks for a recording that cannot begin, or passes what is not taken. */
 static void refuse(struct client *client, const struct err *err)
 {
 	uint32_t pid, uid;
@@ -361,6 +361,14 @@ static void on_message(struct client *client, Probe__Message *message)
 	message_free(message);
 }
 
+static void refuse_fds(struct client *client)
+{
+	struct err err = {0};
+	err_set(&err, -EOPNOTSUPP, ERR_PERMISSION,
+		"file descriptors are taken of root alone, not of uid %" PRIu32, client->uid);
+	refuse(client, &err);
+}
+
 /* A client that asks is not heard until it has its answer and has read it: that bounds what it
  * makes us do and hold. A recording's Stop is heard all the same. */
 static bool may_speak(const struct client *client)
@@ -378,6 +386,8 @@ static void hear(struct client *client)
 			break;
 		if (result == WIRE_FRAME)
 			on_message(client, message);
+		else if (result == -EOPNOTSUPP)
+			refuse_fds(client);
 		else
 			finish(client); /* gone, or speaks nonsense */
 	}
@@ -483,8 +493,8 @@ struct client *client_new(struct engine *engine, int socket_take)
 		client_free(client);
 		return NULL;
 	}
-	/* Another user's fd may be a file of his own file system, which hangs who closes it: his
-	 * processes are taken by their numbers, of which the broker makes pidfds itself. */
+	/* Another user's fd can hang who closes it: his processes are taken by their numbers, of
+	 * which the broker makes pidfds itself. */
 	uint32_t pid;
 	client_peer(client, &pid, &client->uid);
 	if (client->uid)
@@ -499,7 +509,8 @@ void client_free(struct client *client)
 	finish(client);
 	sd_event_source_disable_unref(client->io);
 	sd_event_source_disable_unref(client->deadline);
-	wire_free(client->wire);
+	if (client->wire)
+		engine_close(client->engine, wire_free_but_socket(client->wire));
 	message_free(client->record);
 	free(client->packed.at);
 	free(client);

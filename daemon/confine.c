@@ -34,6 +34,8 @@ static const int allowed[] = {
 	/* clients, broker, workers */
 	SCMP_SYS(accept4),
 	SCMP_SYS(recvmsg),
+	SCMP_SYS(recvfrom),
+	SCMP_SYS(shutdown),
 	SCMP_SYS(sendmsg),
 	SCMP_SYS(getsockopt),
 	/* fds, and what /proc says */

@@ -49,6 +49,26 @@ static void drain(struct engine *engine)
 		sampler_drain(engine->sampler);
 }
 
+void engine_close(struct engine *engine, int socket_take)
+{
+	if (wire_drain(socket_take))
+		close(socket_take);
+	else
+		*array_add(&engine->loaded) = socket_take;
+}
+
+/* Where the broker has no child for them they wait for the next time. */
+static void discard(struct engine *engine)
+{
+	while (engine->loaded.n) {
+		uint32_t n =
+			engine->loaded.n < DISCARDS_AT_ONCE ? engine->loaded.n : DISCARDS_AT_ONCE;
+		if (asker_discard(engine->asker, engine->loaded.at + engine->loaded.n - n, n, NULL))
+			break;
+		engine->loaded.n -= n;
+	}
+}
+
 /* Those that are over leave. */
 static void part(struct engine *engine)
 {
@@ -141,9 +161,10 @@ static int on_tick(sd_event_source *source, uint64_t usec, void *userdata)
 		early_look(&engine->early, engine->sampler, engine->symbolizer);
 	}
 	tick_clients(engine);
+	discard(engine);
 	if (engine->listener)
 		listener_tick(engine->listener);
-	if (engine->n_clients)
+	if (engine->n_clients || engine->loaded.n)
 		return arm_tick(engine);
 	return engine->listener ? rest(engine) : sd_event_exit(engine->event, 0);
 }
@@ -213,13 +234,13 @@ static int make_room(struct engine *engine, struct err *err)
 }
 
 /* One line in what the new socket's buffer holds; it is not waited for. */
-static void refuse(int socket_take, const struct err *err)
+static void refuse(struct engine *engine, int socket_take, const struct err *err)
 {
 	struct wire *wire = wire_new(socket_take, LIMIT_CLIENT_QUEUE_BYTES);
 	if (!wire)
 		return;
 	message_send_failed(wire, err);
-	wire_free(wire);
+	engine_close(engine, wire_free_but_socket(wire));
 }
 
 /* One user does not take all the places. */
@@ -248,7 +269,7 @@ static int add_client(struct engine *engine, int socket_take)
 	if (!code)
 		code = make_room(engine, &err);
 	if (code) {
-		refuse(socket_take, &err);
+		refuse(engine, socket_take, &err);
 		return code;
 	}
 	struct client *client = client_new(engine, socket_take);
@@ -334,6 +355,7 @@ static void deinit(struct engine *engine)
 	while (engine->n_clients)
 		client_free(engine->clients[--engine->n_clients]);
 	free(engine->clients);
+	free(engine->loaded.at);
 	unwind_loader_free(engine->loader);
 	symbolizer_free(engine->symbolizer);
 	sampler_free(engine->sampler);

@@ -36,6 +36,10 @@ struct engine {
 	struct questions questions;
 	struct listener *listener; /* NULL: serves those it has, and ends with the last one */
 	sd_event_source *tick, *ring;
+	struct {
+		int *at; /* clients' sockets, with fds in them that hang who drops them */
+		uint32_t n, room;
+	} loaded;
 	bool resting;		  /* nobody is there, and the tick a far one */
 	uint64_t used_ns;	  /* CLOCK_MONOTONIC, when somebody last recorded */
 	struct counters_sum past; /* of samplers that were let go */
@@ -52,5 +56,7 @@ int engine_run(int client_socket, int broker_socket);
 /* The same for all clients who connect to `listen_socket`, until SIGTERM or SIGINT, which are
  * blocked: recordings then end as if their clients had asked for it. */
 int engine_serve(int listen_socket, int broker_socket);
+/* Closes a client's socket, now or when that can hang nobody. */
+void engine_close(struct engine *engine, int socket_take);
 /* Makes sampler and symbolizer when they are not there yet. */
 int engine_prepare(struct engine *engine, struct err *err);

@@ -16,6 +16,7 @@
 
 #include "common/err.h"
 #include "common/guard.h"
+#include "common/wire.h"
 
 enum {
 	ACCEPT_AT_ONCE = 32, /* before other work has its turn */
@@ -173,8 +174,10 @@ static bool turn_away(struct listener *listener)
 		return false;
 	close(listener->reserve);
 	int client = accept4(listener->socket, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-	if (client >= 0)
+	if (client >= 0 && wire_drain(client))
 		close(client);
+	else if (client >= 0)
+		listener->on_client(listener->context, client); /* it can hang who closes it */
 	listener->reserve = open_reserve();
 	return client >= 0;
 }

@@ -104,7 +104,7 @@ static struct authority authority;
 static int run_embedded(const char *number)
 {
 	struct err err = {0};
-	struct launch_engine engine = {.broker_socket = -1};
+	struct launch_engine engine = {.broker_socket = -1, .pidfd = -1};
 	struct config config;
 	int client = -1, program = -1;
 	config_init(&config);
@@ -116,7 +116,7 @@ static int run_embedded(const char *number)
 		return complain(&err);
 	close(client);
 	launch_quiet();
-	return broker_run(engine.broker_socket, program, -1, &authority);
+	return broker_run(engine.broker_socket, program, -1, engine.pidfd, &authority);
 }
 
 /* What the broker does with SIGTERM and SIGINT: the engine ends its clients' recordings, and then
@@ -215,7 +215,7 @@ static int run_daemon(const char *path, const char *config_path)
 	}
 	take_stops(engine.pidfd, &before);
 	sd_notify(0, "READY=1");
-	code = broker_run(engine.broker_socket, program, reload, &authority);
+	code = broker_run(engine.broker_socket, program, reload, engine.pidfd, &authority);
 	listener_remove(&listening);
 	if (is_stopping)
 		return code;

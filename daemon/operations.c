@@ -408,6 +408,17 @@ static int on_end_worker(struct operations *state, const struct broker_request *
 	return 0;
 }
 
+static int on_discard(struct operations *state, const struct broker_request *request, int fd,
+		      struct answer *answer, struct err *err)
+{
+	if (request->n_discards > DISCARDS_AT_ONCE)
+		return -EPROTO;
+	if (request->n_discards)
+		return discards_begin(&state->discards, request->discards, request->n_discards);
+	discards_end(&state->discards);
+	return 0;
+}
+
 /* Which operations there are, and what holds before each. */
 static const struct {
 	handler *run;
@@ -435,6 +446,7 @@ static const struct {
 	[BROKER_WORKER] = {on_worker},
 	[BROKER_END_WORKER] = {on_end_worker},
 	[BROKER_PING] = {on_ping},
+	[BROKER_DISCARD] = {on_discard},
 	[BROKER_UNLOAD] = {on_unload, .loaded = true},
 	[BROKER_LIST] = {on_list, .fd = true},
 };

@@ -8,6 +8,7 @@
 #include "bpf/types.h"
 #include "common/limits.h"
 #include "daemon/broker.h"
+#include "daemon/discards.h"
 #include "daemon/workers.h"
 
 struct authority;
@@ -20,6 +21,7 @@ struct operations {
 	struct authority *authority; /* borrowed */
 	struct programs *programs;   /* owned; NULL until BROKER_LOAD */
 	struct workers workers;
+	struct discards discards;
 	uint32_t revoked[SESSIONS_MAX]; /* processes, which the session might not take any more */
 };
 

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -15,7 +16,7 @@
 #include "daemon/privileges.h"
 #include "tests/unit.h"
 
-static _Noreturn void be_broker(int socket, int client)
+static _Noreturn void be_broker(int socket, int client, int engine)
 {
 	static struct authority authority;
 	struct config config;
@@ -24,7 +25,7 @@ static _Noreturn void be_broker(int socket, int client)
 	if (authority_init(&authority, &config, client, NULL) || privileges_keep(NULL))
 		_exit(99);
 	close(client);
-	int status = broker_run(socket, program, -1, &authority);
+	int status = broker_run(socket, program, -1, engine, &authority);
 	authority_deinit(&authority);
 	_exit(status);
 }
@@ -35,10 +36,11 @@ struct serving serving_start(int listening)
 	CU_ASSERT_EQUAL(packet_pair(pair), 0);
 	CU_ASSERT_EQUAL(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, client), 0);
 	struct serving serving = {.socket = pair[0], .client = client[0]};
+	int engine guard_fd = pidfd_open(getpid(), 0);
 	serving.pid = fork();
 	if (serving.pid == 0) {
 		close(pair[0]);
-		be_broker(pair[1], listening < 0 ? client[0] : listening);
+		be_broker(pair[1], listening < 0 ? client[0] : listening, engine);
 	}
 	close(pair[1]);
 	close(client[1]);

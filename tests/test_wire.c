@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -301,25 +302,54 @@ static void too_many_fds(void)
 	wire_free(wire);
 }
 
-/* They are dropped by the kernel: none is ours to close, and the frame comes all the same. */
+/* They, and what came with them, stay in the socket: neither this process nor the kernel on its
+ * behalf closes one. */
 static void refuses_fds(void)
 {
 	struct wire *from, *to;
 	wires(&from, &to, 1 << 20);
 	wire_refuse_fds(to);
-	int before = open_fds(), fds[3] = {0, 1, 2};
+	int ends[2];
 	const uint8_t *frame;
 	size_t bytes;
-	CU_ASSERT_EQUAL(wire_send(from, "abc", 3, fds, 3), 0);
+	CU_ASSERT_EQUAL(pipe(ends), 0);
+	struct pollfd dropped = {.fd = ends[0]};
+	CU_ASSERT_EQUAL(wire_send(from, "abc", 3, NULL, 0), 0);
 	CU_ASSERT_EQUAL(wire_receive(to, &frame, &bytes), WIRE_FRAME);
 	CU_ASSERT_EQUAL(bytes, 3);
-	CU_ASSERT_EQUAL(wire_take_fd(to), -1);
-	CU_ASSERT_EQUAL(open_fds(), before);
+	CU_ASSERT_EQUAL(wire_receive(to, &frame, &bytes), WIRE_AGAIN);
+	CU_ASSERT_EQUAL(wire_send(from, "defg", 4, &ends[1], 1), 0);
+	close(ends[1]);
+	CU_ASSERT_EQUAL(wire_receive(to, &frame, &bytes), -EOPNOTSUPP);
+	CU_ASSERT_EQUAL(wire_receive(to, &frame, &bytes), -EOPNOTSUPP);
+	int socket = wire_free_but_socket(to);
+	CU_ASSERT(!wire_drain(socket));
+	CU_ASSERT(!wire_drain(socket));
+	CU_ASSERT_EQUAL(poll(&dropped, 1, 0), 0); /* the pipe's other end is open still */
+	CU_ASSERT_EQUAL(wire_send(from, "h", 1, NULL, 0), -EPIPE);
+	close(socket);
+	CU_ASSERT_EQUAL(poll(&dropped, 1, 0), 1);
+	close(ends[0]);
 	wire_free(from);
-	wire_free(to);
 }
 
-SUITE(wire, {"refuses fds", refuses_fds}, {"cut at every byte", cut_at_every_byte},
+/* Without fds all is taken out, and the other side sees an end, not an error. */
+static void drains(void)
+{
+	struct wire *from, *to;
+	uint8_t frame[100000] = {0};
+	char byte;
+	wires(&from, &to, 1 << 20);
+	CU_ASSERT_EQUAL(wire_send(from, frame, sizeof(frame), NULL, 0), 0);
+	int socket = wire_free_but_socket(to);
+	CU_ASSERT(wire_drain(socket));
+	close(socket);
+	CU_ASSERT_EQUAL(recv(wire_fd(from), &byte, 1, 0), 0);
+	wire_free(from);
+}
+
+SUITE(wire, {"refuses fds", refuses_fds}, {"drains", drains},
+      {"cut at every byte", cut_at_every_byte},
       {"end inside and between frames", end_inside_and_between}, {"giant length", giant_length},
       {"largest frame", largest_frame}, {"slow reader", slow_reader}, {"gone peer", gone_peer},
       {"fds by the hundred", fds_by_the_hundred}, {"fds not taken", fds_not_taken},

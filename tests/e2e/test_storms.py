@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Clients that misbehave, one kind a test; meanwhile a normal client is served, in time."""
+import contextlib
 import os
 import resource
 import signal
@@ -12,6 +13,7 @@ import pytest
 from daemon import Daemon
 
 import probe
+import users
 
 
 @pytest.fixture
@@ -89,6 +91,61 @@ def test_fds_by_the_hundred(server):
                 pass
     probe.wait_for(lambda: daemon.fds(server.engine()) <= before + 1, 5, "the fds to be closed")
     assert_served(server)
+
+
+def lingering():
+    """A socket of which the last close waits half a minute, and what it is connected with."""
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen(1)
+        deaf = socket.create_connection(listening.getsockname())
+        other, _ = listening.accept()
+    deaf.setblocking(False)
+    try:
+        while True:
+            deaf.send(b"x" * (1 << 16))
+    except BlockingIOError:
+        pass
+    deaf.setblocking(True)
+    deaf.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 30))
+    return deaf, other
+
+
+@pytest.mark.parametrize("how", ["at once", "after hello", "beside a recording"])
+def test_fds_that_hang_who_drops_them(server, tmp_path, how):
+    """A child of the broker drops them; also those of a client whose recording the broker watches."""
+    tmp_path.chmod(0o755)
+    others = []
+    try:
+        for _ in range(3):
+            deaf, other = lingering()
+            others.append(other)
+            with deaf, contextlib.ExitStack() as stack:
+                client = stack.enter_context(daemon.Client(
+                    server.path, connected=users.connection(server.path, users.ME), hello=how != "at once"))
+                if how == "beside a recording":
+                    client.record(stack.enter_context(users.target(users.ME, "/bin/sleep", 60)).pid)
+                    client.receive()[daemon.STARTED]
+                socket.send_fds(client.socket, [b"x"], [deaf.fileno()])
+        times = asked(server, 20)
+        assert max(times) < 5, times
+        probe.wait_for(lambda: not any(is_open(other) for other in others), 10, "the sockets to be dropped")
+    finally:
+        for other in others:
+            other.close()
+
+
+def is_open(other):
+    """Whether the other end of a connection is: what it sent is read over."""
+    other.setblocking(False)
+    try:
+        while other.recv(1 << 20):
+            pass
+    except BlockingIOError:
+        return True
+    except OSError:
+        pass
+    return False
 
 
 def test_slow_readers_half_frames_giant_lengths(server):
