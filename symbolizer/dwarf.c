@@ -159,12 +159,12 @@ uint32_t dwarf_find(struct dwarf *dwarf, uint64_t address,
 
 size_t dwarf_file(const struct dwarf_frame *frame, char *out, size_t room)
 {
-	const char *directory = "", *name = "";
+	const char *directory = "", *name = frame->path ? frame->path : "";
 	if (frame->file_known && frame->unit->lines)
 		dwarf_line_file(frame->unit->lines, frame->file, &directory, &name);
 	if (!*name)
 		return 0;
-	const char *base = frame->unit->directory;
+	const char *base = frame->unit ? frame->unit->directory : "";
 	int n;
 	if (*name == '/')
 		n = snprintf(out, room, "%s", name);

@@ -37,6 +37,7 @@ struct dwarf_frame {
 	uint32_t file;		  /* for dwarf_file(); 0 with file_known false */
 	bool file_known;
 	struct dwarf_unit *unit;
+	const char *path; /* the file's, where another source than DWARF tells of the frame */
 };
 
 /* `alt`: the file to which dwz moved entries and texts of this one, or NULL; what is wrong with it

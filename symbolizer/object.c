@@ -14,7 +14,9 @@
 #include "symbolizer/debug_link.h"
 #include "symbolizer/dwarf.h"
 #include "symbolizer/elf.h"
+#include "symbolizer/go_lines.h"
 #include "symbolizer/go_names.h"
+#include "symbolizer/go_table.h"
 #include "symbolizer/inflate.h"
 #include "symbolizer/jit_map.h"
 #include "symbolizer/kallsyms.h"
@@ -39,8 +41,9 @@ struct object {
 	uint32_t n_functions;
 	bool functions_read;
 	struct dwarf *dwarf; /* NULL: none, or not read */
-	bool dwarf_read;
-	bool quick; /* debugging information is left alone */
+	struct go_lines *go; /* NULL: it is no Go program, or not read */
+	bool lines_read;     /* both of these */
+	bool quick;	     /* debugging information is left alone */
 	struct answers answers;
 	char note[sizeof(((struct worker_opened *)0)->note)];
 };
@@ -261,7 +264,7 @@ void object_close(struct object *object)
 		return;
 	answers_deinit(&object->answers);
 	free(object->functions);
-	dwarf_free(object->dwarf);
+	object_rest(object);
 	elf_close(object->alt);
 	symbols_free(object->symbols);
 	kallsyms_free(object->kallsyms);
@@ -281,7 +284,7 @@ static uint32_t sources_of(const struct elf *elf)
 	uint32_t sources = 0;
 	if (elf_section_of_type(elf, SHT_SYMTAB))
 		sources |= WORKER_SOURCE_SYMTAB;
-	else if (go_names_has(elf))
+	else if (go_table_is_in(elf))
 		sources |= WORKER_SOURCE_GO;
 	if (elf_section(elf, ".gnu_debugdata"))
 		sources |= WORKER_SOURCE_MINI;
@@ -361,12 +364,15 @@ static void put_chain(struct name_record *record, struct object *object, uint64_
 		      const char *symbol)
 {
 	struct dwarf_frame frames[DWARF_FRAMES_MAX];
-	if (!object->dwarf_read && !object->quick) {
-		object->dwarf_read = true;
+	if (!object->lines_read && !object->quick) {
+		object->lines_read = true;
 		(void)dwarf_new(dwarf_file_of(object), object->alt, DWARF_WORK_MAX, &object->dwarf);
+		(void)go_lines_new(object->elf, &object->go);
 	}
 	uint32_t n =
 		object->dwarf && !object->quick ? dwarf_find(object->dwarf, address, frames) : 0;
+	if (!n && object->go && !object->quick)
+		n = go_lines_find(object->go, address, frames);
 	if (n)
 		name_record_chain(record, frames, n, symbol);
 	else if (symbol)
@@ -430,13 +436,17 @@ void object_set_quick(struct object *object, bool quick)
 void object_rest(struct object *object)
 {
 	dwarf_free(object->dwarf);
+	go_lines_free(object->go);
 	object->dwarf = NULL;
-	object->dwarf_read = false;
+	object->go = NULL;
+	object->lines_read = false;
 }
 
 uint64_t object_lines_bytes(const struct object *object)
 {
-	if (object->dwarf)
-		return dwarf_held_bytes(object->dwarf);
-	return object->dwarf_read ? UINT64_MAX : 0;
+	const uint64_t lines = object->dwarf ? dwarf_held_bytes(object->dwarf) : 0;
+	const uint64_t go = object->go ? go_lines_held_bytes(object->go) : 0;
+	if (lines == UINT64_MAX || go == UINT64_MAX)
+		return UINT64_MAX;
+	return object->lines_read && !object->dwarf && !object->go ? UINT64_MAX : lines + go;
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "symbolizer/elf.h"
+#include "symbolizer/go_table.h"
 #include "symbolizer/symbols.h"
 #include "tests/image.h"
 #include "tests/unit.h"
@@ -48,7 +49,7 @@ static int add(const struct table *table, size_t bytes, uint64_t at, char name[1
 	guard_elf struct elf *elf = NULL;
 	guard_symbols struct symbols *symbols = NULL;
 	CU_ASSERT_EQUAL(elf_open_memory(image, n, &elf, NULL), 0);
-	CU_ASSERT_TRUE(go_names_has(elf));
+	CU_ASSERT_TRUE(go_table_is_in(elf));
 	CU_ASSERT_EQUAL(symbols_new(elf, &symbols), 0);
 	int code = go_names_add(symbols, elf);
 	CU_ASSERT_EQUAL(symbols_finish(symbols), 0);

@@ -3,7 +3,7 @@
 """Compares function, file, line and inline chain with llvm-symbolizer at random places of .text.
 
 names.py BUILD CC CXX CLANGXX [ADDRESSES [FILES]]: of the unit test program, of sample.cc built several ways,
-of sample.rs where there is rustc, and of libc and python3.11 (or FILES) with their debug files where those
+of sample.rs where there is rustc, of sample.go without debugging information (also with `go tool addr2line`), and of libc and python3.11 (or FILES) with their debug files where those
 are installed, or below $DEBUG_ROOT; what dwz made is compared with what it was before. At least 99.9 % must be equal. Of a
 program with .dwo files, whose inlined functions are not read, functions and lines of the skeleton
 are compared. What counts as equal although it is written differently:
@@ -11,7 +11,8 @@ are compared. What counts as equal although it is written differently:
  - a symbol's version;
  - marks that LTO leaves in the midst of functions (`file.c.0a1b2c3d`), which llvm takes for names;
  - lines of what fills up behind functions, which have no name on either side;
- - a file that llvm takes from the symbol table (line 0), where the debugging information has none.
+ - a file that llvm takes from the symbol table (line 0), where the debugging information has none;
+ - what fills up behind functions of Go, which its table counts to them, and the name of an ABI behind them.
 """
 
 import os
@@ -49,8 +50,8 @@ def chains(output, columns):
 
 
 def without_version(name):
-    """nasm's own names have an @ in them, too."""
-    return re.sub(r"@@?([A-Za-z][\w.]*)?$", "", name)
+    """nasm's own names have an @ in them, too. Types between brackets Go leaves out of its table."""
+    return re.sub(r"(@@?([A-Za-z][\w.]*)?|\.abi0)$", "", re.sub(r"\[.*\]", "[...]", name))
 
 
 def aliases(*paths):
@@ -69,7 +70,7 @@ def kind(ours, theirs, address_of):
     """What differs."""
     if len(ours) != len(theirs):
         return "depth of the inline chain"
-    same_names = all(a[0] == without_version(b[0]) or address_of.get(a[0], a[0]) == address_of.get(b[0], b[0])
+    same_names = all(without_version(a[0]) == without_version(b[0]) or address_of.get(a[0], a[0]) == address_of.get(b[0], b[0])
                      for a, b in zip(ours, theirs))
     if not same_names:
         return "function"
@@ -77,13 +78,13 @@ def kind(ours, theirs, address_of):
 
 
 def same(ours, theirs, address_of):
-    if ours[0][0] == "??" and theirs[0][0] == "??":
+    if theirs[0][0] == "??" and (ours[0][0] == "??" or ours[0][1:] == ("??", 0)):
         return True
     if len(ours) != len(theirs):
         return False
     for (f, file, line), (g, their_file, their_line) in zip(ours, theirs):
         g = without_version(g)
-        if f != g and not re.search(r"\.c\.[0-9a-f]{8}$", g) and address_of.get(f, f) != address_of.get(g, g):
+        if f != g and without_version(f) != g and not re.search(r"\.c\.[0-9a-f]{8}$", g) and address_of.get(f, f) != address_of.get(g, g):
             return False
         if (file, line) != (their_file, their_line) and (file, their_line) != ("??", 0):
             return False
@@ -128,6 +129,31 @@ def compare_dwz(directory, build, n):
     return compare(build, path, n, f"{path}.debug", f"{directory}/shared.debug", judged=path) and good
 
 
+def compare_go(directory, build, n):
+    """A program without debugging information, and with it: the code is the same."""
+    environment = {**os.environ, "GOCACHE": os.path.abspath(f"{directory}/go-cache"), "GO111MODULE": "off"}
+    whole, path = f"{directory}/go", f"{directory}/go-w"
+    for file, flags in ((whole, ""), (path, "-w"), (f"{path}s", "-s -w")):
+        if not os.path.exists(file):
+            subprocess.run(["go", "build", f"-ldflags={flags}", "-o", file, f"{HERE}/sample.go"], check=True, env=environment)
+    good = compare(build, path, n, judged=whole)
+    good &= compare(build, f"{path}s", n, judged=whole)
+    start, size = text_section(path)
+    addresses = [start + random.randrange(size) for _ in range(n)]
+    asked = "".join(f"{a:#x}\n" for a in addresses)
+    ours = chains(run(f"{build}/agree-names", path, stdin=asked), 0)
+    theirs = subprocess.run(["go", "tool", "addr2line", path], input=asked, capture_output=True, text=True, check=True,
+                            env=environment).stdout.splitlines()
+    # It knows no inlined functions: the function's name, and the innermost line.
+    wrong = [(a, chain, function, place) for a, chain, function, place in zip(addresses, ours, theirs[::2], theirs[1::2])
+             if (without_version(chain[-1][0]), f"{chain[0][1]}:{chain[0][2]}".replace("??:0", ":-1"))
+             != (without_version(function), place)]
+    for address, chain, function, place in wrong[:3]:
+        print(f"{address:#x}\n  ours   {chain}\n  theirs {function} {place}")
+    print(f"go tool addr2line: {n} addresses, {1 - len(wrong) / n:.2%} equal")
+    return good and len(wrong) <= n / 1000
+
+
 def main():
     build, cc, cxx, clangxx = sys.argv[1:5]
     n = int(sys.argv[5]) if len(sys.argv) > 5 else 2000
@@ -153,6 +179,8 @@ def main():
     if shutil.which("rustc") and (os.path.exists(rust) or subprocess.run(
             ["rustc", "-O", "-g", "-o", rust, f"{HERE}/sample.rs"], capture_output=True).returncode == 0):
         good &= compare(build, rust, n)
+    if shutil.which("go"):
+        good &= compare_go(f"{build}/names", build, n)
     for path in (run(cc, "-print-file-name=libc.so.6").strip(), *(sys.argv[6:] or ["/usr/bin/python3.11"])):
         if not os.path.exists(path):
             continue

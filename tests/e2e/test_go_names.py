@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Go programs that were stripped: their functions have names all the same."""
+"""Go programs that were stripped: their functions have names and lines all the same."""
+import os
+
 import probe
 
 GO = """package main
@@ -30,3 +32,6 @@ def test_stripped(tmp_path):
     # By frame pointers: burn has none of its own, so that its caller is not seen.
     for function in ("main.burn", "runtime.main"):
         assert profile.share(function) > 0.9, function
+    of_burn = {(os.path.basename(f.file), f.line) for s in profile.samples for f in s.frames if f.function == "main.burn"}
+    loop = 1 + GO.splitlines().index("	for i := 0; i < n; i++ { s += i * i % 7 }")
+    assert ("main.go", loop) in of_burn and {file for file, _ in of_burn} == {"main.go"}, of_burn

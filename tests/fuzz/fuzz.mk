@@ -15,6 +15,7 @@ fuzz_dwarf_seeds := $(F)/seeds/dwarf
 fuzz_maps_src := daemon/maps.c
 fuzz_elf_src := $(filter-out %/main.c,$(symbolizer_src))
 fuzz_elf_seeds := $(F)/seeds/elf
+fuzz_go_src := $(filter-out %/main.c,$(symbolizer_src)) tests/image.c tests/go_program.c
 fuzz_jit_map_src := symbolizer/jit_map.c symbolizer/spans.c
 fuzz_pprof_seeds := $(F)/seeds/pprof
 fuzz_wire_seeds := $(F)/seeds/wire
