@@ -4,6 +4,7 @@
 #include "cli/frames.h"
 #include "cli/jsontext.h"
 #include "cli/owners.h"
+#include "cli/packed.h"
 #include "cli/report_head.h"
 #include "cli/report_resources.h"
 #include "cli/selection.h"
@@ -152,37 +153,56 @@ static void write_owners(struct jsontext *json, const struct owners *owners)
 	jsontext_close(json);
 }
 
-/* Names of keys; modules by number, since few stand for many. */
-static void write_keys(struct jsontext *json, const struct frames *frames)
+/* Writes what was packed, and empties it for the next. */
+static void write_packed(struct jsontext *json, const char *key, struct packed *packed)
+{
+	jsontext_escaped(json, key, packed_text(packed));
+	packed_deinit(packed);
+}
+
+static bool same_pointer(const void *context, uint32_t number, const void *key)
+{
+	return ((const char *const *)context)[number - 1] == key;
+}
+
+/* Modules by number, since few stand for many: equal names are one pointer (frames.c). */
+static void write_modules(struct jsontext *json, const struct frames *frames)
 {
 	uint32_t n = frames_end(frames), n_modules = 0;
-	guard_mem uint32_t *module = memory_new(n, sizeof(*module));
+	guard_mem const char **modules = memory_new(n, sizeof(*modules));
+	struct index index = {0};
+	struct packed module_of = {0};
 	jsontext_open(json, "modules", '[');
-	const char *last = NULL;
+	packed_add(&module_of, 0); /* of the root, which has none */
 	for (uint32_t i = 1; i < n; i++) {
-		/* Equal names are one pointer (frames.c); neighbours mostly are equal. */
 		const char *name = frames_key(frames, i)->module;
-		if (!last || name != last) {
+		uint64_t hash = index_hash(&name, sizeof(name));
+		uint32_t number = index_find(&index, hash, same_pointer, modules, name);
+		if (!number) {
+			modules[n_modules] = name;
+			number = ++n_modules;
+			index_add(&index, hash, number);
 			jsontext_escaped(json, NULL, name);
-			n_modules++;
 		}
-		last = name;
-		module[i] = n_modules - 1;
+		packed_add(&module_of, number - 1);
 	}
 	jsontext_close(json);
+	index_deinit(&index);
+	write_packed(json, "module", &module_of);
+}
+
+static void write_keys(struct jsontext *json, const struct frames *frames)
+{
+	uint32_t n = frames_end(frames);
+	struct packed kinds = {0};
 	jsontext_open(json, "names", '[');
 	jsontext_escaped(json, NULL, "all");
 	for (uint32_t i = 1; i < n; i++)
 		jsontext_escaped(json, NULL, frames_key(frames, i)->name);
 	jsontext_close(json);
-	jsontext_open(json, "module", '[');
 	for (uint32_t i = 0; i < n; i++)
-		jsontext_int(json, NULL, module[i]);
-	jsontext_close(json);
-	jsontext_open(json, "kind", '[');
-	for (uint32_t i = 0; i < n; i++)
-		jsontext_int(json, NULL, i ? frames_key(frames, i)->kind : 0);
-	jsontext_close(json);
+		packed_add(&kinds, i ? (int64_t)frames_key(frames, i)->kind : 0);
+	write_packed(json, "kind", &kinds);
 }
 
 /* The node after this one in pre-order, 0: the end; *up: levels up (0: a child). */
@@ -202,20 +222,19 @@ static uint32_t next_node(const struct tree *tree, uint32_t node, uint32_t *up)
 static void write_tree(struct jsontext *json, struct data *data)
 {
 	const struct tree *tree = &data->tree;
+	struct packed keys = {0}, ups = {0};
 	uint32_t up, place = 0;
 	data->place = memory_new(tree->n, sizeof(uint32_t));
-	jsontext_open(json, "key", '[');
-	jsontext_int(json, NULL, 0);
+	packed_add(&keys, 0);
+	packed_add(&ups, 0);
 	for (uint32_t node = 0; (node = next_node(tree, node, &up));) {
 		data->place[node] = ++place;
-		jsontext_int(json, NULL, tree->at[node].key);
+		packed_add(&keys, tree->at[node].key);
+		packed_add(&ups, up);
 	}
-	jsontext_close(json);
-	jsontext_open(json, "up", '[');
-	jsontext_int(json, NULL, 0);
-	for (uint32_t node = 0; (node = next_node(tree, node, &up));)
-		jsontext_int(json, NULL, up);
-	jsontext_close(json);
+	jsontext_int(json, "nodes", tree->n);
+	write_packed(json, "key", &keys);
+	write_packed(json, "up", &ups);
 }
 
 static int by_place(const void *left, const void *right, void *context)
@@ -228,34 +247,58 @@ static int by_place(const void *left, const void *right, void *context)
 	return a->owner < b->owner ? -1 : a->owner > b->owner;
 }
 
-static void write_spent(struct jsontext *json, struct data *data)
+/* The largest number that all values of a column are multiples of: mostly a period. */
+static int64_t scale_of(const struct data *data, uint32_t column)
 {
-	uint32_t before = 0, types = data->profile->types.n;
-	if (data->n_spent)
-		qsort_r(data->spent, data->n_spent, sizeof(*data->spent), by_place, data);
-	jsontext_open(json, "node", '[');
-	for (size_t i = 0; i < data->n_spent; i++) {
-		uint32_t place = data->place[data->spent[i].node];
-		jsontext_int(json, NULL, place - before);
-		before = place;
+	uint64_t scale = 0;
+	for (size_t i = 0; i < data->n_spent && scale != 1; i++) {
+		int64_t value = data->values[i * data->profile->types.n + column];
+		uint64_t rest = value < 0 ? -(uint64_t)value : (uint64_t)value;
+		while (rest) {
+			uint64_t next = scale % rest;
+			scale = rest;
+			rest = next;
+		}
 	}
-	jsontext_close(json);
-	jsontext_open(json, "owner", '[');
-	for (size_t i = 0; i < data->n_spent; i++)
-		jsontext_int(json, NULL, data->spent[i].owner);
+	return scale > INT64_MAX ? 1 : (int64_t)scale;
+}
+
+/* Of each column: nothing when all is 0, else its values by its scale. */
+static void write_values(struct jsontext *json, const struct data *data)
+{
+	uint32_t types = data->profile->types.n;
+	jsontext_open(json, "scales", '[');
+	for (uint32_t k = 0; k < types; k++)
+		jsontext_int(json, NULL, scale_of(data, k));
 	jsontext_close(json);
 	jsontext_open(json, "values", '[');
 	for (uint32_t k = 0; k < types; k++) {
-		bool any = false;
-		for (size_t i = 0; i < data->n_spent && !any; i++)
-			any = data->values[i * types + k];
-		jsontext_open(json, NULL, '['); /* empty: nothing in this column */
-		for (size_t i = 0; i < data->n_spent && any; i++)
-			jsontext_int(json, NULL,
-				     data->values[(size_t)data->spent[i].row * types + k]);
-		jsontext_close(json);
+		struct packed values = {0};
+		int64_t scale = scale_of(data, k);
+		for (size_t i = 0; i < data->n_spent && scale; i++)
+			packed_add(&values,
+				   data->values[(size_t)data->spent[i].row * types + k] / scale);
+		write_packed(json, NULL, &values);
 	}
 	jsontext_close(json);
+}
+
+static void write_spent(struct jsontext *json, struct data *data)
+{
+	struct packed nodes = {0}, owners = {0};
+	uint32_t before = 0;
+	if (data->n_spent)
+		qsort_r(data->spent, data->n_spent, sizeof(*data->spent), by_place, data);
+	for (size_t i = 0; i < data->n_spent; i++) {
+		uint32_t place = data->place[data->spent[i].node];
+		packed_add(&nodes, place - before);
+		packed_add(&owners, data->spent[i].owner);
+		before = place;
+	}
+	jsontext_int(json, "spent", (int64_t)data->n_spent);
+	write_packed(json, "node", &nodes);
+	write_packed(json, "owner", &owners);
+	write_values(json, data);
 }
 
 int flamegraph_data_write(FILE *out, const struct profile *profile, const char *file,
@@ -279,6 +322,7 @@ int flamegraph_data_write(FILE *out, const struct profile *profile, const char *
 	jsontext_open(&json, NULL, '{');
 	write_head(&json, &data, file, extra);
 	write_owners(&json, data.owners);
+	write_modules(&json, data.frames);
 	write_keys(&json, data.frames);
 	write_tree(&json, &data);
 	write_spent(&json, &data);

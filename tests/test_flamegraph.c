@@ -31,11 +31,28 @@ static char *write_to_text(writer write, const char *sample)
 	return text;
 }
 
-static json_int_t sum_of(const json_t *array)
+/* How many numbers were packed (cli/packed.h), and their sum. */
+static int64_t sum_of(const json_t *packed, size_t *n)
 {
-	json_int_t sum = 0;
-	for (size_t i = 0; i < json_array_size(array); i++)
-		sum += json_integer_value(json_array_get(array, i));
+	static const char digits[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	uint64_t number = 0;
+	int64_t sum = 0;
+	int shift = 0;
+	*n = 0;
+	for (const char *text = json_string_value(packed); text && *text; text++) {
+		const char *digit = strchr(digits, *text);
+		CU_ASSERT_PTR_NOT_NULL_FATAL(digit);
+		number |= (uint64_t)((digit - digits) & 31) << shift;
+		shift += 5;
+		if ((digit - digits) & 32)
+			continue;
+		sum += (int64_t)(number >> 1) ^ -(int64_t)(number & 1);
+		number = 0;
+		shift = 0;
+		++*n;
+	}
+	CU_ASSERT_EQUAL(shift, 0);
 	return sum;
 }
 
@@ -72,20 +89,50 @@ static void data_adds_up(void)
 	CU_ASSERT_PTR_NOT_NULL_FATAL(data);
 	const json_t *values = json_object_get(data, "values");
 	CU_ASSERT_EQUAL(json_array_size(values), PROFILE_COLUMNS);
-	CU_ASSERT_EQUAL(sum_of(json_array_get(values, COLUMN_SAMPLES)), 107);
-	CU_ASSERT_EQUAL(json_array_size(json_array_get(values, COLUMN_BLOCKED)), 0);
+	size_t n;
+	CU_ASSERT_EQUAL(sum_of(json_array_get(values, COLUMN_SAMPLES), &n), 107);
+	CU_ASSERT_EQUAL(n, 7);
+	CU_ASSERT_STRING_EQUAL(json_string_value(json_array_get(values, COLUMN_BLOCKED)), "");
 	CU_ASSERT_EQUAL(json_integer_value(json_object_get(data, "column")), COLUMN_SAMPLES);
+	CU_ASSERT_EQUAL(sum_of(json_array_get(values, COLUMN_CPU), &n), 1000000022);
 	/* root, _start, main, parse, next, walk ×3, leaf, write, copy_user, rare, x, evil */
-	CU_ASSERT_EQUAL(json_array_size(json_object_get(data, "key")), 14);
-	CU_ASSERT_EQUAL(json_array_size(json_object_get(data, "up")), 14);
-	CU_ASSERT_EQUAL(json_array_size(json_object_get(data, "node")), 7);
+	CU_ASSERT_EQUAL(json_integer_value(json_object_get(data, "nodes")), 14);
+	sum_of(json_object_get(data, "key"), &n);
+	CU_ASSERT_EQUAL(n, 14);
+	sum_of(json_object_get(data, "up"), &n);
+	CU_ASSERT_EQUAL(n, 14);
 	/* Samples are told by distances: together no further than the last node. */
-	CU_ASSERT(sum_of(json_object_get(data, "node")) <= 13);
+	CU_ASSERT(sum_of(json_object_get(data, "node"), &n) <= 13);
+	CU_ASSERT_EQUAL(n, 7);
+	CU_ASSERT_EQUAL(json_integer_value(json_object_get(data, "spent")), 7);
 	json_decref(data);
 	free(page);
 	page = write_to_text(flamegraph_page_write, "blocked");
 	CU_ASSERT_STRING_EQUAL(page, "");
 	free(page);
+}
+
+/* By what all values of a column are multiples of. */
+static void values_are_scaled(void)
+{
+	struct profile *profile = fixture_profile_waits();
+	char *page = NULL;
+	size_t bytes, n;
+	FILE *out = open_memstream(&page, &bytes);
+	struct selection_wish wish = {0};
+	CU_ASSERT_EQUAL(flamegraph_page_write(out, profile, "", &wish, NULL), 0);
+	fclose(out);
+	json_t *data = data_of(page);
+	const json_t *values = json_object_get(data, "values");
+	const json_t *scales = json_object_get(data, "scales");
+	CU_ASSERT_EQUAL(json_integer_value(json_array_get(scales, COLUMN_CPU)), 2670000000);
+	CU_ASSERT_EQUAL(sum_of(json_array_get(values, COLUMN_CPU), &n), 1);
+	int64_t scale = json_integer_value(json_array_get(scales, COLUMN_RUNNABLE));
+	CU_ASSERT_EQUAL(scale, 100000000);
+	CU_ASSERT_EQUAL(sum_of(json_array_get(values, COLUMN_RUNNABLE), &n) * scale, 500000000);
+	json_decref(data);
+	free(page);
+	profile_free(profile);
 }
 
 static void picture_is_drawn(void)
@@ -101,4 +148,4 @@ static void picture_is_drawn(void)
 }
 
 SUITE(flamegraph, {"page is whole", page_is_whole}, {"data adds up", data_adds_up},
-      {"picture is drawn", picture_is_drawn});
+      {"values are scaled", values_are_scaled}, {"picture is drawn", picture_is_drawn});

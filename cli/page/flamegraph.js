@@ -127,7 +127,7 @@ function search() {
 
 function describe(node) {
 	const shown = view.tree, key = shown.key[node], module = profile.moduleOf(key);
-	const kind = profile.data.kind[key] & INLINED ? " inlined" : "";
+	const kind = profile.kind[key] & INLINED ? " inlined" : "";
 	if (profile.diff) return `${profile.names[key]}${module ? ` (${module}${kind})` : ""}: ${describeChange(shown, node)}`;
 	const text = `${profile.names[key]}${module ? ` (${module}${kind})` : ""}: ` +
 		`${amount(unit(), shown.cum[node], shown.total)} ${percent(shown.cum[node], shown.total)}`;

@@ -38,24 +38,59 @@ function sumUp(parent, self) {
 	return cum;
 }
 
+const DIGIT = new Uint8Array(128);
+[..."ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"].forEach((c, i) => { DIGIT[c.charCodeAt(0)] = i; });
+
+/* Whole numbers from text (cli/packed.h) into an array that holds them. */
+function unpack(text, into) {
+	for (let n = 0, i = 0; i < text.length; n++) {
+		let digit = DIGIT[text.charCodeAt(i++)], value = digit & 31;
+		if (digit < 32) { /* most of them */
+			into[n] = value & 1 ? -(value + 1 >> 1) : value >> 1;
+			continue;
+		}
+		for (let scale = 32; digit & 32; scale *= 32) {
+			digit = DIGIT[text.charCodeAt(i++)];
+			value += (digit & 31) * scale;
+		}
+		const half = Math.floor(value / 2);
+		into[n] = half * 2 === value ? half : -half - 1;
+	}
+	return into;
+}
+
 class Profile {
 	constructor(text) {
-		const data = JSON.parse(text);
-		const n = data.key.length;
+		const data = JSON.parse(text), n = data.nodes, keys = data.names.length;
 		Object.assign(this, { data, columns: data.columns, owners: data.owners, names: data.names, diff: data.diff });
-		/* Values of a comparison are whole numbers of parts. */
-		if (data.diff) data.values = data.values.map(values => values.map(value => value / data.diff.parts));
-		this.key = new Uint32Array(data.key);
+		this.module = unpack(data.module, new Uint32Array(keys));
+		this.kind = unpack(data.kind, new Uint8Array(keys));
+		this.key = unpack(data.key, new Uint32Array(n));
 		this.parent = new Uint32Array(n);
+		const ups = unpack(data.up, new Uint32Array(n));
 		for (let i = 1; i < n; i++) {
 			let above = i - 1;
-			for (let up = data.up[i]; up > 0; up--) above = this.parent[above];
+			for (let up = ups[i]; up > 0; up--) above = this.parent[above];
 			this.parent[i] = above;
 		}
 		this.end = subtreeEnds(this.parent);
-		this.spent = new Uint32Array(data.node);
+		this.spent = unpack(data.node, new Uint32Array(data.spent));
 		for (let i = 1; i < this.spent.length; i++) this.spent[i] += this.spent[i - 1];
+		this.owner = unpack(data.owner, new Uint32Array(data.spent));
+		this.values = [];
 		this.numberFunctions();
+	}
+
+	/* What was spent, a value for each of `spent`. */
+	valuesOf(column) {
+		if (!this.values[column]) {
+			const values = unpack(this.data.values[column], new Float64Array(this.data.spent));
+			/* Values of a comparison are whole numbers of parts. */
+			const scale = this.data.scales[column] / (this.diff ? this.diff.parts : 1);
+			for (let i = 0; i < values.length; i++) values[i] *= scale;
+			this.values[column] = values;
+		}
+		return this.values[column];
 	}
 
 	/* Keys tell inlined from not inlined; a function is a name in a module. */
@@ -74,7 +109,7 @@ class Profile {
 	}
 
 	moduleOf(key) {
-		return key ? this.data.modules[this.data.module[key]] : "";
+		return key ? this.data.modules[this.module[key]] : "";
 	}
 
 	measured(column) {
@@ -84,7 +119,7 @@ class Profile {
 	/* Numbers of the owners that have a value. */
 	usedOwners() {
 		const used = new Uint8Array(this.owners.length);
-		for (const owner of this.data.owner) used[owner] = 1;
+		for (let i = 0; i < this.owner.length; i++) used[this.owner[i]] = 1;
 		return [...used.keys()].filter(i => used[i]);
 	}
 
@@ -96,7 +131,7 @@ class Profile {
 	}
 
 	selfOf(column, wanted) {
-		const values = this.data.values[column], owner = this.data.owner;
+		const values = this.valuesOf(column), owner = this.owner;
 		const self = new Float64Array(this.key.length);
 		for (let i = 0; i < values.length; i++)
 			if (!wanted || wanted[owner[i]]) self[this.spent[i]] += values[i];

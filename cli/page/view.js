@@ -60,7 +60,7 @@ class View {
 	colour(key) {
 		const saved = this.colours[key];
 		if (saved) return saved;
-		const profile = this.tree.profile, kind = profile.data.kind[key], h = hash(profile.moduleOf(key));
+		const profile = this.tree.profile, kind = profile.kind[key], h = hash(profile.moduleOf(key));
 		const vary = hash(profile.names[key]) % 10, light = (this.dark ? 58 : 70) + vary - 4;
 		const colour = !key ? (this.dark ? "#8b949e" : "#d0d7de")
 			: kind & KERNEL ? `hsl(${208 + h % 8} 50% ${light}%)`
