@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "common/err.h"
 #include "common/limits.h"
 #include "common/worker.h"
@@ -19,7 +20,7 @@
 #include "symbolizer/go_table.h"
 #include "symbolizer/inflate.h"
 #include "symbolizer/jit_map.h"
-#include "symbolizer/kallsyms.h"
+#include "symbolizer/kernel_names.h"
 #include "symbolizer/plt.h"
 #include "symbolizer/name_record.h"
 #include "symbolizer/symbols.h"
@@ -30,13 +31,12 @@
 
 struct object {
 	struct elf *elf;
-	bool at_rest;		   /* asked for by ELF addresses */
-	struct elf *debug;	   /* its separate debug file, or NULL */
-	struct elf *alt;	   /* what dwz moved from its debugging information, or NULL */
-	struct symbols *symbols;   /* NULL: none could be read, see note */
-	struct kallsyms *kallsyms; /* the kernel, which has neither elf nor symbols */
-	struct jit_map *jit;	   /* code that a process made; the same holds for it */
-	uint64_t stext;
+	bool at_rest;		     /* asked for by ELF addresses */
+	struct elf *debug;	     /* its separate debug file, or NULL */
+	struct elf *alt;	     /* what dwz moved from its debugging information, or NULL */
+	struct symbols *symbols;     /* NULL: none could be read, see note */
+	struct kernel_names *kernel; /* which has neither elf nor symbols */
+	struct jit_map *jit;	     /* code that a process made; the same holds for it */
 	struct table_function *functions; /* by call frame information; read when a symbol misses */
 	uint32_t n_functions;
 	bool functions_read;
@@ -231,13 +231,13 @@ int object_add_alt(struct object *object, int fd_take, struct err *err)
 	return 0;
 }
 
-int object_open_kernel(int fd, uint64_t stext, struct object **out, struct err *err)
+int object_open_kernel(int fd_take, uint64_t stext, struct object **out, struct err *err)
 {
+	guard_fd int fd = fd_take;
 	guard_object struct object *object = calloc(1, sizeof(*object));
 	if (!object)
 		return -ENOMEM;
-	object->stext = stext;
-	int code = kallsyms_new(fd, &object->kallsyms, err);
+	int code = kernel_names_open(steal_fd(fd), stext, clock_now_ns(), &object->kernel, err);
 	if (code)
 		return code;
 	*out = steal_ptr(object);
@@ -267,7 +267,7 @@ void object_close(struct object *object)
 	object_rest(object);
 	elf_close(object->alt);
 	symbols_free(object->symbols);
-	kallsyms_free(object->kallsyms);
+	kernel_names_close(object->kernel);
 	jit_map_free(object->jit);
 	elf_close(object->debug);
 	elf_close(object->elf);
@@ -305,7 +305,7 @@ void object_describe(const struct object *object, struct worker_opened *opened)
 	snprintf(opened->note, sizeof(opened->note), "%s", object->note);
 	if (!object->elf) {
 		opened->n_symbols =
-			object->jit ? jit_map_n(object->jit) : kallsyms_n(object->kallsyms);
+			object->jit ? jit_map_n(object->jit) : kernel_names_n(object->kernel);
 		return;
 	}
 	const struct elf *elf = object->elf;
@@ -379,13 +379,13 @@ static void put_chain(struct name_record *record, struct object *object, uint64_
 		name_record_line(record, symbol, &(struct name_record_details){"", "", "", 0, 0});
 }
 
-static void put_kernel(struct name_record *record, const struct object *object, uint64_t address)
+static void put_kernel(struct name_record *record, struct object *object, uint64_t address)
 {
-	struct kallsyms_name kernel;
-	if (!kallsyms_find(object->kallsyms, object->stext + address, &kernel))
-		name_record_line(record, kernel.name,
+	struct kallsyms_name found;
+	if (!kernel_names_find(object->kernel, address, clock_now_ns(), &found))
+		name_record_line(record, found.name,
 				 &(struct name_record_details){
-					 .name = kernel.name, .file = "", .module = kernel.module});
+					 .name = found.name, .file = "", .module = found.module});
 }
 
 static void put_jit(struct name_record *record, const struct object *object, uint64_t address)
@@ -401,7 +401,7 @@ static size_t make_record(struct object *object, uint64_t address, void *bytes)
 {
 	struct name_record record;
 	name_record_begin(&record, bytes, address);
-	if (object->kallsyms) {
+	if (object->kernel) {
 		put_kernel(&record, object, address);
 	} else if (object->jit) {
 		put_jit(&record, object, address);
@@ -423,7 +423,7 @@ size_t object_name(struct object *object, uint64_t address, void *bytes)
 		return known->bytes;
 	}
 	size_t n = make_record(object, address, bytes);
-	if (!object->quick)
+	if (!object->quick && !object->kernel) /* whose modules come and go */
 		answers_add(&object->answers, address, bytes, n);
 	return n;
 }

@@ -22,9 +22,9 @@ int object_open(int fd_take, bool at_rest, struct object **object, struct err *e
 int object_open_memory(uint8_t *memory_take, size_t bytes, struct object **object, struct err *err);
 /* Reads the vdso's bytes from the fd (borrowed), a pipe or a file. */
 int object_open_vdso(int fd, struct object **object, struct err *err);
-/* `stext`: the address that kernel frames are relative to. The fd is borrowed. Codes of
- * kallsyms_new(). */
-int object_open_kernel(int fd, uint64_t stext, struct object **object, struct err *err);
+/* `stext`: the address that kernel frames are relative to. Takes the fd. Codes of kallsyms_new().
+ */
+int object_open_kernel(int fd_take, uint64_t stext, struct object **object, struct err *err);
 /* The fd is borrowed. Codes of jit_map_new(). */
 int object_open_jit(int fd, struct object **object, struct err *err);
 /* Takes the fd of a separate debug file. -ESTALE: it is for another build; codes of elf_open(). */

@@ -74,7 +74,7 @@ static int open_object(struct service *service, const struct worker_request *req
 	case WORKER_OPEN_JIT:
 		return object_open_jit(fd, object, err);
 	default:
-		return object_open_kernel(fd, request->value, object, err);
+		return object_open_kernel(steal_fd(fd), request->value, object, err);
 	}
 }
 
