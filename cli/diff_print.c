@@ -9,6 +9,9 @@
 #include <math.h>
 #include <string.h>
 
+/* More than a machine with nothing else to do takes away. */
+#define MISSED_MUCH_PERCENT 10.0
+
 static const char *per_text(enum diff_by by)
 {
 	static const char *const texts[] = {[DIFF_BY_RUN] = " per run",
@@ -68,6 +71,17 @@ static double side_seconds(const struct diff_side *side)
 	return seconds;
 }
 
+/* Of the time that a side's threads wanted a CPU for, what they had none; negative: not known. */
+static double missed_percent(const struct diff_side *side)
+{
+	double wanted = 0, missed = 0;
+	for (uint32_t i = 0; i < side->n; i++) {
+		wanted += side->runs[i].wanted_ns;
+		missed += side->runs[i].missed_ns;
+	}
+	return wanted > 0 ? 100 * missed / wanted : -1;
+}
+
 static void print_side(FILE *out, const struct diff_view *view, int s)
 {
 	const struct diff_side *side = &view->sides[s];
@@ -104,6 +118,19 @@ static void print_whole(FILE *out, const struct diff_view *view)
 			verdict(whole));
 	else
 		fputs("no sure change\n", out);
+}
+
+/* How much CPU time a second has is the machine's doing when others take it away. */
+static void print_missed(FILE *out, const struct diff_view *view)
+{
+	double before = missed_percent(&view->sides[0]), after = missed_percent(&view->sides[1]);
+	if (view->by != DIFF_BY_TIME || strcmp(view->column->type, "cpu") != 0 ||
+	    fmax(before, after) < MISSED_MUCH_PERCENT || fmin(before, after) < 0)
+		return;
+	fprintf(out,
+		"note: threads ready to run were without a CPU for %.0f%% of that time before, "
+		"%.0f%% after; --by share leaves such contention out\n",
+		before, after);
 }
 
 static void print_notes(FILE *out, const struct diff_view *view)
@@ -145,6 +172,7 @@ void diff_print_head(FILE *out, const struct diff_view *view)
 	print_side(out, view, 0);
 	print_side(out, view, 1);
 	print_whole(out, view);
+	print_missed(out, view);
 	print_notes(out, view);
 }
 
@@ -209,6 +237,11 @@ static void json_side(struct jsontext *json, const struct diff_view *view, int s
 							       : "");
 	jsontext_close(json);
 	jsontext_real(json, "duration_seconds", side_seconds(&view->sides[s]));
+	double missed = missed_percent(&view->sides[s]);
+	if (missed < 0)
+		jsontext_null(json, "cpu_missed_percent");
+	else
+		jsontext_real(json, "cpu_missed_percent", missed);
 	jsontext_close(json);
 }
 

@@ -222,6 +222,16 @@ static char *join_labels(const struct Probe__Info *info)
 	return text;
 }
 
+static void sum_times(struct diff_run *run, const struct Probe__Info *info)
+{
+	for (size_t i = 0; info && i < info->n_thread; i++) {
+		const Probe__ThreadTimes *thread = info->thread[i];
+		double missed = (double)thread->stolen_ns + (double)thread->runnable_ns;
+		run->missed_ns += missed;
+		run->wanted_ns += missed + (double)thread->oncpu_ns;
+	}
+}
+
 /* The first profile's column is that of all. */
 static int agree(struct diff_column *column, const struct selection *selection, struct err *err)
 {
@@ -255,6 +265,7 @@ int diff_run_init(struct diff_run *run, const struct profile *profile, const str
 				 .labels = join_labels(info),
 				 .is_whole_run = info && info->reason &&
 						 !strcmp(info->reason, "target ended")};
+	sum_times(run, info);
 	run->values = memory_new(run->n, sizeof(double));
 	run->squares = memory_new(run->n, sizeof(double));
 	sum_functions(run, profile, frames, map, wish->cum, &selection);

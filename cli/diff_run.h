@@ -39,6 +39,9 @@ struct diff_run {
 	uint32_t n;
 	double per; /* what values are divided by */
 	int64_t duration_ns;
+	/* Of all threads' time, what they wanted a CPU for, and what of that they had none: others
+	 * had it. Both 0: not known. */
+	double wanted_ns, missed_ns;
 	bool is_whole_run; /* recorded until the target ended */
 	char *labels;	   /* "KEY=VALUE, …", escaped; "": none */
 };

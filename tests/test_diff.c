@@ -282,7 +282,48 @@ static void prints(void)
 	CU_ASSERT_PTR_NOT_NULL(strstr(json, "\"sure\":\"more\""));
 	CU_ASSERT_PTR_NOT_NULL(strstr(json, "\"change_percent\":null"));
 	CU_ASSERT_PTR_NOT_NULL(strstr(json, "\"functions_below_min\":7"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(json, "\"cpu_missed_percent\":null"));
 	diff_run_functions_deinit(&functions);
+}
+
+/* Where others had the CPU a second says little of the program. */
+static void says_contention(void)
+{
+	struct profile *waits guard_profile = fixture_profile_waits();
+	struct profile *none guard_profile = fixture_profile_nginx();
+	struct diff_functions functions guard(diff_run_functions_deinit) = {0};
+	struct diff_column column guard(diff_run_column_deinit) = {0};
+	struct diff_run runs[2] = {0};
+	CU_ASSERT_EQUAL(diff_run_init(&runs[0], waits, &by_self, &functions, &column, NULL), 0);
+	CU_ASSERT_EQUAL(diff_run_init(&runs[1], waits, &by_self, &functions, &column, NULL), 0);
+	CU_ASSERT_EQUAL(runs[0].wanted_ns, 3200000000);
+	CU_ASSERT_EQUAL(runs[0].missed_ns, 600000000);
+	runs[1].missed_ns = 0;
+	struct diff_result result = {.whole = {.before = 1}};
+	struct diff_side sides[] = {{&runs[0], 1}, {&runs[1], 1}};
+	const char *const files[] = {"a", "b"};
+	struct diff_view view = {.result = &result,
+				 .functions = &functions,
+				 .column = &column,
+				 .sides = sides,
+				 .names = files,
+				 .by = DIFF_BY_TIME};
+	const char note[] = "without a CPU for 19% of that time before, 0% after; --by share";
+	char *text guard_mem = printed(diff_print, &view);
+	CU_ASSERT_PTR_NOT_NULL(strstr(text, note));
+	char *json guard_mem = printed(diff_print_json, &view);
+	CU_ASSERT_PTR_NOT_NULL(strstr(json, "\"cpu_missed_percent\":18.75"));
+	view.by = DIFF_BY_SHARE;
+	char *shares guard_mem = printed(diff_print, &view);
+	CU_ASSERT_PTR_NULL(strstr(shares, "without a CPU"));
+	diff_run_deinit(&runs[0]);
+	diff_run_deinit(&runs[1]);
+	CU_ASSERT_EQUAL(diff_run_init(&runs[0], none, &by_self, &functions, &column, NULL), 0);
+	CU_ASSERT_EQUAL(runs[0].wanted_ns, 0); /* not known */
+	view.by = DIFF_BY_TIME;
+	char *unknown guard_mem = printed(diff_print, &view);
+	CU_ASSERT_PTR_NULL(strstr(unknown, "without a CPU"));
+	diff_run_deinit(&runs[0]);
 }
 
 /* Command lines that end before any file is read. */
@@ -315,7 +356,8 @@ static void refuses_command_lines(void)
 	}
 }
 
-SUITE(diff, {"prints", prints}, {"refuses command lines", refuses_command_lines}, {"names", names},
-      {"adds up", adds_up}, {"refuses other columns", refuses_other_columns},
+SUITE(diff, {"prints", prints}, {"says contention", says_contention},
+      {"refuses command lines", refuses_command_lines}, {"names", names}, {"adds up", adds_up},
+      {"refuses other columns", refuses_other_columns},
       {"calls nothing changed that is not", calls_nothing_changed_that_is_not},
       {"finds a fifth more", finds_a_fifth_more}, {"knows new and gone", knows_new_and_gone});

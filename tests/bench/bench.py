@@ -12,6 +12,8 @@ names     ms from the end of a recording of NAMES_SECONDS to its file with all n
           daemon; beside `perf report` of as long a recording, with and without inlines
 report    a report of large profiles, beside `go tool pprof -top` (views.py)
 page      the flame graph's page of large profiles in a browser (views.py)
+differences  what diff says of recordings: of an unchanged program, and of a planted slowdown (differences.py);
+          takes minutes, and is run when asked for alone
 host      the daemon at rest, a recording of everything, and of a build (host.py)
 
 A run of the job is the same work again and again (BENCH_SECONDS of it when nothing records), timed by itself. In
@@ -38,6 +40,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests/e2e"))
 import daemon  # noqa: E402
+import differences  # noqa: E402
 import probe  # noqa: E402
 import servers  # noqa: E402
 import views  # noqa: E402
@@ -420,7 +423,7 @@ def names():
 
 
 def main():
-    parts = {part.__name__: part for part in (cost, slowdown, whole, depth, tables, attach, names, views.report, views.page, switches, host)}
+    parts = {part.__name__: part for part in (cost, slowdown, whole, depth, tables, attach, names, views.report, views.page, differences.differences, switches, host)}
     unknown = set(PARTS) - set(parts)
     if unknown:
         sys.exit(f"BENCH: {', '.join(sorted(unknown))}: no such part; there are {', '.join(parts)}")
