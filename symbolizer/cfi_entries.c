@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "common/worker.h"
+#include "symbolizer/sort.h"
 
 enum {
 	FDES_MAX = 2 << 20,  /* libLLVM has 150,000 */
@@ -234,9 +235,7 @@ int cfi_entries_read(const struct cfi_source *source, struct cfi_entries *entrie
 		if (code)
 			return code;
 	}
-	if (entries->n_fdes)
-		qsort(entries->fdes, entries->n_fdes, sizeof(*entries->fdes), compare);
-	return 0;
+	return sort_records(entries->fdes, entries->n_fdes, sizeof(*entries->fdes), compare);
 }
 
 void cfi_entries_deinit(struct cfi_entries *entries)

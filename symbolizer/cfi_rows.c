@@ -16,6 +16,7 @@ int cfi_rows_init(struct cfi_rows *b)
 	b->rows = malloc(b->rows_room * sizeof(*b->rows));
 	b->rules = calloc(b->rules_room, sizeof(*b->rules));
 	b->slots = calloc(b->n_slots, sizeof(*b->slots));
+	b->seed = (uintptr_t)b->rows;
 	if (b->rows && b->rules && b->slots)
 		return 0;
 	cfi_rows_deinit(b);
@@ -44,7 +45,7 @@ static int grow(void *array, uint32_t *room, size_t size)
 static uint32_t *slot_of(const struct cfi_rows *b, const struct unwind_rule *rule)
 {
 	uint32_t mask = b->n_slots - 1;
-	for (uint32_t i = (uint32_t)XXH3_64bits(rule, sizeof(*rule));; i++) {
+	for (uint32_t i = (uint32_t)XXH3_64bits_withSeed(rule, sizeof(*rule), b->seed);; i++) {
 		uint32_t *slot = &b->slots[i & mask];
 		if (!*slot || !memcmp(&b->rules[*slot], rule, sizeof(*rule)))
 			return slot;

@@ -9,6 +9,7 @@
 struct cfi_table;
 
 struct cfi_rows {
+	uint64_t seed; /* of hashes: an address, so that a file's author cannot make rules meet */
 	struct unwind_row *rows;
 	uint32_t n_rows, rows_room;
 	struct unwind_rule *rules;

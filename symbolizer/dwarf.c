@@ -27,6 +27,8 @@ static uint64_t begin(struct dwarf *dwarf)
 {
 	const uint64_t now = dwarf_unit_clock_ns();
 	dwarf->until_ns = now + dwarf->time_left_ns;
+	if (dwarf->alt)
+		dwarf->alt->until_ns = dwarf->until_ns;
 	return now;
 }
 
@@ -107,7 +109,7 @@ uint64_t dwarf_held_bytes(const struct dwarf *dwarf)
 	const uint64_t alts = dwarf->alt ? dwarf_held_bytes(dwarf->alt) : 0;
 	uint64_t bytes = dwarf->work;
 	if (alts == UINT64_MAX || dwarf->time_left_ns < DWARF_TIME_MAX_NS / 2 ||
-	    dwarf->work > dwarf->work_max / 2)
+	    dwarf->work > dwarf->work_max / 2 || dwarf->names_work > DWARF_NAMES_WORK_MAX / 2)
 		return UINT64_MAX;
 	for (int i = 0; i < DWARF_SECTIONS; i++)
 		bytes += dwarf->sections[i].bytes;
@@ -119,20 +121,14 @@ static void prepare(struct dwarf *dwarf, struct dwarf_unit *unit)
 {
 	if (unit->is_read)
 		return;
-	const uint64_t begun_ns = begin(dwarf);
 	unit->is_read = true;
 	(void)dwarf_scope_read(dwarf, unit, &unit->scopes);
 	(void)dwarf_line_read(dwarf, unit, &unit->lines);
-	end(dwarf, begun_ns);
 }
 
-uint32_t dwarf_find(struct dwarf *dwarf, uint64_t address,
-		    struct dwarf_frame frames[DWARF_FRAMES_MAX])
+static uint32_t find_in(struct dwarf *dwarf, struct dwarf_unit *unit, uint64_t address,
+			struct dwarf_frame frames[DWARF_FRAMES_MAX])
 {
-	const struct span *span = spans_find(&dwarf->spans, address);
-	if (!span)
-		return 0;
-	struct dwarf_unit *unit = &dwarf->units[~span->value];
 	prepare(dwarf, unit);
 	/* Where the next frame outwards is: at first the line table's row, then each call. */
 	struct dwarf_frame here = {.name = "", .linkage_name = "", .unit = unit};
@@ -154,6 +150,18 @@ uint32_t dwarf_find(struct dwarf *dwarf, uint64_t address,
 		here.file_known = unit->lines != NULL;
 		number = scope->parent;
 	}
+	return n;
+}
+
+uint32_t dwarf_find(struct dwarf *dwarf, uint64_t address,
+		    struct dwarf_frame frames[DWARF_FRAMES_MAX])
+{
+	const struct span *span = spans_find(&dwarf->spans, address);
+	if (!span)
+		return 0;
+	const uint64_t begun_ns = begin(dwarf);
+	uint32_t n = find_in(dwarf, &dwarf->units[~span->value], address, frames);
+	end(dwarf, begun_ns);
 	return n;
 }
 

@@ -25,6 +25,9 @@ enum {
 /* Bytes and rows looked at for one file: 2 s on an idle machine. */
 #define DWARF_WORK_MAX (512ull << 20)
 
+/* Bytes of entries looked at for names, of one file: a recording's take some MB. */
+#define DWARF_NAMES_WORK_MAX (256ull << 20)
+
 /* And the time it may take all in all, on a busy one: a request that takes WORKER_SECONDS would
  * cost the object its symbols' names, too. */
 #define DWARF_TIME_MAX_NS (5ull * 1000000000)

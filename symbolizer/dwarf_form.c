@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "symbolizer/sort.h"
+
 enum {
 	/* Of one table: links of browsers that were optimized as a whole have some thousand entries
 	 * of ten attributes. */
@@ -244,9 +246,9 @@ int dwarf_form_abbrevs(const struct elf_bytes *section, uint64_t offset, uint64_
 	int code = read_entries(&c, until, abbrevs);
 	/* Each byte or two become a record: slower than what is only passed over. */
 	*work += 4 * (uint64_t)(c.at - start);
-	if (!code && abbrevs->n)
-		qsort(abbrevs->list, abbrevs->n, sizeof(struct dwarf_abbrev), compare_codes);
-	return code;
+	return code ? code
+		    : sort_records(abbrevs->list, abbrevs->n, sizeof(struct dwarf_abbrev),
+				   compare_codes);
 }
 
 void dwarf_form_abbrevs_deinit(struct dwarf_abbrevs *abbrevs)

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "common/guard.h"
+#include "symbolizer/sort.h"
 
 enum {
 	ROWS_MAX = 8 << 20, /* of one unit; LTO of a browser makes 3 million */
@@ -308,11 +309,11 @@ int dwarf_line_read(struct dwarf *dwarf, const struct dwarf_unit *unit, struct d
 		cursor_new(section->data + unit->lines_at, section->bytes - unit->lines_at));
 	if (!code)
 		code = run(&p);
+	if (!code)
+		code = sort_records(lines->sequences, lines->n_sequences, sizeof(struct sequence),
+				    compare_sequences);
 	if (code)
 		return code;
-	if (lines->n_sequences)
-		qsort(lines->sequences, lines->n_sequences, sizeof(struct sequence),
-		      compare_sequences);
 	*out = steal_ptr(lines);
 	return 0;
 }

@@ -7,6 +7,7 @@
 
 #include "common/guard.h"
 #include "symbolizer/dwarf.h"
+#include "symbolizer/sort.h"
 
 enum {
 	DEPTH_MAX = 1024,     /* blocks in blocks: generated code has 200 */
@@ -190,8 +191,9 @@ static int walk_unit(struct walk *w)
 		code = step(w, &c);
 	if (code == -ENOMEM || !w->n_spans)
 		return code;
-	qsort(w->spans, w->n_spans, sizeof(*w->spans), compare_spans);
-	int laid_out = spans_lay_out(w->spans, w->n_spans, &w->scopes->spans);
+	int laid_out = sort_records(w->spans, w->n_spans, sizeof(*w->spans), compare_spans);
+	if (!laid_out)
+		laid_out = spans_lay_out(w->spans, w->n_spans, &w->scopes->spans);
 	return laid_out ? laid_out : code;
 }
 
@@ -246,9 +248,9 @@ static struct reference take_names(struct dwarf *dwarf, struct dwarf_unit *unit,
 	const struct dwarf_abbrev *abbrev =
 		abbrevs ? dwarf_form_abbrev(abbrevs, cursor_uleb128(&c)) : NULL;
 	struct reference next = {};
-	/* No budget: names of what was found are wanted also when it is used up. */
 	if (!abbrev || abbrev->n > ATTRIBUTES_MAX)
 		return next;
+	const uint8_t *start = c.at;
 	for (uint32_t i = 0; i < abbrev->n && !c.failed; i++) {
 		const struct dwarf_attribute *a = &abbrevs->attributes[abbrev->first + i];
 		struct dwarf_value value =
@@ -256,6 +258,7 @@ static struct reference take_names(struct dwarf *dwarf, struct dwarf_unit *unit,
 		dwarf_unit_resolve(dwarf, unit, &value);
 		take_name(frame, a->name, &value, &next);
 	}
+	dwarf->names_work += 16 + (uint64_t)(c.at - start);
 	return next;
 }
 
@@ -267,7 +270,10 @@ void dwarf_scope_name(struct dwarf *dwarf, uint64_t entry, struct dwarf_frame *f
 	for (int hops = 0; here.at && hops < HOPS_MAX; hops++) {
 		dwarf = here.alt ? dwarf->alt : dwarf;
 		struct dwarf_unit *unit = dwarf ? dwarf_unit_at(dwarf, here.at) : NULL;
-		if (!unit)
+		/* Names of what was found are wanted also when the work is used up; abbreviations
+		 * of another unit may be a long way to them. */
+		if (!unit || dwarf->names_work > DWARF_NAMES_WORK_MAX ||
+		    (!unit->read_abbrevs && dwarf_unit_worked(dwarf, 0)))
 			return;
 		here = take_names(dwarf, unit, here.at, frame);
 	}

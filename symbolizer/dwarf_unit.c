@@ -10,6 +10,7 @@
 #include "symbolizer/dwarf.h"
 #include "symbolizer/dwarf_line.h"
 #include "symbolizer/dwarf_scope.h"
+#include "symbolizer/sort.h"
 
 enum {
 	UNITS_MAX = 1 << 20, /* Chrome has 40,000 */
@@ -376,12 +377,12 @@ int dwarf_unit_read_all(struct dwarf *dwarf)
 {
 	struct gathering gathering = {};
 	int code = read_units(dwarf, &gathering);
-	if (!code && gathering.n) {
-		qsort(gathering.at, gathering.n, sizeof(struct span), compare_spans);
-		/* ld leaves every unit its claim on a function that many have (COMDAT); the code is
-		 * the first one's. */
+	if (!code)
+		code = sort_records(gathering.at, gathering.n, sizeof(struct span), compare_spans);
+	/* ld leaves every unit its claim on a function that many have (COMDAT); the code is the
+	 * first one's. */
+	if (!code)
 		code = spans_lay_out_latest(gathering.at, gathering.n, &dwarf->spans);
-	}
 	free(gathering.at);
 	return code;
 }

@@ -32,6 +32,7 @@ struct dwarf {
 	uint32_t n_units;
 	struct spans spans;	 /* address → ~unit: the first one that claims it */
 	uint64_t work, work_max; /* bytes and rows looked at so far */
+	uint64_t names_work;	 /* bytes looked at for names of what was found */
 	uint64_t clock_at;	 /* looks at the clock when work has come here */
 	uint64_t time_left_ns;
 	uint64_t until_ns; /* CLOCK_MONOTONIC: then it is too much, too */

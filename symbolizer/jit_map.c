@@ -11,6 +11,7 @@
 
 #include "common/cursor.h"
 #include "common/err.h"
+#include "symbolizer/sort.h"
 #include "symbolizer/spans.h"
 
 enum {
@@ -162,9 +163,9 @@ int jit_map_new(int fd, struct jit_map **out, struct err *err)
 		code = is_dump(map) ? read_dump(map) : read_lines(map);
 	if (code)
 		return code;
-	if (map->n)
-		qsort(map->entries, map->n, sizeof(*map->entries), compare);
-	code = spans_lay_out_latest(map->entries, map->n, &map->spans);
+	code = sort_records(map->entries, map->n, sizeof(*map->entries), compare);
+	if (!code)
+		code = spans_lay_out_latest(map->entries, map->n, &map->spans);
 	if (code)
 		return code;
 	free(map->entries);

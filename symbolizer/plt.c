@@ -8,6 +8,7 @@
 
 #include "common/limits.h"
 #include "symbolizer/elf.h"
+#include "symbolizer/sort.h"
 #include "symbolizer/symbols.h"
 
 enum {
@@ -81,7 +82,8 @@ static int imports_read(struct imports *imports, const struct elf *elf)
 		code = elf_read_section(elf, &elf->sections[symbols->sh_link], NAMES_MAX,
 					&imports->names);
 	if (!code)
-		qsort(imports->slots, imports->n_slots, sizeof(struct slot), compare_slots);
+		code = sort_records(imports->slots, imports->n_slots, sizeof(struct slot),
+				    compare_slots);
 	return code;
 }
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "symbolizer/elf.h"
+#include "symbolizer/sort.h"
 #include "symbolizer/spans.h"
 
 struct area {
@@ -49,14 +50,17 @@ int symbols_new(const struct elf *elf, struct symbols **out)
 	symbols->areas = calloc(elf->n_sections + elf->n_segments + 1, sizeof(struct area));
 	if (!symbols->areas)
 		return -ENOMEM;
-	const uint64_t code = SHF_ALLOC | SHF_EXECINSTR;
+	const uint64_t is_code = SHF_ALLOC | SHF_EXECINSTR;
 	for (uint32_t i = 0; i < elf->n_sections; i++)
-		if ((elf->sections[i].sh_flags & code) == code)
+		if ((elf->sections[i].sh_flags & is_code) == is_code)
 			add_area(symbols, elf->sections[i].sh_addr, elf->sections[i].sh_size);
 	for (uint32_t i = 0; !elf->n_sections && i < elf->n_segments; i++)
 		if (elf_is_code_segment(&elf->segments[i]))
 			add_area(symbols, elf->segments[i].p_vaddr, elf->segments[i].p_memsz);
-	qsort(symbols->areas, symbols->n_areas, sizeof(struct area), compare_areas);
+	int code =
+		sort_records(symbols->areas, symbols->n_areas, sizeof(struct area), compare_areas);
+	if (code)
+		return code;
 	*out = steal_ptr(symbols);
 	return 0;
 }
@@ -230,10 +234,11 @@ static void settle_sizes(struct symbols *symbols)
 
 int symbols_finish(struct symbols *symbols)
 {
-	if (symbols->n_entries) {
-		qsort(symbols->entries, symbols->n_entries, sizeof(struct entry), compare_entries);
-		settle_sizes(symbols);
-	}
+	int code = sort_records(symbols->entries, symbols->n_entries, sizeof(struct entry),
+				compare_entries);
+	if (code)
+		return code;
+	settle_sizes(symbols);
 	const uint32_t n = symbols->n_entries;
 	guard_mem struct span *spans = malloc((n + 1ul) * sizeof(*spans));
 	if (!spans)

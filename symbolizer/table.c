@@ -9,6 +9,7 @@
 #include "symbolizer/cfi_entries.h"
 #include "symbolizer/cfi_state.h"
 #include "symbolizer/elf.h"
+#include "symbolizer/sort.h"
 #include "symbolizer/table_go.h"
 
 enum {
@@ -140,7 +141,11 @@ int table_functions(const struct elf *elf, struct table_function **out, uint32_t
 	for (uint32_t i = 0; i < entries.n_fdes; i++)
 		functions[i] = (struct table_function){entries.fdes[i].vaddr,
 						       entries.fdes[i].end - entries.fdes[i].start};
-	qsort(functions, entries.n_fdes, sizeof(*functions), compare_functions);
+	code = sort_records(functions, entries.n_fdes, sizeof(*functions), compare_functions);
+	if (code) {
+		free(functions);
+		return code;
+	}
 	*out = functions;
 	*n = entries.n_fdes;
 	return 0;

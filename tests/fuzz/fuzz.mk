@@ -7,16 +7,16 @@
 #   make fuzz                        each for ten minutes
 #   make fuzz_pprof                  builds one; then e.g. build/fuzz/fuzz_pprof build/fuzz/found/pprof
 F := build/fuzz
-fuzz_cfi_src := $(wildcard symbolizer/cfi*.c)
+fuzz_cfi_src := $(wildcard symbolizer/cfi*.c) symbolizer/sort.c
 fuzz_cfi_seeds := $(F)/seeds/cfi
 fuzz_config_src := daemon/config.c
-fuzz_dwarf_src := $(wildcard symbolizer/dwarf*.c) symbolizer/elf.c symbolizer/inflate.c symbolizer/spans.c tests/image.c
+fuzz_dwarf_src := $(wildcard symbolizer/dwarf*.c) symbolizer/elf.c symbolizer/inflate.c symbolizer/sort.c symbolizer/spans.c tests/image.c
 fuzz_dwarf_seeds := $(F)/seeds/dwarf
 fuzz_maps_src := daemon/maps.c
 fuzz_elf_src := $(filter-out %/main.c,$(symbolizer_src))
 fuzz_elf_seeds := $(F)/seeds/elf
 fuzz_go_src := $(filter-out %/main.c,$(symbolizer_src)) tests/image.c tests/go_program.c
-fuzz_jit_map_src := symbolizer/jit_map.c symbolizer/spans.c
+fuzz_jit_map_src := symbolizer/jit_map.c symbolizer/sort.c symbolizer/spans.c
 fuzz_pprof_seeds := $(F)/seeds/pprof
 fuzz_wire_seeds := $(F)/seeds/wire
 
