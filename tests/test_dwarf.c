@@ -16,6 +16,9 @@ enum {
 	ADDRESSES = 1000,
 };
 
+/* Where this program begins in memory (ld). */
+extern const char __executable_start;
+
 static int open_self(struct elf **elf, struct dwarf **dwarf, char path[512])
 {
 	ssize_t n = readlink("/proc/self/exe", path, 511);
@@ -117,5 +120,31 @@ static void files_without_it_say_so(void)
 	CU_ASSERT_PTR_NULL(dwarf);
 }
 
+static void tells_what_it_holds(void)
+{
+	char path[512];
+	guard_elf struct elf *elf = NULL;
+	guard_dwarf struct dwarf *dwarf = NULL, *busy = NULL;
+	struct dwarf_frame frames[DWARF_FRAMES_MAX];
+	CU_ASSERT_EQUAL(open_self(&elf, &dwarf, path), 0);
+	const uint64_t info = elf_section(elf, ".debug_info")->sh_size;
+	const uint64_t lines = elf_section(elf, ".debug_line")->sh_size;
+	const uint64_t opened = dwarf_held_bytes(dwarf);
+	CU_ASSERT_TRUE(opened >= info + lines && opened < 8 * (info + lines));
+	/* A unit that is read is more than that, until it is known. */
+	const uint64_t here =
+		(uint64_t)(uintptr_t)tells_what_it_holds - (uint64_t)(uintptr_t)&__executable_start;
+	CU_ASSERT_TRUE(dwarf_find(dwarf, here, frames) > 0);
+	CU_ASSERT_STRING_EQUAL(frames[0].name, "tells_what_it_holds");
+	const uint64_t read = dwarf_held_bytes(dwarf);
+	CU_ASSERT_TRUE(read > opened && read < UINT64_MAX);
+	CU_ASSERT_TRUE(dwarf_find(dwarf, here + 1, frames) > 0);
+	CU_ASSERT_EQUAL(dwarf_held_bytes(dwarf), read);
+	/* Half of the work is behind it: it is to be read anew. */
+	CU_ASSERT_EQUAL(dwarf_new(elf, NULL, 64, &busy), 0);
+	CU_ASSERT_EQUAL(dwarf_held_bytes(busy), UINT64_MAX);
+}
+
 SUITE(dwarf, {"agrees with addr2line", agrees_with_addr2line},
-      {"files without it say so", files_without_it_say_so});
+      {"files without it say so", files_without_it_say_so},
+      {"tells what it holds", tells_what_it_holds});

@@ -177,6 +177,46 @@ static void references_in_circles(void)
 	CU_ASSERT_STRING_EQUAL(name_of(info, abbrevs(), bytes_new(1), IMAGE_TEXT + 1, &n), "");
 }
 
+/* One entry with a name of a MiB, which functions without end refer to: the names stop when that
+ * was read too often, and the debugging information is to be read anew. */
+static void long_names_again_and_again(void)
+{
+	enum {
+		LONG = 1 << 20
+	};
+	struct bytes info = unit(LONG + 200), abbrev = abbrevs();
+	const uint32_t named = (uint32_t)info.n;
+	put(&info, FUNCTION, 1);
+	memset(info.at + info.n, 'n', LONG);
+	info.n += LONG;
+	for (int i = 0; i < 1 + 8 + 4 + 1; i++)
+		put(&info, 0, 1); /* the end of the name, no code, no children */
+	put(&info, ORIGIN, 1);
+	put(&info, named, 4);
+	put(&info, IMAGE_TEXT, 8);
+	put(&info, 16, 4);
+	put(&info, 0, 1);
+	memcpy(info.at, &(uint32_t){(uint32_t)info.n - 4}, 4);
+	const struct image_section sections[] = {{".debug_info", info.at, info.n},
+						 {".debug_abbrev", abbrev.at, abbrev.n}};
+	size_t bytes;
+	uint8_t *image = image_with(sections, 2, &bytes);
+	free(info.at);
+	free(abbrev.at);
+	guard_elf struct elf *elf = NULL;
+	guard_dwarf struct dwarf *dwarf = NULL;
+	static struct dwarf_frame frames[DWARF_FRAMES_MAX];
+	CU_ASSERT_EQUAL(elf_open_memory(image, bytes, &elf, NULL), 0);
+	CU_ASSERT_EQUAL(dwarf_new(elf, NULL, WORK_MAX, &dwarf), 0);
+	CU_ASSERT_EQUAL(dwarf_find(dwarf, IMAGE_TEXT, frames), 1);
+	CU_ASSERT_EQUAL(strlen(frames[0].name), LONG);
+	CU_ASSERT_TRUE(dwarf_held_bytes(dwarf) < UINT64_MAX);
+	for (uint64_t i = 0; i <= DWARF_NAMES_WORK_MAX / LONG; i++)
+		CU_ASSERT_EQUAL(dwarf_find(dwarf, IMAGE_TEXT, frames), 1);
+	CU_ASSERT_STRING_EQUAL(frames[0].name, "");
+	CU_ASSERT_EQUAL(dwarf_held_bytes(dwarf), UINT64_MAX);
+}
+
 static void siblings_do_not_lead_back(void)
 {
 	uint32_t n;
@@ -277,6 +317,7 @@ static void changed_units(void)
 
 SUITE(dwarf_hostile, {"a million blocks deep", a_million_blocks_deep},
       {"references in circles", references_in_circles},
+      {"long names again and again", long_names_again_and_again},
       {"siblings do not lead back", siblings_do_not_lead_back},
       {"attributes for nothing", attributes_for_nothing},
       {"line programs without end", line_programs_without_end},

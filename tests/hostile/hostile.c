@@ -2,7 +2,7 @@
 /* Files made to break, hang or bloat the symbolizer, through real workers: what each may cost is
  *its own names, within 5 s and the memory that a worker has; never a crash.
  *
- *	hostile made [SIZE]      those of made_*.c, at a SIZEth of their size (20; 1: whole)
+ *	hostile made [SIZE [NAME]]  those of made_*.c, at a SIZEth of their size (20; 1: whole)
  *	hostile write DIR        the same, small, for a process to map
  *	hostile mutants N [FIRST] [JOBS]  N real programs with a few bytes changed, from number
  *FIRST on hostile files FILE…      any files
@@ -141,12 +141,17 @@ static void run_odd(struct run *run)
 	}
 }
 
-static void run_all_made(struct run *run, uint32_t part)
+/* `name`: only the one of that name. */
+static void run_all_made(struct run *run, uint32_t part, const char *name)
 {
 	for (const struct made *made = made_dwarf; made->name; made++)
-		run_made(run, made, part);
+		if (!name || !strcmp(name, made->name))
+			run_made(run, made, part);
 	for (const struct made *made = made_elf; made->name; made++)
-		run_made(run, made, part);
+		if (!name || !strcmp(name, made->name))
+			run_made(run, made, part);
+	if (name)
+		return;
 	run_cut(run);
 	run_odd(run);
 }
@@ -202,7 +207,7 @@ static void run_given(const char *command, char **argv)
 {
 	struct run *run = run_new();
 	if (!strcmp(command, "made"))
-		run_all_made(run, (uint32_t)number(argv, 2, QUICK));
+		run_all_made(run, (uint32_t)number(argv, 2, QUICK), argv[2] ? argv[3] : NULL);
 	else
 		run_files(run, argv + 2);
 	run_free(run);

@@ -247,6 +247,61 @@ static void long_names(struct file *file, uint32_t size)
 	plain(file, info);
 }
 
+/* One entry with a very long name, which is looked for 64 times for each address. */
+static void names_again(struct file *file, uint32_t size)
+{
+	enum {
+		DEEP = 64
+	};
+	struct bytes info = dwarf_begin(), name = {0};
+	const uint32_t named = (uint32_t)info.n;
+	bytes_fill(&name, 'n', size);
+	bytes_number(&name, 0, 1);
+	dwarf_function(&info, (const char *)name.at, 0, 0);
+	bytes_number(&info, 0, 1);
+	dwarf_function(&info, "outer", FILE_TEXT, FILE_TEXT_BYTES);
+	for (int i = 0; i < DEEP; i++)
+		dwarf_origin(&info, DWARF_INLINED, named, FILE_TEXT, FILE_TEXT_BYTES);
+	bytes_fill(&info, 0, DEEP + 1);
+	free(name.at);
+	plain(file, info);
+}
+
+/* Names in units with a great many abbreviations each, which are to be read for one name. */
+static void abbrevs_again(struct file *file, uint32_t size)
+{
+	enum {
+		UNITS = 64
+	};
+	struct bytes abbrev = dwarf_abbrevs(), all = {0}, info = dwarf_begin();
+	uint32_t at[UNITS];
+	abbrev.n--;
+	for (uint32_t i = size + 200; i > 200; i--) {
+		const uint8_t none[] = {DW_TAG_base_type, 0, 0, 0};
+		bytes_uleb(&abbrev, i);
+		bytes_raw(&abbrev, none, sizeof(none));
+	}
+	bytes_number(&abbrev, 0, 1);
+	/* The first unit has the code; references to the others are by offset in the section. */
+	const uint32_t first_bytes = (uint32_t)info.n + 17 * UNITS + 1;
+	struct bytes other = dwarf_begin();
+	const uint32_t in_other = (uint32_t)other.n;
+	dwarf_function(&other, "f", 0, 0);
+	bytes_number(&other, 0, 1);
+	dwarf_end(&other);
+	for (uint32_t i = 0; i < UNITS; i++) {
+		at[i] = first_bytes + i * (uint32_t)other.n + in_other;
+		dwarf_origin(&info, DWARF_ORIGIN, at[i], FILE_TEXT + 64ull * i, 64);
+	}
+	dwarf_end(&info);
+	bytes_raw(&all, info.at, info.n);
+	for (uint32_t i = 0; i < UNITS; i++)
+		bytes_raw(&all, other.at, other.n);
+	free(info.at);
+	free(other.at);
+	dwarf_add(file, all, abbrev, few_lines());
+}
+
 /* DWARF 5 with counts that promise more than there is. */
 static void huge_counts(struct file *file, uint32_t size)
 {
@@ -288,6 +343,8 @@ const struct made made_dwarf[] = {
 	{"many-sequences", many_sequences, 2000000},
 	{"ranges-times-functions", ranges_times_functions, 1000000},
 	{"long-names", long_names, 1 << 20},
+	{"names-again", names_again, 200 << 20},
+	{"abbrevs-again", abbrevs_again, 1000000},
 	{"huge-counts", huge_counts},
 	{0},
 };
