@@ -12,7 +12,8 @@ static double late_share(const struct session *session)
 	const struct ticks *ticks = &session->sum.ticks;
 	uint64_t known =
 		ticks->elsewhere + ticks->held + ticks->sampled + ticks->lost + ticks->thinned;
-	uint64_t firings = session->events.firings;
+	uint64_t firings = session->events.firings, still = session->gaps.still_firings;
+	firings -= firings > still ? still : firings;
 	return known && firings > known ? (double)(firings - known) / (double)known : 0;
 }
 
@@ -28,7 +29,8 @@ bool agreement_check(const struct session *session, uint64_t lost, char *text, s
 	double at_most = by_samples * (1 + late_share(session));
 	if (session->sum.ticks.thinned) /* as long as the longest there may have been */
 		period *= 1 << THIN_MAX;
-	double by_times = (double)(exact.oncpu_ns + exact.stolen_ns);
+	double by_times =
+		(double)(exact.oncpu_ns + exact.stolen_ns) - (double)session->gaps.threads_ns;
 	double nearest = by_times < by_samples ? by_samples
 			 : by_times > at_most  ? at_most
 					       : by_times;

@@ -17,6 +17,7 @@
 #include "common/packet.h"
 #include "daemon/authority.h"
 #include "daemon/operations.h"
+#include "daemon/perf_map.h"
 #include "daemon/programs.h"
 #include "daemon/take.h"
 #include "daemon/workers.h"
@@ -109,6 +110,7 @@ static void wait_for_request(struct broker *broker)
 int broker_run(int socket, int program, int reload, int engine, struct authority *authority)
 {
 	signal(SIGCHLD, SIG_IGN); /* children leave no zombies: their pidfds say that they ended */
+	perf_map_init();
 	struct packet *packet guard(guard_packet) = packet_new();
 	if (!packet)
 		return EXIT_FAILURE;

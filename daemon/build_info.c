@@ -70,6 +70,13 @@ static void add_firings(Probe__Info *info, const struct session *session,
 	uint64_t samples = session->tally.samples;
 	info->has_firings = info->has_samples = 1;
 	info->firings = counters_firings(ticks, session->events.firings, items);
+	struct counters_item *late = &items[COUNTERS_FIRINGS - 1];
+	uint64_t still = session->gaps.still_firings;
+	if (still > late->value)
+		still = late->value;
+	late->value -= still;
+	if (still)
+		add_counter(&info->firing, &info->n_firing, "machine_still", NULL, still);
 	info->samples = samples;
 	for (int i = 0; i < COUNTERS_FIRINGS; i++) {
 		if (!items[i].value)
@@ -273,6 +280,24 @@ static void add_counter_notes(Probe__Info *info, const struct session *session)
 	}
 }
 
+static void on_gap(void *context, const char *what, const char *words)
+{
+	build_info_add_note(context, what, 0, words);
+}
+
+/* Time that nothing was sampled in. */
+static void add_gap_notes(Probe__Info *info, const struct session *session)
+{
+	const struct events *events = &session->events;
+	char text[120];
+	snprintf(text, sizeof(text),
+		 "%" PRIu32 " came on line: nothing was sampled there for at most %.1f s",
+		 events->n_gaps, (double)events->gaps_ns / 1e9);
+	if (events->n_gaps)
+		build_info_add_note(info, "CPUs", 0, text);
+	gaps_each(&session->gaps, on_gap, info);
+}
+
 void build_info(struct profile *profile, const struct sampler *sampler,
 		const struct session *session, struct build_result *result)
 {
@@ -297,6 +322,7 @@ void build_info(struct profile *profile, const struct sampler *sampler,
 	add_walk_ends(info, sampler, session);
 	add_table_notes(info, sampler);
 	add_counter_notes(info, session);
+	add_gap_notes(info, session);
 	build_threads_add(info, session);
 	char note[128];
 	if (session->sum.ticks.thinned) {

@@ -81,6 +81,11 @@ void counters_add(const struct counters *counters, struct counters_sum *sum)
 	add_words(sum, &more, sizeof(more) / sizeof(uint64_t));
 }
 
+uint64_t counters_runs(const struct counters *counters, uint32_t session, uint32_t cpu)
+{
+	return __atomic_load_n(&counters->ticks[session * CPUS_MAX + cpu].runs, __ATOMIC_RELAXED);
+}
+
 void counters_since(const struct counters *counters, uint32_t session,
 		    const struct counters_sum *start, struct counters_sum *sum)
 {

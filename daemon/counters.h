@@ -25,6 +25,8 @@ void counters_close(struct counters *counters);
 void counters_read(const struct counters *counters, uint32_t session, struct counters_sum *sum);
 /* The same of no session, added to *sum. */
 void counters_add(const struct counters *counters, struct counters_sum *sum);
+/* So often the program ran for a session on one CPU. */
+uint64_t counters_runs(const struct counters *counters, uint32_t session, uint32_t cpu);
 /* What was added since `start`. Exact once the session's events are disabled. */
 void counters_since(const struct counters *counters, uint32_t session,
 		    const struct counters_sum *start, struct counters_sum *sum);

@@ -12,7 +12,11 @@
 #include "common/err.h"
 #include "common/guard.h"
 #include "daemon/asker.h"
+#include "daemon/counters.h"
 #include "daemon/event_names.h"
+
+/* Nothing fired on a CPU for so long, and four periods. */
+static const uint64_t DEAD_NS = 2000000000;
 
 void events_init(struct events *events)
 {
@@ -45,7 +49,7 @@ void events_parse_cpus(const char *text, events_cpus cpus)
 	}
 }
 
-static bool read_online(events_cpus cpus)
+bool events_read_online(events_cpus cpus)
 {
 	char text[4096];
 	FILE *file guard_file = fopen("/sys/devices/system/cpu/online", "re");
@@ -96,7 +100,7 @@ int events_open(struct events *events, struct asker *asker, uint32_t session, ui
 	int all = get_nprocs_conf();
 	for (int i = 0; !n && i < all && i < CPUS_MAX; i++)
 		add(events->wanted, (unsigned)i);
-	read_online(events->online);
+	events_read_online(events->online);
 	if (events->kind == EVENT_TRACEPOINT)
 		keep_first(events->wanted, events->online);
 	int opened = open_on(events, events->wanted, err);
@@ -130,27 +134,58 @@ static void close_one(struct events *events, int cpu)
 	events->event[cpu] = events->link[cpu] = -1;
 }
 
-void events_follow(struct events *events)
+/* A CPU went and came between two looks: nothing fires there, for longer than it could be late. */
+static bool is_dead(struct events *events, const struct counters *counters, uint32_t cpu,
+		    uint64_t now_ns)
+{
+	uint64_t runs = counters_runs(counters, events->session, cpu);
+	if (events->event[cpu] < 0 || events->kind != EVENT_CPU_CLOCK)
+		return false;
+	if (runs != events->runs[cpu] || !events->ran_ns[cpu]) {
+		events->runs[cpu] = runs;
+		events->ran_ns[cpu] = now_ns;
+	}
+	return now_ns - events->ran_ns[cpu] > DEAD_NS + 4 * events->period_ns;
+}
+
+/* Those of `new` that could be opened run from here on. */
+static void begin_on(struct events *events, const events_cpus new, uint64_t now_ns)
+{
+	for (unsigned i = 0; i < CPUS_MAX; i++) {
+		if (!has(new, i) || events->event[i] < 0)
+			continue;
+		ioctl(events->event[i], PERF_EVENT_IOC_ENABLE, 0);
+		events->n_gaps++;
+		events->gaps_ns += now_ns - (events->ran_ns[i] ? events->ran_ns[i] : now_ns);
+		events->ran_ns[i] = now_ns;
+	}
+}
+
+bool events_follow(struct events *events, const struct counters *counters, uint64_t now_ns)
 {
 	events_cpus online, new = {0};
 	bool any = false;
 	/* A tracepoint's program runs on all CPUs, wherever its event is. */
-	if (events->kind == EVENT_TRACEPOINT || !read_online(online))
-		return;
-	for (int i = 0; i < CPUS_MAX; i++) {
-		if (!has(events->wanted, (unsigned)i) || !has(online, (unsigned)i) ||
-		    has(events->online, (unsigned)i))
+	if (events->kind == EVENT_TRACEPOINT || !events_read_online(online))
+		return false;
+	for (unsigned i = 0; i < CPUS_MAX; i++) {
+		if (!has(events->wanted, i) || !has(online, i))
 			continue;
-		close_one(events, i);
-		add(new, (unsigned)i);
+		bool came = !has(events->online, i);
+		if (came)
+			events->ran_ns[i] = events->looked_ns;
+		if (!came && !is_dead(events, counters, i, now_ns))
+			continue;
+		close_one(events, (int)i);
+		add(new, i);
 		any = true;
 	}
 	memcpy(events->online, online, sizeof(online));
+	events->looked_ns = now_ns;
 	if (!any || open_on(events, new, NULL) <= 0)
-		return;
-	for (int i = 0; i < CPUS_MAX; i++)
-		if (has(new, (unsigned)i) && events->event[i] >= 0)
-			ioctl(events->event[i], PERF_EVENT_IOC_ENABLE, 0);
+		return false;
+	begin_on(events, new, now_ns);
+	return true;
 }
 
 void events_close(struct events *events)

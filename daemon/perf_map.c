@@ -39,21 +39,43 @@ static int open_name(uint32_t pid, const struct target_identity *identity, int *
 	return *named < 0 ? -errno : 0;
 }
 
+/* When the machine was started, by the clock of files: the earliest that it ever said, since it may
+ * be set while we run, and what was written before that stays as old as it was. */
+static int64_t boot_s(void)
+{
+	static int64_t earliest_s = INT64_MAX;
+	int64_t s = ((int64_t)clock_ns(CLOCK_REALTIME) - (int64_t)clock_ns(CLOCK_BOOTTIME)) /
+		    1000000000;
+	if (s < earliest_s)
+		earliest_s = s;
+	return earliest_s;
+}
+
+void perf_map_init(void)
+{
+	boot_s();
+}
+
+struct wanted {
+	uint32_t pid;
+	int64_t boot_s;
+};
+
 /* When the process began, by the clock of files; 0: not known. */
-static int64_t began_at(uint32_t pid)
+static int64_t began_at(const struct wanted *wanted)
 {
 	struct procfs_stat stat;
-	if (procfs_stat(pid, &stat))
+	if (procfs_stat(wanted->pid, &stat))
 		return 0;
-	const uint64_t boot_ns = clock_ns(CLOCK_REALTIME) - clock_ns(CLOCK_BOOTTIME);
-	return (int64_t)(boot_ns / 1000000000 +
-			 stat.field[PROCFS_START] / (uint64_t)sysconf(_SC_CLK_TCK));
+	return wanted->boot_s +
+	       (int64_t)(stat.field[PROCFS_START] / (uint64_t)sysconf(_SC_CLK_TCK));
 }
 
 /* In a child: all of these may hang. */
 static int open_in_child(const void *what, int *fd)
 {
-	uint32_t pid = *(const uint32_t *)what;
+	const struct wanted *wanted = what;
+	uint32_t pid = wanted->pid;
 	struct target_identity identity;
 	int named guard_fd = -1;
 	int code = target_files_identity(pid, &identity);
@@ -66,7 +88,7 @@ static int open_in_child(const void *what, int *fd)
 		return -errno;
 	if (!S_ISREG(stat.st_mode) || stat.st_uid != identity.uid || stat.st_mode & S_IWOTH)
 		return -EACCES;
-	if (stat.st_mtime + CLOCK_SLACK_S < began_at(pid))
+	if (stat.st_mtime + CLOCK_SLACK_S < began_at(wanted))
 		return -ENOENT; /* an older process's of this number */
 	code = file_systems_judge(named, stat.st_dev, pid);
 	if (code)
@@ -82,5 +104,6 @@ static int open_in_child(const void *what, int *fd)
 
 int perf_map_open(uint32_t pid, int *fd)
 {
-	return target_files_from_disk(pid, open_in_child, &pid, fd);
+	const struct wanted wanted = {pid, boot_s()};
+	return target_files_from_disk(pid, open_in_child, &wanted, fd);
 }

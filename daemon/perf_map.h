@@ -5,6 +5,10 @@
 
 #include <stdint.h>
 
+/* When the broker starts: a clock that is set later does not make what was written before too old.
+ */
+void perf_map_init(void);
+
 /* Opens it, read-only, within the time limit of target_files.h: a regular file, no symbolic link,
  * of the process's own user, written since the process began (numbers are used again, and such
  * files stay), and one that not everybody may write. -ENOENT: none; -EACCES: not fit;

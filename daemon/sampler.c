@@ -21,6 +21,9 @@
 #include "daemon/unwind_loader.h"
 #include "daemon/unwind_tables.h"
 
+/* For CPUs that come on line. */
+static const uint64_t LOOK_NS = 1000000000;
+
 static void on_stack(void *context, const struct stack_event *event)
 {
 	struct sampler *sampler = context;
@@ -223,6 +226,44 @@ static void open_sideband(struct sampler *sampler)
 	int n = asker_sideband(sampler->asker, fds, NULL);
 	if (n > 0)
 		sideband_open(&sampler->sideband, fds, (size_t)n, NULL);
+	events_read_online(sampler->online);
+	sampler->looked_ns = clock_now_ns();
+}
+
+static bool has_session(const struct sampler *sampler)
+{
+	for (uint32_t i = 0; i < SESSIONS_MAX; i++)
+		if (sampler->sessions[i])
+			return true;
+	return false;
+}
+
+/* The kernel takes events from a CPU that goes away: when one has come back, or is new, nothing is
+ * told of what is mapped there. Then they are opened anew, and what is mapped is read. */
+void sampler_on_cpus(struct sampler *sampler)
+{
+	if (!sampler->sideband)
+		return;
+	sideband_close(sampler->sideband);
+	sampler->sideband = NULL;
+	open_sideband(sampler);
+	if (sampler->sideband && has_session(sampler))
+		sideband_enable(sampler->sideband, true);
+	processes_on_lost_maps(sampler->processes);
+}
+
+static void follow_cpus(struct sampler *sampler)
+{
+	events_cpus online;
+	bool new = false;
+	sampler->looked_ns = clock_now_ns();
+	if (!events_read_online(online))
+		return;
+	for (size_t i = 0; i < sizeof(online) / sizeof(online[0]); i++)
+		new |= (online[i] & ~sampler->online[i]) != 0;
+	memcpy(sampler->online, online, sizeof(online));
+	if (new)
+		sampler_on_cpus(sampler);
 }
 
 static int map_configs(struct sampler *sampler, int fd, struct err *err)
@@ -321,6 +362,9 @@ void sampler_drain(struct sampler *sampler)
 	/* What the ring has by now, with all that was mapped until then. What arrives while we
 	 * drain waits for the next time. */
 	uint64_t now_ns = clock_now_ns();
+	for (uint32_t i = 0; i < SESSIONS_MAX; i++)
+		if (sampler->sessions[i] && sampler->sessions[i]->state == SESSION_SAMPLING)
+			gaps_look(sampler->sessions[i]);
 	ring_mark(sampler->ring);
 	if (sampler->sideband && !sideband_collect(sampler->sideband))
 		processes_on_lost_maps(sampler->processes);
@@ -328,6 +372,8 @@ void sampler_drain(struct sampler *sampler)
 	map_until(sampler, now_ns);
 	sampler->mapped_ns = sampler->sideband ? now_ns : 0;
 	processes_refresh(sampler->processes);
+	if (now_ns - sampler->looked_ns > LOOK_NS && has_session(sampler))
+		follow_cpus(sampler);
 	unwind_loader_look(sampler->loader);
 	unwind_late_run(sampler->late, unwind_loader_is_ready(sampler->loader));
 }
@@ -336,6 +382,8 @@ int sampler_add_session(struct sampler *sampler, struct session *session)
 {
 	for (int i = 0; i < SESSIONS_MAX; i++)
 		if (!sampler->sessions[i]) {
+			if (!has_session(sampler))
+				follow_cpus(sampler);
 			sampler->sessions[i] = session;
 			if (sampler->sideband)
 				sideband_enable(sampler->sideband, true);
@@ -359,9 +407,8 @@ void sampler_remove_session(struct sampler *sampler, uint32_t slot)
 {
 	unwind_late_flush(sampler->late);
 	sampler->sessions[slot] = NULL;
-	for (uint32_t i = 0; i < SESSIONS_MAX; i++)
-		if (sampler->sessions[i])
-			return;
+	if (has_session(sampler))
+		return;
 	if (sampler->sideband)
 		sideband_enable(sampler->sideband, false);
 	forget(sampler);

@@ -5,6 +5,7 @@
 
 #include <stdint.h>
 #include "bpf/types.h"
+#include "daemon/events.h"
 #include "daemon/locations.h"
 #include "daemon/stacks.h"
 
@@ -28,6 +29,8 @@ struct sampler {
 	struct ring *ring;
 	int ring_fd;		   /* readable when much has gathered */
 	struct sideband *sideband; /* NULL: not to be had; maps are read at a miss only */
+	events_cpus online;	   /* those that its events were opened on, and are on line since */
+	uint64_t looked_ns;	   /* when that was looked at */
 	uint64_t mapped_ns;	   /* all that was mapped until then is known; 0: not so */
 	struct counters *counters;
 	struct session_config *configs; /* mapped, SESSIONS_MAX */
@@ -49,6 +52,8 @@ int sampler_new(struct asker *asker, struct sampler **sampler, struct err *err);
 void sampler_free(struct sampler *sampler);
 /* Takes the events that are in the ring. */
 void sampler_drain(struct sampler *sampler);
+/* CPUs have come on line. */
+void sampler_on_cpus(struct sampler *sampler);
 /* A free session number, -1: none. */
 int sampler_add_session(struct sampler *sampler, struct session *session);
 void sampler_remove_session(struct sampler *sampler, uint32_t slot);

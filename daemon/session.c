@@ -63,6 +63,7 @@ int session_new(struct sampler *sampler, const Probe__Record *request, int clien
 	tally_init(&new->tally, &new->threads);
 	times_init(&new->times, &new->threads);
 	new->tally.with_wakers = request->wakers;
+	new->times.period_ns = session_is_timed(new) ? new->period_ns : 0;
 	*session = new;
 	return 0;
 }
@@ -257,6 +258,10 @@ void session_on_sample(struct session *session, const struct sample_event *sampl
 		snapshot_on_sample(session, sample, &stacks);
 	else
 		tally_add(&session->tally, sample, stacks, WAIT_RUNNING);
+	if (session->gaps.resumed_ns)
+		gaps_on_sample(&session->gaps, sample,
+			       &session->threads.at[threads_find(&session->threads, sample->tid,
+								 sample->start_time_ns)]);
 }
 
 void session_on_wait(struct session *session, const struct wait_event *wait,
@@ -323,7 +328,8 @@ static void look_after(struct session *session, uint64_t now)
 	for (uint32_t i = 1; i < members->n; i++)
 		if (members->at[i].alive && kill((pid_t)members->at[i].pid, 0) && errno == ESRCH)
 			members_leave(members, members->at[i].pid);
-	events_follow(&session->events);
+	if (events_follow(&session->events, session->sampler->counters, now))
+		sampler_on_cpus(session->sampler);
 	weigh(session);
 	fold_dead(&session->times, &session->tally, members, now - SECOND_NS);
 }

@@ -11,6 +11,7 @@
 #include "daemon/asker.h"
 #include "daemon/counters.h"
 #include "daemon/events.h"
+#include "daemon/gaps.h"
 #include "daemon/members.h"
 #include "daemon/tally.h"
 #include "daemon/threads.h"
@@ -44,6 +45,7 @@ struct session {
 	char name[64];	      /* comm of the first target, raw */
 	uint32_t main_object; /* what its first executable mapping holds; 0: not known */
 	struct threads threads;
+	struct gaps gaps;
 	struct tally tally;
 	struct times times;
 	bool times_known;

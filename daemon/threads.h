@@ -28,8 +28,9 @@ struct thread {
 	uint64_t begin_ns,
 		end_ns; /* CLOCK_MONOTONIC; begin 0: no times are known; end 0: it lives */
 	struct threads_account first, last;
-	bool noted;  /* off_ns is known of both */
-	bool on_cpu; /* at the last */
+	bool noted;	   /* off_ns is known of both */
+	bool on_cpu;	   /* at the last */
+	uint64_t still_ns; /* it ran while the machine stood still (gaps.h) */
 	/* A wait under way at the last reading that no row of the tally holds; 0: none. */
 	uint64_t open_since_ns;
 	uint32_t open_state; /* enum wait_state */

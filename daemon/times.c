@@ -168,6 +168,14 @@ static uint64_t least(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
+/* Of its time on the CPU, what the machine stood still in. Where the kernel is told of that it does
+ * not count it, which the number of samples shows. */
+static uint64_t still_of(const struct times *times, const struct thread *thread, uint64_t oncpu_ns)
+{
+	uint64_t sampled = thread->samples * times->period_ns;
+	return oncpu_ns > sampled + thread->still_ns / 2 ? least(thread->still_ns, oncpu_ns) : 0;
+}
+
 struct threads_sum times_of(const struct times *times, const struct thread *thread)
 {
 	const struct threads_account *first = &thread->first, *last = &thread->last;
@@ -176,6 +184,9 @@ struct threads_sum times_of(const struct times *times, const struct thread *thre
 	uint64_t off = less(last->off_ns, first->off_ns);
 	if (thread->n_folded)
 		return thread->folded;
+	uint64_t still = still_of(times, thread, t.oncpu_ns);
+	t.oncpu_ns -= still;
+	t.stolen_ns = still;
 	if (!thread->begin_ns)
 		return t;
 	uint64_t end = thread->end_ns ? thread->end_ns : times->end_ns;

@@ -17,9 +17,10 @@ struct times {
 	struct threads *threads; /* borrowed */
 	uint64_t sessions;	 /* the bit of this one */
 	uint64_t begin_ns, end_ns;
-	uint64_t tick_ns; /* the account of a running thread may be so late */
-	bool off_known;	  /* of some thread: the programs tell of switches */
-	uint64_t unnoted; /* threads of which they tell none */
+	uint64_t period_ns; /* of samples; 0: there are none of time */
+	uint64_t tick_ns;   /* the account of a running thread may be so late */
+	bool off_known;	    /* of some thread: the programs tell of switches */
+	uint64_t unnoted;   /* threads of which they tell none */
 };
 
 void times_init(struct times *times, struct threads *threads);
@@ -38,7 +39,8 @@ int times_finish(struct times *times, uint64_t now_ns, int fd);
 /* Threads that ended untold: what they had since the beginning is not in the sums. */
 uint32_t times_unfinished(const struct times *times);
 
-/* Of one thread, within the recording; zero where nothing is known. */
+/* Of one thread, within the recording; zero where nothing is known. What it had while the machine
+ * stood still is stolen. */
 struct threads_sum times_of(const struct times *times, const struct thread *thread);
 void times_add(struct threads_sum *sum, const struct threads_sum *more);
 /* Of all. */

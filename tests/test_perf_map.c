@@ -5,7 +5,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "common/guard.h"
@@ -80,4 +82,24 @@ static void only_a_file(void)
 	CU_ASSERT_EQUAL(fd, -1);
 }
 
-SUITE(perf_map, {"only its own", only_its_own}, {"only a file", only_a_file});
+/* Only where the clock is nobody else's: tests/kernels/check says so. */
+static void clock_that_is_set(void)
+{
+	const char *hours = getenv("SET_CLOCK_HOURS");
+	struct timespec now;
+	if (!hours)
+		return;
+	snprintf(path, sizeof(path), "/tmp/perf-%d.map", getpid());
+	const char *name guard(remove_it) = path;
+	make(0600);
+	CU_ASSERT_EQUAL(open_own(), 0);
+	for (int sign = 1; sign >= -1; sign -= 2) {
+		clock_gettime(CLOCK_REALTIME, &now);
+		now.tv_sec += sign * 3600 * atol(hours);
+		CU_ASSERT_EQUAL(clock_settime(CLOCK_REALTIME, &now), 0);
+		CU_ASSERT_EQUAL(open_own(), 0);
+	}
+}
+
+SUITE(perf_map, {"only its own", only_its_own}, {"only a file", only_a_file},
+      {"clock that is set", clock_that_is_set});
