@@ -157,15 +157,15 @@ class Client:
         self.send(field(STATUS, b""))
         return fields(self.receive()[STATUS])
 
-    def record(self, pid, hz=99, **more):
-        """Asks for a recording of pid, as root with its pidfd."""
+    def record(self, pid, hz=99, pidfd=None, **more):
+        """Asks for a recording of pid, as root with its pidfd, or another."""
         record = field(1, pid) + varint(8 << 3 | 1) + struct.pack("<d", hz)
         record += b"".join(field(number, value) for number, value in more.get("fields", ()))
         message = field(RECORD, record)
         if not self.passes_fds:
             self.send(message)
             return
-        fd = os.pidfd_open(pid)
+        fd = os.dup(pidfd) if pidfd else os.pidfd_open(pid)
         try:
             socket.send_fds(self.socket, [struct.pack("<I", len(message)) + message], [fd])
         finally:
