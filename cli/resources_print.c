@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/resources_print.h"
 
+#include "cli/amount.h"
 #include "cli/jsontext.h"
 #include "cli/resources_summary.h"
 #include "cli/table.h"
@@ -9,6 +10,7 @@
 #include "common/info.pb-c.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <string.h>
 
 GUARD_DEFINE(table, struct table *, table_free)
@@ -22,6 +24,18 @@ static void print_bytes(char out[RESOURCES_TEXT], double bytes)
 	snprintf(out, RESOURCES_TEXT, "%.*f %s", unit && bytes < 99.95 ? 1 : 0, bytes, units[unit]);
 }
 
+/* 1234.5: "1,234"; small ones keep a decimal. */
+static void print_count(char out[RESOURCES_TEXT], double value)
+{
+	char text[AMOUNT_TEXT];
+	if (value < 9.95 && value != (int)value) {
+		snprintf(out, RESOURCES_TEXT, "%.1f", value);
+		return;
+	}
+	amount_text(text, (struct amount_scale){1, 0, ""}, llround(fmin(value, 9e18)));
+	snprintf(out, RESOURCES_TEXT, "%.*s", RESOURCES_TEXT - 1, text);
+}
+
 void resources_print_value(char out[RESOURCES_TEXT], const Probe__Resources__Series *series,
 			   double value)
 {
@@ -30,8 +44,7 @@ void resources_print_value(char out[RESOURCES_TEXT], const Probe__Resources__Ser
 	else if (!strcmp(series->unit, "bytes"))
 		print_bytes(out, value);
 	else
-		snprintf(out, RESOURCES_TEXT, "%.*f", value < 9.95 && value != (int)value ? 1 : 0,
-			 value);
+		print_count(out, value);
 }
 
 static void add_row(struct table *table, const Probe__Resources__Series *series,

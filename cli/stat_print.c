@@ -7,6 +7,7 @@
 #include "common/info.pb-c.h"
 
 #include <string.h>
+#include <unistd.h>
 
 GUARD_DEFINE(resources_message, Probe__Resources *, resources_message_free)
 
@@ -25,7 +26,7 @@ static const struct {
 	{"WRITTEN/s", 10, USAGE_WRITTEN},
 	{"WAITS/s", 8, USAGE_VOLUNTARY},
 	{"PREEMPT/s", 10, USAGE_INVOLUNTARY},
-	{"FAULTS/s", 9, USAGE_MINOR_FAULTS},
+	{"FAULTS/s", 10, USAGE_MINOR_FAULTS},
 	{"MAJOR/s", 8, USAGE_MAJOR_FAULTS},
 };
 
@@ -81,6 +82,14 @@ void stat_print_line(FILE *out, const struct stat_one *one, size_t width)
 	fputc('\n', out);
 }
 
+/* Who has rights over a process alone may read these; the kernel's threads have none of them. */
+static void print_unknown(FILE *out, const struct resources *resources)
+{
+	unsigned kinds = 1u << USAGE_READ | 1u << USAGE_WRITTEN | 1u << USAGE_FDS;
+	if (geteuid() && (resources->known & kinds) != kinds)
+		fputs("(-: of another user's process; use sudo to read it)\n", out);
+}
+
 void stat_print_summary(FILE *out, const struct stat_one *ones, size_t n, size_t width)
 {
 	for (size_t i = 0; i < n; i++) {
@@ -91,6 +100,7 @@ void stat_print_summary(FILE *out, const struct stat_one *ones, size_t n, size_t
 		fprintf(out, "\n%s (%u)  %.1fs\n", ones[i].name, ones[i].pid,
 			(double)message->time_ns[message->n_time_ns - 1] / 1e9);
 		resources_print_table(out, message, width);
+		print_unknown(out, &ones[i].resources);
 		resources_print_growth(out, message);
 	}
 }

@@ -32,7 +32,8 @@ function fillHead() {
 	});
 	element("option", "all", byId("owner")).value = "";
 	byId("owner-label").hidden = profile.usedOwners().length < 2;
-	byId("name").textContent = profile.data.lines[0] || profile.data.profile.name;
+	/* What a line of text keeps apart by spaces. */
+	byId("name").textContent = (profile.data.lines[0] || profile.data.profile.name).replace(/ {2,}/g, " \u00b7 ");
 	for (const line of profile.data.lines.slice(1)) element("div", line, byId("lines"));
 }
 

@@ -93,7 +93,12 @@ def test_no_permission(tmp_path):
     directory.mkdir()
     os.chown(directory, 1000, 1000)
     os.chmod(tmp_path, 0o755)
+    commands = [("record", "-p", "1", "5s"), ("record", "-t", "1", "5s"), ("stacks", "-p", "1"), ("stacks", "-t", "1"),
+                ("top", "--once", "-p", "1"), ("doctor", "-p", "1"), ("report", "-p", "1", "5s"),
+                ("flamegraph", "-p", "1", "5s"), ("export", "-f", "text", "-p", "1", "5s")]
     with Daemon(tmp_path, config="[access]\ngroup = games\n") as daemon:
-        done = users.run(1000, probe.BUILD / "probe", "record", "-p", "1", "5s", socket_path=daemon.path, cwd=directory)
-    assert done.code == 4 and not done.out
-    assert done.err == DENIED.replace('"probe"', '"games"')
+        for command in commands:
+            done = users.run(1000, probe.BUILD / "probe", *command, socket_path=daemon.path, cwd=directory)
+            assert done.code == 4 and not done.out, (command, done)
+            assert done.err == DENIED.replace('"probe"', '"games"'), (command, done)
+            assert not list(directory.iterdir()), command
