@@ -9,8 +9,11 @@
 enum {
 	SLEEPERS_PAGE = 4096,
 	SLEEPERS_PAGES = SLEEPER_STACK_MAX / SLEEPERS_PAGE,
-	SLEEPERS_TRIES = 2,
+	SLEEPERS_TRIES = 4,
 };
+
+/* Where no process has memory: to read there is to wait for the mappings' lock, and no more. */
+#define SLEEPERS_NOWHERE ((const void *)-SLEEPERS_PAGE)
 
 /* One iterator at a time: the engine reads one after the other. */
 struct sleepers_room {
@@ -48,13 +51,17 @@ static long sleepers_mapping(struct task_struct *task, struct vm_area_struct *vm
 	return 0;
 }
 
-/* As much as there is, up to the end of its mapping. */
-static __always_inline __u32 sleepers_stack(struct sleepers_room *room, struct task_struct *task,
-					    __u64 sp)
+/* As much as there is, up to the end of its mapping. False: a thread of its process changes the
+ * mappings, and bpf_find_vma() does not wait for it; it was waited for here. */
+static __always_inline bool sleepers_stack(struct sleepers_room *room, struct task_struct *task,
+					   __u64 sp)
 {
 	__u8 *to = room->record.stack;
 	__u64 end = 0;
-	bpf_find_vma(task, sp, sleepers_mapping, &end, 0);
+	if (bpf_find_vma(task, sp, sleepers_mapping, &end, 0) == -EBUSY) {
+		bpf_copy_from_user_task(to, 1, SLEEPERS_NOWHERE, task, 0);
+		return false;
+	}
 	__u32 n = 0, part = SLEEPERS_PAGE - (sp & (SLEEPERS_PAGE - 1));
 	for (int i = 0; i < SLEEPERS_PAGES && n <= SLEEPER_STACK_MAX - SLEEPERS_PAGE; i++) {
 		if (sp + n + part > end ||
@@ -63,22 +70,23 @@ static __always_inline __u32 sleepers_stack(struct sleepers_room *room, struct t
 		n += part;
 		part = SLEEPERS_PAGE;
 	}
-	return n;
+	room->record.n_stack = n;
+	return true;
 }
 
-static __always_inline void sleepers_user(struct sleepers_room *room, struct task_struct *task)
+/* False: to be tried again. */
+static __always_inline bool sleepers_user(struct sleepers_room *room, struct task_struct *task)
 {
 	struct sleeper *record = &room->record;
 	bool is_32bit = false;
 	record->pc = record->n_stack = record->is_32bit = record->flags = 0;
 	if (!registers_read(NULL, task, &room->registers, &room->at, &is_32bit))
-		return;
+		return true;
 	record->pc = room->at.pc;
 	record->flags = room->at.flags;
 	record->is_32bit = is_32bit;
 	__builtin_memcpy(record->reg, room->at.reg, sizeof(record->reg));
-	if (!is_32bit)
-		record->n_stack = sleepers_stack(room, task, room->at.reg[UNWIND_RSP]);
+	return is_32bit || sleepers_stack(room, task, room->at.reg[UNWIND_RSP]);
 }
 
 static long sleepers_kernel_frame(__u32 i, void *data)
@@ -110,7 +118,7 @@ static __always_inline void sleepers_thread(struct sleepers_room *room, struct t
 	thread->state = noted_state(task, false, task->__state);
 }
 
-/* Fills the record. False: it ran meanwhile. */
+/* Fills the record. False: it ran meanwhile, or its stack could not be found. */
 static __always_inline bool sleepers_read(struct sleepers_room *room, struct task_struct *task,
 					  __u64 sessions)
 {
@@ -119,8 +127,7 @@ static __always_inline bool sleepers_read(struct sleepers_room *room, struct tas
 		return false;
 	sleepers_thread(room, task, sessions);
 	sleepers_kernel(room, task);
-	sleepers_user(room, task);
-	return !task->on_cpu && switches == sleepers_switches(task);
+	return sleepers_user(room, task) && !task->on_cpu && switches == sleepers_switches(task);
 }
 
 static __always_inline void sleepers_write(struct sleepers_room *room, struct task_struct *task,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Waits (bpf/waits.h) of threads whose time off the CPU is known. */
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -200,6 +201,60 @@ static void reads_no_file_for_a_stack(void)
 		CU_ASSERT(sleeper->pc != 0);
 		CU_ASSERT_EQUAL(sleeper->n_stack, 0);
 	}
+	sampling_end(child);
+	sampling_free(s);
+}
+
+static void *change_mappings(void *context)
+{
+	const size_t bytes = 16 << 20;
+	char *memory =
+		mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (memory == MAP_FAILED)
+		_exit(1);
+	madvise(memory, bytes, MADV_NOHUGEPAGE);
+	memset(memory, 1, bytes);
+	for (;;) {
+		mprotect(memory, bytes, PROT_READ);
+		mprotect(memory, bytes, PROT_READ | PROT_WRITE);
+		usleep(200);
+	}
+	return context;
+}
+
+static void sleep_beside_changes(void)
+{
+	pthread_t thread;
+	if (pthread_create(&thread, NULL, change_mappings, NULL))
+		_exit(1);
+	for (;;)
+		pause();
+}
+
+/* While its mappings change a stack cannot be found: it is looked for again, and a thread without
+ * is told of as torn, never as one whose stack is empty. */
+static void has_a_stack_or_is_torn(void)
+{
+	static uint8_t bytes[2 * (sizeof(struct sleeper) + SLEEPER_STACK_MAX)];
+	pid_t child = sampling_child(sleep_beside_changes);
+	usleep(50000);
+	struct sampling *s = sampling_new();
+	CU_ASSERT_PTR_NOT_NULL_FATAL(s);
+	CU_ASSERT_EQUAL(programs_take(s->programs, SESSION, child, 0, NULL), 0);
+	uint64_t told = 0, looks = 200;
+	for (uint64_t i = 0; i < looks; i++) {
+		size_t n = read_sleepers(s, bytes, sizeof(bytes));
+		const struct sleeper *sleeper = (const void *)bytes;
+		for (size_t at = 0; at < n; at += sleeper->bytes) {
+			sleeper = (const void *)(bytes + at);
+			CU_ASSERT(sleeper->n_stack > 0);
+			told += (pid_t)sleeper->thread.tid == child;
+		}
+	}
+	struct counters_sum sum;
+	counters_read(s->counters, SESSION, &sum);
+	CU_ASSERT(told > 0);
+	CU_ASSERT(told + sum.counter[COUNTER_SLEEPERS_TORN] >= looks);
 	sampling_end(child);
 	sampling_free(s);
 }
@@ -450,6 +505,7 @@ static void waits_for_a_cpu(void)
 SUITE(waits, {"tells every sleep", tells_every_sleep},
       {"gives the stack of a sleeper", gives_the_stack_of_a_sleeper},
       {"reads no file for a stack", reads_no_file_for_a_stack},
+      {"has a stack or is torn", has_a_stack_or_is_torn},
       {"takes waits by their length", takes_waits_by_their_length},
       {"keeps to its budget", keeps_to_its_budget}, {"names who woke", names_who_woke},
       {"names no waker for a timer", names_no_waker_for_a_timer},
