@@ -230,12 +230,14 @@ int asker_sleepers(struct asker *asker, uint32_t session, int *fd, struct err *e
 	return ask_fd(asker, &request, -1, false, fd, err);
 }
 
-int asker_drop(struct asker *asker, uint32_t session, uint64_t *revoked, struct err *err)
+int asker_drop(struct asker *asker, uint32_t session, struct asker_dropped *dropped,
+	       struct err *err)
 {
 	struct broker_request request = {.op = BROKER_DROP, .session = session};
 	int code = ask(asker, &request, -1, err);
-	if (!code)
-		*revoked = reply_of(asker)->value;
+	if (!code && dropped)
+		*dropped = (struct asker_dropped){.revoked = reply_of(asker)->value,
+						  .skipped = reply_of(asker)->skipped};
 	return code;
 }
 

@@ -46,9 +46,14 @@ int asker_take_all(struct asker *asker, uint32_t session, struct err *err);
 /* -ENOENT: the process is not taken (any more). */
 int asker_space(struct asker *asker, uint32_t pid, uint32_t space, struct err *err);
 int asker_threads(struct asker *asker, uint32_t session, int *fd, struct err *err);
-/* *revoked: processes that the client might not record any more. */
 int asker_sleepers(struct asker *asker, uint32_t session, int *fd, struct err *err);
-int asker_drop(struct asker *asker, uint32_t session, uint64_t *revoked, struct err *err);
+struct asker_dropped {
+	uint64_t revoked; /* processes that the client might not record any more */
+	uint64_t skipped; /* hits of its tracepoint, see tracepoints_skipped() */
+};
+/* After its events are closed. *dropped may be NULL. */
+int asker_drop(struct asker *asker, uint32_t session, struct asker_dropped *dropped,
+	       struct err *err);
 /* *maps_fd: -1 for a kernel thread. -ENOENT: not taken; -ESRCH: gone. */
 int asker_maps(struct asker *asker, uint32_t pid, int *maps_fd, struct err *err);
 /* start, end: exactly as /proc/PID/maps has them; dev: makedev() of that line. The object's

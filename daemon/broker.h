@@ -49,7 +49,7 @@ enum broker_op {
 	/* session → fd of struct sleeper of every thread taken that is off the CPU, as above */
 	BROKER_SLEEPERS,
 	/* session ends: its bit leaves every entry. reply.value: so many processes had left before,
-	 * for the client might not record them any more */
+	 * for the client might not record them any more; reply.skipped: tracepoints.h */
 	BROKER_DROP,
 	/* pid of a taken process (or any, with a session that takes all) → fd of /proc/PID/maps,
 	 * absent for a kernel thread */
@@ -152,7 +152,7 @@ struct broker_request {
 struct broker_reply {
 	int32_t code;	/* 0 or negative errno; -EPROTO: no request of ours looks like that */
 	int32_t status; /* enum err_status when code < 0 and words are there */
-	uint64_t value;
+	uint64_t value, skipped;
 	uint32_t more; /* ask again with this first_cpu; 0: done */
 	uint32_t hz_max;
 	uint32_t rights; /* enum broker_rights */

@@ -61,6 +61,18 @@ static void add_counter(Probe__Counter ***list, size_t *n, const char *name, con
 	(*list)[(*n)++] = counter;
 }
 
+/* Whosever they were, so that they are not among the target's losses. */
+static void add_skipped(Probe__Info *info, uint64_t skipped)
+{
+	char text[96];
+	snprintf(text, sizeof(text),
+		 "%" PRIu64 " hits, of any process, were skipped: they met a BPF program at work",
+		 skipped);
+	info->firings += skipped;
+	add_counter(&info->firing, &info->n_firing, "skipped_in_bpf", NULL, skipped);
+	build_info_add_note(info, "tracepoint", 0, text);
+}
+
 /* What became of the firings: with the samples in this file they add up. */
 static void add_firings(Probe__Info *info, const struct session *session,
 			struct build_result *result)
@@ -88,6 +100,8 @@ static void add_firings(Probe__Info *info, const struct session *session,
 			add_counter(&info->lost, &info->n_lost, items[i].name, NULL,
 				    items[i].value);
 	}
+	if (session->skipped)
+		add_skipped(info, session->skipped);
 	uint64_t unmatched = ticks->sampled > samples ? ticks->sampled - samples : 0;
 	if (unmatched) {
 		add_counter(&info->firing, &info->n_firing, "stack_not_received", NULL, unmatched);

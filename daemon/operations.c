@@ -299,6 +299,7 @@ static int on_drop(struct operations *state, const struct broker_request *reques
 		   struct answer *answer, struct err *err)
 {
 	answer->reply.value = state->revoked[request->session];
+	answer->reply.skipped = programs_skipped(state->programs, request->session);
 	return operations_end_session(state, request->session);
 }
 

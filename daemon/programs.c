@@ -34,7 +34,7 @@ enum {
 
 struct programs {
 	struct sampler_bpf *skeleton;
-	struct sampler_bpf *traces; /* NULL: no tracepoint has been sampled yet */
+	struct tracepoints tracepoints;
 	struct bpf_link *fork, *exec, *exit;
 	struct follow follow;
 	uint32_t features; /* enum broker_load_feature */
@@ -171,7 +171,8 @@ void programs_free(struct programs *programs)
 	bpf_link__destroy(programs->exec);
 	bpf_link__destroy(programs->exit);
 	follow_deinit(&programs->follow);
-	sampler_bpf__destroy(programs->traces);
+	for (uint32_t i = 0; i < SESSIONS_MAX; i++)
+		tracepoints_unload(&programs->tracepoints, i);
 	sampler_bpf__destroy(programs->skeleton);
 	free(programs);
 }
@@ -232,14 +233,16 @@ static int open_event(struct perf_event_attr *attr, int cpu, int *event, struct 
 	return code;
 }
 
-static int attr_of_tracepoint(struct programs *programs, const char *name,
-			      struct perf_event_attr *attr, struct err *err)
+static int attr_of_tracepoint(struct programs *programs, const struct programs_event *wanted,
+			      struct perf_event_attr *attr, const struct bpf_program **program,
+			      struct err *err)
 {
 	uint64_t id;
-	int code = tracepoints_id(name, &id, err);
+	int code = tracepoints_id(wanted->tracepoint, &id, err);
 	if (code)
 		return code;
-	code = programs->traces ? 0 : tracepoints_load(programs->skeleton, &programs->traces);
+	code = tracepoints_load(&programs->tracepoints, wanted->session, programs->skeleton,
+				program);
 	if (code)
 		return failed(err, code, "loading the program for tracepoints");
 	*attr = (struct perf_event_attr){
@@ -266,18 +269,18 @@ int programs_open_event(struct programs *programs, const struct programs_event *
 {
 	struct perf_event_attr attr;
 	int event_fd guard_fd = -1;
-	bool traces = wanted->event == EVENT_TRACEPOINT;
+	if (wanted->session >= SESSIONS_MAX)
+		return -EINVAL;
+	const struct bpf_program *program = programs->skeleton->progs.sampler_tick;
 	int code = 0;
-	if (traces)
-		code = attr_of_tracepoint(programs, wanted->tracepoint, &attr, err);
+	if (wanted->event == EVENT_TRACEPOINT)
+		code = attr_of_tracepoint(programs, wanted, &attr, &program, err);
 	else
 		attr = attr_of(wanted);
 	if (!code)
 		code = open_event(&attr, cpu, &event_fd, err);
 	if (code)
 		return code;
-	const struct bpf_program *program = traces ? programs->traces->progs.sampler_trace
-						   : programs->skeleton->progs.sampler_tick;
 	LIBBPF_OPTS(bpf_link_create_opts, opts, .perf_event.bpf_cookie = wanted->session);
 	int link_fd = bpf_link_create(bpf_program__fd(program), event_fd, BPF_PERF_EVENT, &opts);
 	if (link_fd == -EEXIST)
@@ -288,6 +291,11 @@ int programs_open_event(struct programs *programs, const struct programs_event *
 	*event = steal_fd(event_fd);
 	*link = link_fd;
 	return 0;
+}
+
+uint64_t programs_skipped(const struct programs *programs, uint32_t session)
+{
+	return session < SESSIONS_MAX ? tracepoints_skipped(&programs->tracepoints, session) : 0;
 }
 
 int programs_open_sideband(int cpu, int *event, struct err *err)
@@ -522,6 +530,7 @@ int programs_drop(struct programs *programs, uint32_t session)
 	if (session >= SESSIONS_MAX)
 		return -EINVAL;
 	end_session(programs, session);
+	tracepoints_unload(&programs->tracepoints, session);
 	follow_stop(&programs->follow, session);
 	int r = write_everything(programs, programs->taking_all & ~(1ull << session));
 	if (r)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The BPF programs as the broker holds them: loading, attaching, events, and the filter, which only
- * the broker may write. Used by broker.c; in tests also directly. */
+ * the broker may write. Used by operations.c; in tests also directly. */
 #pragma once
 
 #include <stdbool.h>
@@ -33,6 +33,8 @@ struct programs_event {
  * -ENODEV: this CPU is off line; -ENOENT: it does not count that. */
 int programs_open_event(struct programs *programs, const struct programs_event *wanted, int cpu,
 			int *event, int *link, struct err *err);
+/* Of the session's tracepoint, see tracepoints_skipped(); 0 where it has none. */
+uint64_t programs_skipped(const struct programs *programs, uint32_t session);
 
 /* A dummy event on `cpu`, disabled, beside which the kernel tells what any process maps, and that
  * it has a new image: sideband.h. -ENODEV as above. */

@@ -44,7 +44,7 @@ int session_new(struct sampler *sampler, const Probe__Record *request, int clien
 	if (!code)
 		code = request_may(request, &new->rights, &new->hz, err);
 	if (code) {
-		asker_drop(sampler->asker, (uint32_t)slot, &(uint64_t){0}, NULL);
+		asker_drop(sampler->asker, (uint32_t)slot, NULL, NULL);
 		sampler_remove_session(sampler, (uint32_t)slot);
 		free(new);
 		return code;
@@ -406,9 +406,10 @@ void session_stop(struct session *session, Probe__Finished__Reason reason)
 	unwind_late_hold(session->sampler->late, 0);
 	/* While the broker still opens files of the targets. */
 	processes_renew_names(session->sampler->processes);
-	uint64_t revoked = 0;
-	asker_drop(session->sampler->asker, session->slot, &revoked, NULL);
-	session->n_refused += (uint32_t)revoked;
+	struct asker_dropped dropped = {0};
+	asker_drop(session->sampler->asker, session->slot, &dropped, NULL);
+	session->n_refused += (uint32_t)dropped.revoked;
+	session->skipped = dropped.skipped;
 	/* What the programs still said of its processes is not for the next session in this slot.
 	 */
 	sampler_drain(session->sampler);

@@ -54,6 +54,7 @@ struct session {
 	/* The events' counts in periods, and what the programs counted: both summed when it stops.
 	 */
 	struct counters_sum start, sum;
+	uint64_t skipped; /* hits of a tracepoint, whosever, that the kernel told no program of */
 	uint64_t lost_unknown;		    /* samples whose stack body never came */
 	uint64_t lost_waits, lost_waits_ns; /* waits likewise */
 	uint32_t lost_sleepers;	    /* threads that slept at the end, whose stack is not known */

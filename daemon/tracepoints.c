@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "daemon/tracepoints.h"
 
+#include <bpf/bpf.h>
 #include <dirent.h>
 #include <errno.h>
 #include <stdbool.h>
@@ -106,7 +107,7 @@ static int reuse_maps(const struct bpf_object *from, const struct bpf_object *to
 	return 0;
 }
 
-int tracepoints_load(const struct sampler_bpf *loaded, struct sampler_bpf **traces)
+static int load(const struct sampler_bpf *loaded, struct sampler_bpf **traces)
 {
 	struct sampler_bpf *skeleton = sampler_bpf__open();
 	struct bpf_program *program;
@@ -125,4 +126,30 @@ int tracepoints_load(const struct sampler_bpf *loaded, struct sampler_bpf **trac
 	}
 	*traces = skeleton;
 	return 0;
+}
+
+int tracepoints_load(struct tracepoints *tracepoints, uint32_t session,
+		     const struct sampler_bpf *loaded, const struct bpf_program **program)
+{
+	struct sampler_bpf **of = &tracepoints->of[session];
+	int code = *of ? 0 : load(loaded, of);
+	if (!code)
+		*program = (*of)->progs.sampler_trace;
+	return code;
+}
+
+uint64_t tracepoints_skipped(const struct tracepoints *tracepoints, uint32_t session)
+{
+	const struct sampler_bpf *of = tracepoints->of[session];
+	struct bpf_prog_info info = {0};
+	uint32_t bytes = sizeof(info);
+	if (!of || bpf_obj_get_info_by_fd(bpf_program__fd(of->progs.sampler_trace), &info, &bytes))
+		return 0;
+	return info.recursion_misses;
+}
+
+void tracepoints_unload(struct tracepoints *tracepoints, uint32_t session)
+{
+	sampler_bpf__destroy(tracepoints->of[session]);
+	tracepoints->of[session] = NULL;
 }

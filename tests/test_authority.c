@@ -116,9 +116,9 @@ static bool shows_maps(struct place *place, pid_t pid)
 
 static uint64_t drop(struct place *place, uint32_t session)
 {
-	uint64_t revoked = 77;
-	CU_ASSERT_EQUAL(asker_drop(place->asker, session, &revoked, NULL), 0);
-	return revoked;
+	struct asker_dropped dropped = {.revoked = 77};
+	CU_ASSERT_EQUAL(asker_drop(place->asker, session, &dropped, NULL), 0);
+	return dropped.revoked;
 }
 
 static void believes_no_other_socket(void)
