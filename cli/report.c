@@ -217,6 +217,7 @@ static int view_profile(struct request *request, const struct profile *profile, 
 		.order = request->order,
 		.min_percent = request->min_percent,
 		.by_line = request->parts & FRAMES_LINE,
+		.by_module = request->parts == FRAMES_MODULE,
 	};
 	struct tree tree guard(tree_deinit) = {0};
 	if (request->kind == REPORT_TREE) {

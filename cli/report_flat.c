@@ -45,6 +45,7 @@ static void add_row(struct table *table, const struct report_view *view,
 		if (asprintf(&with_line, "%s  %s:%lld", name, k->file, (long long)k->line) > 0)
 			name = with_line;
 	}
+	/* By module alone: that is the name. */
 	const char *cells[] = {self, self_percent,
 			       cum,  cum_percent,
 			       name, key ? frames_key(view->frames, key)->module : ""};
@@ -67,12 +68,17 @@ void report_flat_print(FILE *out, const struct report_view *view)
 	static const struct table_column by_function[] = {
 		{"SELF", TABLE_RIGHT}, {"SELF%", TABLE_RIGHT},	     {"CUM", TABLE_RIGHT},
 		{"CUM%", TABLE_RIGHT}, {"FUNCTION", TABLE_FLEXIBLE}, {"MODULE", 0}};
+	static const struct table_column by_module[] = {{"SELF", TABLE_RIGHT},
+							{"SELF%", TABLE_RIGHT},
+							{"CUM", TABLE_RIGHT},
+							{"CUM%", TABLE_RIGHT},
+							{"MODULE", TABLE_FLEXIBLE}};
 	struct totals totals;
 	uint32_t n, hidden = 0;
 	int64_t hidden_self = 0;
 	totals_init(&totals, view->selection, view->frames);
 	guard_mem uint32_t *keys = totals_sorted(&totals, view->frames, view->order, &n);
-	struct table *table = table_new(by_function, 6);
+	struct table *table = view->by_module ? table_new(by_module, 5) : table_new(by_function, 6);
 	for (uint32_t i = 0; i < n; i++) {
 		if (is_shown(view, &totals, keys[i])) {
 			add_row(table, view, &totals, keys[i]);

@@ -30,9 +30,9 @@ struct report_view {
 	enum totals_order order;
 	const struct tree *tree; /* of REPORT_TREE */
 	double min_percent;	 /* what is smaller in self and cum is left out, and counted */
-	bool by_line;
-	size_t width; /* 0: no terminal */
-	bool fill;    /* the table takes all of the width: its columns stay where they are */
+	bool by_line, by_module; /* what frames are told apart by, beside or instead of functions */
+	size_t width;		 /* 0: no terminal */
+	bool fill; /* the table takes all of the width: its columns stay where they are */
 	bool colour;
 };
 

@@ -12,6 +12,7 @@
 enum {
 	GAP = 2,
 	FLEXIBLE_MIN = 12,
+	FIRST_MIN = 6, /* of a cell of two parts, with its dots */
 };
 
 struct table {
@@ -93,18 +94,37 @@ static size_t flexible_width(const struct table *table, size_t flexible, size_t 
 	return rest > FLEXIBLE_MIN ? rest : FLEXIBLE_MIN;
 }
 
+/* Where the last part of a cell of two ("name  file:12") begins; NULL: it has one. */
+static const char *last_part(const char *text)
+{
+	const char *last = NULL;
+	text += strspn(text, " ");
+	for (const char *gap = text; (gap = strstr(gap, "  ")); gap++)
+		last = gap;
+	return last;
+}
+
+/* Of two parts the last is kept whole where that leaves something of the first. */
+static void print_cut(FILE *out, const char *text, size_t width)
+{
+	const char *last = last_part(text);
+	size_t kept = last ? terminal_columns_of(last) : 0;
+	if (kept + FIRST_MIN > width)
+		kept = 0;
+	size_t bytes = terminal_cut(text, width - kept - 2);
+	fprintf(out, "%.*s..%s", (int)bytes, text, kept ? last : "");
+}
+
 static void print_cell(FILE *out, const char *text, size_t width, bool right, bool last)
 {
 	size_t columns = terminal_columns_of(text);
 	int pad = columns < width ? (int)(width - columns) : 0;
 	if (right)
 		fprintf(out, "%*s", pad, "");
-	if (columns > width) {
-		size_t bytes = terminal_cut(text, width - 2);
-		fprintf(out, "%.*s..", (int)bytes, text);
-	} else {
+	if (columns > width)
+		print_cut(out, text, width);
+	else
 		fputs(text, out);
-	}
 	if (!right && !last)
 		fprintf(out, "%*s", pad, "");
 }

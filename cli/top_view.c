@@ -73,6 +73,7 @@ static int shown_init(struct shown *shown, const struct top_view *view, struct e
 		.kind = kind_of(view),
 		.profile = view->profile,
 		.frames = shown->frames,
+		.by_module = view->kind == TOP_VIEW_MODULES,
 		.selection = &shown->selection,
 		.order = view->order,
 		.min_percent = MIN_PERCENT,

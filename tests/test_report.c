@@ -69,6 +69,7 @@ static char *flat(struct profile *profile, struct selection_wish wish, unsigned 
 				   .selection = &selection,
 				   .min_percent = 2,
 				   .by_line = parts & FRAMES_LINE,
+				   .by_module = parts == FRAMES_MODULE,
 				   .width = width};
 	if (json) {
 		struct jsontext stream = jsontext_init(out);
@@ -120,14 +121,29 @@ static void cuts_to_the_terminal(void)
 			"0.00s   0.0%  0.19s  19.0%  main  main...  app\n"
 			"0.00s   0.0%  0.19s  19.0%  write  writ..  libc.so.6\n");
 	free(text);
+	/* The line stays as long as something of the name does. */
+	text = flat(profile, (struct selection_wish){.focus = "^write$"},
+		    FRAMES_FUNCTION | FRAMES_MODULE | FRAMES_LINE, 61, false);
+	same_text(text, " SELF  SELF%    CUM   CUM%  FUNCTION                MODULE\n"
+			"0.19s  19.0%  0.19s  19.0%  copy..  copy_user.c:10  [kernel]\n"
+			"0.00s   0.0%  0.19s  19.0%  _start  _start.c:10     app\n"
+			"0.00s   0.0%  0.19s  19.0%  main  main.c:10         app\n"
+			"0.00s   0.0%  0.19s  19.0%  write  write.c:10       libc.so.6\n");
+	free(text);
 	profile_free(profile);
 }
 
 static void prints_modules(void)
 {
 	struct profile *profile = fixture_profile_nginx();
-	char *text =
-		flat(profile, (struct selection_wish){.sample = "samples"}, FRAMES_MODULE, 0, true);
+	char *text = flat(profile, (struct selection_wish){.sample = "samples"}, FRAMES_MODULE, 0,
+			  false);
+	same_text(text, "SELF  SELF%  CUM    CUM%  MODULE\n"
+			"  81  81.0%  100  100.0%  app\n"
+			"  19  19.0%   19   19.0%  [kernel]\n"
+			"   0   0.0%   19   19.0%  libc.so.6\n");
+	free(text);
+	text = flat(profile, (struct selection_wish){.sample = "samples"}, FRAMES_MODULE, 0, true);
 	same_text(text,
 		  "{\"rows\":[\n"
 		  "{\"self_count\":81,\"self_percent\":81,\"cum_count\":100,\"cum_percent\":100,"
