@@ -37,7 +37,7 @@ MAPS_ARRAY(unwind_rules, struct unwind_rule, UNWIND_RULES, BPF_F_MMAPABLE);
 MAPS_ARRAY(counters, struct cpu_counters, CPUS_MAX, BPF_F_MMAPABLE);
 MAPS_ARRAY(ticks, struct ticks, SESSIONS_MAX *CPUS_MAX, BPF_F_MMAPABLE);
 MAPS_ARRAY(everything, __u64, 1, 0);
-MAPS_ARRAY(seen, __u64, SEEN_MAX, 0);
+MAPS_ARRAY(seen, __u64, SEEN_MAX, BPF_F_MMAPABLE);
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);

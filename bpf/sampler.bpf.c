@@ -44,7 +44,7 @@ static __always_inline bool sampler_sample(const struct sampler_cause *cause, st
 	bpf_get_current_comm(sample.comm, sizeof(sample.comm));
 	if ((config->flags & SESSION_KERNEL) &&
 	    (!cause->regs || !registers_user_mode(cause->regs)) && stacks_kernel(s, cause->ctx) &&
-	    !stacks_send(s, WALK_ROOT, config->salt, &sample.kernel_hash, &sample.kernel_check)) {
+	    !stacks_send(s, WALK_ROOT, &sample.kernel_hash, &sample.kernel_check)) {
 		count(COUNTER_RING_FULL_STACK);
 		return false;
 	}
@@ -54,7 +54,7 @@ static __always_inline bool sampler_sample(const struct sampler_cause *cause, st
 		count_walk_end(end);
 		missed = walk_missed(&s->walk, end);
 		if (end != WALK_NO_REGISTERS &&
-		    !stacks_send(s, end, config->salt, &sample.user_hash, &sample.user_check)) {
+		    !stacks_send(s, end, &sample.user_hash, &sample.user_check)) {
 			count(COUNTER_RING_FULL_STACK);
 			return false;
 		}

@@ -96,11 +96,10 @@ static __always_inline bool stacks_push(struct scratch *s, const struct frame *f
 }
 
 /* Completes the stack and sends its body unless it was sent. False: the ring has no room, so no
- * sample may name this stack. `salt`: the session's. */
-static __always_inline bool stacks_send(struct scratch *s, __u32 end, __u64 salt, __u64 *hash,
-					__u32 *check)
+ * sample may name this stack. */
+static __always_inline bool stacks_send(struct scratch *s, __u32 end, __u64 *hash, __u32 *check)
 {
-	stacks_mix(s, end, salt);
+	stacks_mix(s, end, 0);
 	*hash = s->hash ? s->hash : 1; /* 0 means none */
 	*check = s->check;
 	__u32 slot = *hash & (SEEN_MAX - 1);

@@ -87,8 +87,9 @@ struct event {
 	__u32 bytes; /* of the whole event */
 };
 
-/* A stack body, sent when its hash is not in the cache of those sent: again after it fell out of
- * there, so a reader keeps the first. hash covers frames, end and seed; check is independent. */
+/* A stack body, sent when its hash is not in the cache of those sent (`seen`): again after it fell
+ * out of there, so a reader keeps the first. hash covers frames, end and seed; check is
+ * independent. */
 struct stack_event {
 	struct event event;
 	__u64 hash;
@@ -140,7 +141,7 @@ enum wait_state {
 struct wait_event {
 	struct sample_event sample; /* kind EVENT_WAIT; time_ns: of the switch back; cpu: there;
 				     * `session` means nothing */
-	__u64 sessions;		    /* bits of those that take it; all have one salt */
+	__u64 sessions;		    /* bits of those that take it */
 	__u64 blocked_ns;	    /* until it was woken … */
 	__u64 runnable_ns;	    /* … and from there on: the kernel's run_delay */
 	__u64 period_ns;
@@ -286,6 +287,10 @@ TYPES_ASSERT_SIZE(struct filter_change, 24);
 /* everything: array of one u64, sessions that take every process but the idle one (-a). The
  * broker's alone, as the filter. threads: hash tid → u64 of sessions (-t), the broker's alone. */
 
+/* seen: mmapable array of u64, the hash of the last body sent by each slot, hash & (SEEN_MAX - 1).
+ * A reader that forgets a body takes its hash out of there first, and waits until samples that name
+ * it without its body have come. */
+
 /* sessions: mmapable array by session number. Written by the engine before the events start. */
 enum session_flags {
 	SESSION_USER = 1 << 0,	     /* user stacks (off: -K) */
@@ -297,12 +302,9 @@ enum session_flags {
 struct session_config {
 	__u32 flags; /* enum session_flags */
 	__u32 thin;  /* one of 1 << thin ticks is taken, up to THIN_MAX; changed while they come */
-	__u64 salt;  /* goes into the hashes of this session's stacks. A reader that forgets the
-		      * bodies it got gives its next session another salt, so that they come again */
 	__u64 off_period_ns; /* the least period_ns of waits; BPF raises it to keep its budget */
-	__u64 pad2;
 };
-TYPES_ASSERT_SIZE(struct session_config, 32);
+TYPES_ASSERT_SIZE(struct session_config, 16);
 enum {
 	THIN_MAX = 10
 };
@@ -313,11 +315,10 @@ struct waits_wanted {
 	__u64 sessions;
 	__u64 wakers;	 /* of them, with SESSION_WAKERS */
 	__u64 period_ns; /* the least off_period_ns */
-	__u64 salt;
-	__u32 flags; /* SESSION_BY_POINTER only when all have it */
-	__u32 first; /* of the sessions, by number: its `thin` is that of all */
+	__u32 flags;	 /* SESSION_BY_POINTER only when all have it */
+	__u32 first;	 /* of the sessions, by number: its `thin` is that of all */
 };
-TYPES_ASSERT_SIZE(struct waits_wanted, 40);
+TYPES_ASSERT_SIZE(struct waits_wanted, 32);
 
 /* spaces: mmapable array by slot. The engine writes mappings elsewhere first, then flips `range` in
  * one store; memory that a walk under way may still read is reused only after 100 ms. */

@@ -135,10 +135,9 @@ static __always_inline bool waits_walk(struct scratch *s, struct waits_cpu *cpu,
 				       struct task_struct *task)
 {
 	struct sample_event *sample = &cpu->event.sample;
-	__u64 salt = waits_wanted.salt;
 	if (cpu->n_kernel) {
 		stacks_add_kernel(s, cpu->kernel, cpu->n_kernel, 0);
-		if (!stacks_send(s, WALK_ROOT, salt, &sample->kernel_hash, &sample->kernel_check))
+		if (!stacks_send(s, WALK_ROOT, &sample->kernel_hash, &sample->kernel_check))
 			return false;
 	}
 	bool missed = false;
@@ -148,7 +147,7 @@ static __always_inline bool waits_walk(struct scratch *s, struct waits_cpu *cpu,
 		count_walk_end(end);
 		missed = walk_missed(&s->walk, end);
 		if (end != WALK_NO_REGISTERS &&
-		    !stacks_send(s, end, salt, &sample->user_hash, &sample->user_check))
+		    !stacks_send(s, end, &sample->user_hash, &sample->user_check))
 			return false;
 	}
 	if (missed)

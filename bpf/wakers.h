@@ -66,8 +66,7 @@ static __always_inline void wakers_walk(struct waker *waker, struct task_struct 
 	if (!s)
 		return;
 	__u32 end = walk_user(s, NULL, self, space, waits_wanted.flags, WAKERS_FRAMES_MAX);
-	if (end != WALK_NO_REGISTERS &&
-	    !stacks_send(s, end, waits_wanted.salt, &waker->hash, &waker->check))
+	if (end != WALK_NO_REGISTERS && !stacks_send(s, end, &waker->hash, &waker->check))
 		waker->hash = 0;
 	stacks_release(s);
 }

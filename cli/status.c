@@ -106,7 +106,9 @@ static void print(const Probe__Status *status)
 	       progress_size(size, status->own_rss_bytes));
 	printf("; a client can make it hold %s\n", progress_size(size, status->client_bytes_max));
 	printf("follows %s processes", progress_count(count, status->processes));
-	printf(", knows %s mapped files\n", progress_count(count, status->objects));
+	printf(", knows %s mapped files", progress_count(count, status->objects));
+	printf(", holds %s stacks", progress_count(count, status->stacks));
+	printf(" (%s)\n", progress_size(size, status->stack_bytes));
 	if (status->has_landlock && !status->landlock)
 		puts("this kernel has no Landlock: of the engine's two walls before files one is "
 		     "missing");
@@ -148,6 +150,8 @@ static void print_json(const Probe__Status *status)
 	jsontext_int(&json, "landlock", status->landlock);
 	jsontext_int(&json, "processes", (int64_t)status->processes);
 	jsontext_int(&json, "objects", (int64_t)status->objects);
+	jsontext_int(&json, "stacks", (int64_t)status->stacks);
+	jsontext_int(&json, "stack_bytes", (int64_t)status->stack_bytes);
 	jsontext_open(&json, "sessions", '[');
 	for (size_t i = 0; i < status->n_session; i++)
 		print_json_session(&json, status->session[i]);

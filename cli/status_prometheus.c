@@ -70,5 +70,7 @@ void status_prometheus(const Probe__Status *status, FILE *file)
 	number(file, "probe_resident_memory_bytes", "gauge", "Memory of the engine.",
 	       status->own_rss_bytes);
 	number(file, "probe_objects", "gauge", "Mapped files known.", status->objects);
+	number(file, "probe_stacks", "gauge", "Stacks held.", status->stacks);
+	number(file, "probe_stack_bytes", "gauge", "Memory that they take.", status->stack_bytes);
 	number(file, "probe_processes", "gauge", "Processes followed.", status->processes);
 }

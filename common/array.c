@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/array.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include "common/memory.h"
 
@@ -10,6 +11,17 @@ char *array_copy(const void *bytes, size_t n)
 	if (n)
 		memcpy(copy, bytes, n);
 	return copy;
+}
+
+void *array_trim(void *at, uint32_t n, uint32_t *room, size_t size)
+{
+	if (n == *room)
+		return at;
+	*room = n;
+	if (n)
+		return memory_resize(at, n, size);
+	free(at);
+	return NULL;
 }
 
 void *array_room(void *at, uint32_t n, uint32_t *room, size_t size)

@@ -14,5 +14,9 @@ void *array_room(void *at, uint32_t n, uint32_t *room, size_t size);
 #define array_reserve(array, more)                                                                 \
 	((array)->at = array_room((array)->at, (array)->n + (more), &(array)->room,                \
 				  sizeof(*(array)->at)))
+/* Gives back the room behind the elements that are there. */
+void *array_trim(void *at, uint32_t n, uint32_t *room, size_t size);
+#define array_shrink(array)                                                                        \
+	((array)->at = array_trim((array)->at, (array)->n, &(array)->room, sizeof(*(array)->at)))
 /* The new last element, zeroed. */
 #define array_add(array) (array_reserve(array, 1), &(array)->at[(array)->n++])

@@ -93,6 +93,7 @@ enum broker_load_fd {
 	LOAD_MAPPINGS,	    /* struct mapping[MAPPINGS_MAX] */
 	LOAD_COUNTERS,	    /* struct cpu_counters[CPUS_MAX] */
 	LOAD_TICKS,	    /* struct ticks[SESSIONS_MAX * CPUS_MAX] */
+	LOAD_SEEN,	    /* u64[SEEN_MAX] */
 	LOAD_UNWIND_TABLES, /* the four arrays of bpf/unwind_types.h */
 	LOAD_UNWIND_PAGES,
 	LOAD_UNWIND_ROWS,

@@ -174,8 +174,13 @@ static void add_waits(Probe__Info *info, const struct session *session, struct b
 	for (unsigned i = 0; i < WAITS; i++)
 		add_wait(info, counters_wait_name(i), sum->waits[i], sum->waits_ns[i]);
 	add_wait(info, "stack_not_received", session->lost_waits, session->lost_waits_ns);
+	char text[80];
+	if (session->lost_wakers && session->request->wakers) {
+		snprintf(text, sizeof(text), "of %" PRIu64 " the stack of who ended them is lost",
+			 session->lost_wakers);
+		build_info_add_note(info, "waits", 0, text);
+	}
 	if (session->lost_sleepers) {
-		char text[80];
 		snprintf(text, sizeof(text),
 			 "of %" PRIu32 " threads asleep at the end no stack is known",
 			 session->lost_sleepers);

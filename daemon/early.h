@@ -11,7 +11,7 @@ struct sampler;
 struct symbolizer;
 
 struct early {
-	uint32_t next; /* of the sampler's locations, which are numbered anew when nobody records */
+	uint32_t next; /* of the sampler's locations; 0: from the first on, as some are new */
 };
 
 /* At every tick. */

@@ -37,9 +37,6 @@ static const uint64_t ALONE_US = 1000 * 1000;
 static const uint64_t ALONE_US = 60 * 1000 * 1000;
 #endif
 
-enum {
-	OBJECTS_AT_REST = 2048,
-};
 /* After SIGTERM, for names and for clients to read their profiles. */
 static const uint64_t STOP_US = 20 * 1000 * 1000;
 
@@ -122,6 +119,7 @@ static void unload(struct engine *engine)
 	engine->sampler = NULL;
 	engine->thrift = (struct thrift){0}; /* both went by what the sampler had seen */
 	engine->early = (struct early){0};
+	engine->sweep = (struct sweep){0};
 	malloc_trim(0);
 }
 
@@ -141,7 +139,7 @@ static int rest(struct engine *engine)
 			return 0;
 		}
 		/* Questions under way would have nobody to answer them. */
-		if (objects_count(engine->sampler->objects) > OBJECTS_AT_REST &&
+		if (objects_held(engine->sampler->objects) > OBJECTS_KEPT &&
 		    symbolizer_is_idle(engine->symbolizer)) {
 			unwind_loader_evict(engine->loader);
 			symbolizer_clear(engine->symbolizer);
@@ -158,6 +156,8 @@ static int on_tick(sd_event_source *source, uint64_t usec, void *userdata)
 	drain(engine);
 	if (engine->sampler) {
 		thrift_look(&engine->thrift, engine->sampler);
+		if (sweep_look(&engine->sweep, engine->sampler, engine->symbolizer))
+			engine->early = (struct early){0};
 		early_look(&engine->early, engine->sampler, engine->symbolizer);
 	}
 	tick_clients(engine);

@@ -10,6 +10,7 @@
 #include "daemon/early.h"
 #include "daemon/thrift.h"
 #include "daemon/questions.h"
+#include "daemon/sweep.h"
 
 struct asker;
 struct err;
@@ -30,6 +31,7 @@ struct engine {
 	struct unwind_loader *loader;
 	struct thrift thrift;
 	struct early early;
+	struct sweep sweep;
 	struct client **clients;
 	uint32_t n_clients, clients_room;
 	uint32_t first_client; /* of this tick */

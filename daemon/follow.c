@@ -108,12 +108,10 @@ static void want(const struct follow *follow, uint64_t sessions)
 			sum.period_ns = config.off_period_ns;
 		if (!sum.sessions)
 			sum.first = i;
-		sum.salt = config.salt;
 		sum.sessions |= 1ull << i;
 		sum.wakers |= config.flags & SESSION_WAKERS ? 1ull << i : 0;
 	}
 	wanted->period_ns = sum.period_ns < WAIT_PERIOD_NS_MAX ? sum.period_ns : WAIT_PERIOD_NS_MAX;
-	wanted->salt = sum.salt;
 	wanted->flags = sum.flags;
 	wanted->first = sum.first;
 	wanted->wakers = sum.wakers;

@@ -4,6 +4,7 @@
  * the end of its function). */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 #include "common/index.h"
 
@@ -22,11 +23,14 @@ struct location {
 };
 
 struct locations {
-	struct location *at; /* from 1 */
+	struct location *at; /* from 1; of kind 0 those that are free */
 	uint32_t n, room;
+	uint32_t free; /* the first of these: its address is the next one's number; 0: none */
 	struct index index;
 };
 
 void locations_init(struct locations *locations);
 void locations_deinit(struct locations *locations);
 uint32_t locations_add(struct locations *locations, const struct location *location);
+/* Those that are not used (by number) are free from now on; the others keep their numbers. */
+void locations_sweep(struct locations *locations, const bool *used);

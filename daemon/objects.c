@@ -19,6 +19,7 @@
 struct objects {
 	struct object *at; /* from 1 */
 	uint32_t n, room;
+	uint32_t free, n_free; /* the first that was dropped, 0: none */
 	struct {
 		uint32_t *at, n, room;
 	} wanted;	       /* their tables */
@@ -34,6 +35,12 @@ struct inode_key {
 enum {
 	TRIES_MAX = 64
 };
+
+static uint64_t inode_hash(uint64_t dev, uint64_t inode)
+{
+	struct inode_key key = {dev, inode};
+	return index_hash(&key, sizeof(key));
+}
 
 struct objects *objects_new(void)
 {
@@ -52,6 +59,7 @@ void objects_clear(struct objects *objects)
 	}
 	memset(objects->at + 1, 0, (objects->n - 1) * sizeof(*objects->at));
 	objects->n = 1;
+	objects->free = objects->n_free = 0;
 	objects->wanted.n = 0;
 	objects->vdso = 0;
 	index_deinit(&objects->by_inode);
@@ -90,6 +98,43 @@ uint32_t objects_count(const struct objects *objects)
 	return objects->n - 1;
 }
 
+uint32_t objects_held(const struct objects *objects)
+{
+	return objects->n - 1 - objects->n_free;
+}
+
+void objects_condemn(struct objects *objects, const bool *used)
+{
+	for (uint32_t i = 1; i < objects->n; i++)
+		objects->at[i].condemned =
+			!used[i] && i != objects->vdso && !objects->at[i].table_pending;
+}
+
+void objects_drop(struct objects *objects, uint32_t number)
+{
+	struct object *object = &objects->at[number];
+	if (object->kind == OBJECT_FILE)
+		index_remove(&objects->by_inode, inode_hash(object->dev, object->inode), number);
+	free(object->path);
+	if (object->fd >= 0)
+		close(object->fd);
+	*object = (struct object){.fd = -1, .next_free = objects->free};
+	objects->free = number;
+	objects->n_free++;
+}
+
+static uint32_t new_number(struct objects *objects)
+{
+	uint32_t number = objects->free;
+	if (!number) {
+		array_add(objects);
+		return objects->n - 1;
+	}
+	objects->free = objects->at[number].next_free;
+	objects->n_free--;
+	return number;
+}
+
 static int64_t in_ns(const struct timespec *t)
 {
 	return t->tv_sec * 1000000000ll + t->tv_nsec;
@@ -125,17 +170,18 @@ static bool same_inode(const void *context, uint32_t number, const void *key)
 
 void objects_want_table(struct objects *objects, uint32_t number)
 {
-	objects->at[number].table_evicted = false;
+	objects->at[number].table_evicted = objects->at[number].condemned = false;
 	objects->at[number].table_pending = true;
 	*array_add(&objects->wanted) = number;
 }
 
 static uint32_t add(struct objects *objects, const struct object *object)
 {
-	*array_add(objects) = *object;
+	uint32_t number = new_number(objects);
+	objects->at[number] = *object;
 	if (object->fd >= 0 || object->kind == OBJECT_VDSO)
-		objects_want_table(objects, objects->n - 1);
-	return objects->n - 1;
+		objects_want_table(objects, number);
+	return number;
 }
 
 static uint32_t find_vdso(struct objects *objects)
@@ -176,10 +222,12 @@ void objects_renew_jit(struct objects *objects, struct asker *asker, uint32_t nu
 
 uint32_t objects_add_jit(struct objects *objects, struct asker *asker, uint32_t pid, uint32_t dump)
 {
-	*array_add(objects) = (struct object){
-		.kind = OBJECT_JIT, .fd = -1, .pid = pid, .path = array_copy("[jit]", 5)};
-	objects_renew_jit(objects, asker, objects->n - 1, dump);
-	return objects->n - 1;
+	uint32_t number = add(objects, &(struct object){.kind = OBJECT_JIT,
+							.fd = -1,
+							.pid = pid,
+							.path = array_copy("[jit]", 5)});
+	objects_renew_jit(objects, asker, number, dump);
+	return number;
 }
 
 static bool may_open(struct objects *objects, uint32_t pid)
@@ -223,9 +271,10 @@ uint32_t objects_find(struct objects *objects, struct asker *asker, uint32_t pid
 	if (line->kind != MAPS_FILE)
 		return 0;
 	struct inode_key key = {line->dev, line->inode};
-	uint64_t hash = index_hash(&key, sizeof(key));
+	uint64_t hash = inode_hash(key.dev, key.inode);
 	uint32_t known = index_find(&objects->by_inode, hash, same_inode, objects, &key);
 	struct object *old = &objects->at[known];
+	old->condemned = false;
 	if (known && unchanged(old)) {
 		if (old->fd < 0 && old->tries < TRIES_MAX)
 			open_again(objects, asker, pid, line, known);

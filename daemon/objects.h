@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include "bpf/types.h"
 
 struct asker;
 struct maps_line;
@@ -33,6 +34,13 @@ struct object {
 	uint32_t uid;	 /* the file's owner */
 	uint64_t device; /* st_dev, which is not always what maps say */
 	bool gone;	 /* that process, or it runs another program */
+	bool condemned;	 /* nobody mapped it then, nor has since: objects_condemn() */
+	uint32_t next_free;
+};
+
+enum {
+	OBJECTS_KEPT =
+		TYPES_ENTRIES(2048, 64), /* for the next recording, though nobody maps them */
 };
 
 struct objects *objects_new(void);
@@ -64,6 +72,12 @@ void objects_want_table(struct objects *objects, uint32_t number);
 bool objects_is_unsettled(const struct objects *objects, uint32_t number);
 /* Why a file could not be opened. */
 const char *objects_words(int code);
+/* The highest number. */
 uint32_t objects_count(const struct objects *objects);
+uint32_t objects_held(const struct objects *objects);
+/* Those that are not `used`, by number, are condemned until they are met again. */
+void objects_condemn(struct objects *objects, const bool *used);
+/* Nobody holds its number, which will be another's. */
+void objects_drop(struct objects *objects, uint32_t number);
 /* Forgets all: nobody holds a number. */
 void objects_clear(struct objects *objects);

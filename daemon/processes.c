@@ -201,6 +201,13 @@ void processes_renew_names(struct processes *processes)
 					  dump_of(processes, processes->at[i]));
 }
 
+void processes_mark_objects(const struct processes *processes, bool *used)
+{
+	for (uint32_t i = 1; i < processes->n; i++)
+		if (processes->at[i])
+			used[processes->at[i]->jit] = true;
+}
+
 uint32_t processes_main_object(struct processes *processes, uint32_t pid)
 {
 	const struct process *process = processes_find(processes, pid);

@@ -49,6 +49,8 @@ void processes_prune(struct processes *processes, bool (*used)(void *context, ui
 /* What processes wrote of the code that they made is opened again, for names. */
 void processes_renew_names(struct processes *processes);
 
+/* Sets used[object] for the code that processes made. */
+void processes_mark_objects(const struct processes *processes, bool *used);
 /* The object of its first executable mapping, which is the program itself; 0: not known. */
 uint32_t processes_main_object(struct processes *processes, uint32_t pid);
 

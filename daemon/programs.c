@@ -186,6 +186,7 @@ void programs_fds(const struct programs *programs, int fds[LOAD_FDS])
 	fds[LOAD_MAPPINGS] = bpf_map__fd(s->maps.mappings);
 	fds[LOAD_COUNTERS] = bpf_map__fd(s->maps.counters);
 	fds[LOAD_TICKS] = bpf_map__fd(s->maps.ticks);
+	fds[LOAD_SEEN] = bpf_map__fd(s->maps.seen);
 	fds[LOAD_UNWIND_TABLES] = bpf_map__fd(s->maps.unwind_tables);
 	fds[LOAD_UNWIND_PAGES] = bpf_map__fd(s->maps.unwind_pages);
 	fds[LOAD_UNWIND_ROWS] = bpf_map__fd(s->maps.unwind_rows);

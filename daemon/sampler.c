@@ -89,9 +89,13 @@ static void take_wait(struct sampler *sampler, const struct wait_event *wait,
 	bool found = find_stacks(sampler, &wait->sample, process, late, &stacks);
 	if (found)
 		stacks.waker = waker_stack(sampler, wait);
-	for (uint32_t i = 0; i < SESSIONS_MAX; i++)
-		if (sampler->sessions[i] && wait->sessions >> i & 1)
-			session_on_wait(sampler->sessions[i], wait, found ? &stacks : NULL);
+	for (uint32_t i = 0; i < SESSIONS_MAX; i++) {
+		struct session *session = wait->sessions >> i & 1 ? sampler->sessions[i] : NULL;
+		if (!session)
+			continue;
+		session->lost_wakers += found && wait->waker_hash && !stacks.waker;
+		session_on_wait(session, wait, found ? &stacks : NULL);
+	}
 }
 
 static void take(struct sampler *sampler, const struct sample_event *event, struct process *process,
@@ -266,20 +270,25 @@ static void follow_cpus(struct sampler *sampler)
 		sampler_on_cpus(sampler);
 }
 
-static int map_configs(struct sampler *sampler, int fd, struct err *err)
+static void *map(int fd, size_t bytes)
 {
-	size_t bytes = SESSIONS_MAX * sizeof(*sampler->configs);
 	void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	if (memory == MAP_FAILED)
-		return err_set(err, -errno, ERR_FAILED, "cannot map the table of sessions: %s",
-			       strerror(errno));
-	sampler->configs = memory;
-	return 0;
+	return memory == MAP_FAILED ? NULL : memory;
+}
+
+static int map_tables(struct sampler *sampler, const int fds[LOAD_FDS], struct err *err)
+{
+	sampler->configs = map(fds[LOAD_SESSIONS], SESSIONS_MAX * sizeof(*sampler->configs));
+	sampler->seen = map(fds[LOAD_SEEN], SEEN_MAX * sizeof(*sampler->seen));
+	if (sampler->configs && sampler->seen)
+		return 0;
+	return err_set(err, -errno, ERR_FAILED, "cannot map the table of sessions: %s",
+		       strerror(errno));
 }
 
 static int open_parts(struct sampler *sampler, const int fds[LOAD_FDS], struct err *err)
 {
-	int code = map_configs(sampler, fds[LOAD_SESSIONS], err);
+	int code = map_tables(sampler, fds, err);
 	if (!code)
 		code = ring_open(&sampler->ring, fds[LOAD_RING], err);
 	if (!code)
@@ -314,7 +323,7 @@ int sampler_new(struct asker *asker, struct sampler **sampler, struct err *err)
 		if (i != LOAD_RING)
 			close(fds[i]);
 	new->processes = processes_new(new->spaces, new->objects, asker);
-	stacks_init(&new->stacks, &new->locations, new->processes);
+	stacks_init(&new->stacks, &new->locations, new->processes, new->seen);
 	if (code) {
 		sampler_free(new);
 		return code;
@@ -345,6 +354,8 @@ void sampler_free(struct sampler *sampler)
 	objects_free(sampler->objects);
 	if (sampler->configs)
 		munmap(sampler->configs, SESSIONS_MAX * sizeof(*sampler->configs));
+	if (sampler->seen)
+		munmap(sampler->seen, SEEN_MAX * sizeof(*sampler->seen));
 	free(sampler);
 }
 
@@ -392,21 +403,19 @@ int sampler_add_session(struct sampler *sampler, struct session *session)
 	return -1;
 }
 
-/* Nobody records: what was seen is forgotten. The programs remember which bodies they sent, so the
- * hashes of the next sessions get another salt and their bodies come anew. */
+/* Nobody records: what was seen is forgotten. */
 static void forget(struct sampler *sampler)
 {
-	stacks_deinit(&sampler->stacks);
+	stacks_clear(&sampler->stacks);
 	locations_deinit(&sampler->locations);
 	locations_init(&sampler->locations);
-	stacks_init(&sampler->stacks, &sampler->locations, sampler->processes);
-	sampler->salt++;
 }
 
 void sampler_remove_session(struct sampler *sampler, uint32_t slot)
 {
 	unwind_late_flush(sampler->late);
 	sampler->sessions[slot] = NULL;
+	sampler->parted++;
 	if (has_session(sampler))
 		return;
 	if (sampler->sideband)

@@ -43,8 +43,9 @@ struct sampler {
 	struct locations locations;
 	struct stacks stacks;
 	struct session *sessions[SESSIONS_MAX];
-	uint64_t salt; /* of the stacks' hashes; see sampler.c */
-	uint32_t thin; /* of all sessions that run (thrift.h), and that begin */
+	uint64_t *seen;	 /* mapped, SEEN_MAX: stacks.h */
+	uint32_t thin;	 /* of all sessions that run (thrift.h), and that begin */
+	uint32_t parted; /* sessions that have been here, and their rows */
 };
 
 /* Loads the programs through the broker. */

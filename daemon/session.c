@@ -200,7 +200,6 @@ static int begin(struct session *session, struct err *err)
 	session->sampler->configs[session->slot] =
 		(struct session_config){.flags = flags_of(session),
 					.thin = session->sampler->thin,
-					.salt = session->sampler->salt,
 					.off_period_ns = session->request->off_period_ns};
 	/* A tracepoint's program runs from its opening on. */
 	counters_read(session->sampler->counters, session->slot, &session->start);

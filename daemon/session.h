@@ -57,6 +57,7 @@ struct session {
 	uint64_t skipped; /* hits of a tracepoint, whosever, that the kernel told no program of */
 	uint64_t lost_unknown;		    /* samples whose stack body never came */
 	uint64_t lost_waits, lost_waits_ns; /* waits likewise */
+	uint64_t lost_wakers;		    /* waits of whose waker only the stack is not known */
 	uint32_t lost_sleepers;	    /* threads that slept at the end, whose stack is not known */
 	uint64_t off_period_ns;	    /* the highest that waits were taken by */
 	uint64_t stolen, all_time;  /* the machine's clock ticks meanwhile */

@@ -124,7 +124,10 @@ static void fill(Probe__Status *status, const struct engine *engine)
 		add_lost(status, engine);
 	if (!engine->sampler)
 		return;
-	status->objects = objects_count(engine->sampler->objects);
+	status->has_stacks = status->has_stack_bytes = 1;
+	status->stacks = stacks_count(&engine->sampler->stacks);
+	status->stack_bytes = stacks_bytes(&engine->sampler->stacks, NULL);
+	status->objects = objects_held(engine->sampler->objects);
 	status->processes = processes_count(engine->sampler->processes);
 }
 

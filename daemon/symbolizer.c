@@ -498,18 +498,27 @@ struct symbolizer *symbolizer_new(sd_event *event, struct asker *asker, struct o
 	return symbolizer;
 }
 
+static void forget_known(struct known *known)
+{
+	int held guard_fd = take_held(known);
+	free(known->opened);
+	free(known->words);
+	*known = (struct known){0};
+}
+
 void symbolizer_clear(struct symbolizer *symbolizer)
 {
 	worker_link_free(steal_ptr(symbolizer->link));
-	for (uint32_t i = 0; i < symbolizer->known.n; i++) {
-		int held guard_fd = take_held(&symbolizer->known.at[i]);
-		free(symbolizer->known.at[i].opened);
-		free(symbolizer->known.at[i].words);
-	}
-	if (symbolizer->known.n)
-		memset(symbolizer->known.at, 0,
-		       symbolizer->known.n * sizeof(*symbolizer->known.at));
-	symbolizer->known.n = 0;
+	while (symbolizer->known.n)
+		forget_known(&symbolizer->known.at[--symbolizer->known.n]);
+}
+
+void symbolizer_drop(struct symbolizer *symbolizer, uint32_t object)
+{
+	struct known *known = known_of(symbolizer, object);
+	if (known->opened && symbolizer->link)
+		worker_link_close(symbolizer->link, object);
+	forget_known(known);
 }
 
 void symbolizer_free(struct symbolizer *symbolizer)

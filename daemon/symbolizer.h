@@ -46,5 +46,7 @@ void symbolizer_table(struct symbolizer *symbolizer, uint32_t object, worker_lin
 /* Forgets every object, and lets the worker go: their numbers will mean others. Not while a
  * question is under way, nor from a callback. */
 void symbolizer_clear(struct symbolizer *symbolizer);
+/* The same of one object. */
+void symbolizer_drop(struct symbolizer *symbolizer, uint32_t object);
 /* Whoever asked with this context is gone: no more calls. */
 void symbolizer_forget(struct symbolizer *symbolizer, const void *context);

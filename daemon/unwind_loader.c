@@ -21,6 +21,17 @@ struct unwind_loader {
 	struct unwind_loader_counts counts;
 };
 
+void unwind_loader_drop(struct unwind_loader *loader, uint32_t number)
+{
+	struct object *object = objects_get(loader->objects, number);
+	if (!object->table)
+		return;
+	unwind_tables_remove(loader->tables, object->table);
+	object->table = object->rows = 0;
+	object->table_evicted = true;
+	loader->counts.evicted++;
+}
+
 /* Objects that no space maps give up their room, to be asked for again when they are mapped. */
 uint32_t unwind_loader_evict(struct unwind_loader *loader)
 {
@@ -28,16 +39,12 @@ uint32_t unwind_loader_evict(struct unwind_loader *loader)
 	bool *mapped = memory_new(n + 1, sizeof(*mapped));
 	spaces_mark_objects(loader->spaces, mapped, n);
 	for (uint32_t i = 1; i <= n; i++) {
-		struct object *object = objects_get(loader->objects, i);
-		if (mapped[i] || !object->table)
+		if (mapped[i] || !objects_get(loader->objects, i)->table)
 			continue;
-		unwind_tables_remove(loader->tables, object->table);
-		object->table = object->rows = 0;
-		object->table_evicted = true;
+		unwind_loader_drop(loader, i);
 		evicted++;
 	}
 	free(mapped);
-	loader->counts.evicted += evicted;
 	return evicted;
 }
 

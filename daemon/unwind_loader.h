@@ -23,6 +23,8 @@ void unwind_loader_free(struct unwind_loader *loader);
 void unwind_loader_look(struct unwind_loader *loader);
 /* Takes the room of objects that nobody maps; returns how many they were. */
 uint32_t unwind_loader_evict(struct unwind_loader *loader);
+/* Of one object that nobody maps. */
+void unwind_loader_drop(struct unwind_loader *loader, uint32_t object);
 /* Nothing is under way. */
 bool unwind_loader_is_ready(const struct unwind_loader *loader);
 

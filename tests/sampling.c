@@ -43,6 +43,7 @@ struct sampling *sampling_new(void)
 	s->sessions = map_array(s->fds[LOAD_SESSIONS], SESSIONS_MAX * sizeof(*s->sessions));
 	s->spaces = map_array(s->fds[LOAD_SPACES], SPACES_MAX * sizeof(*s->spaces));
 	s->mappings = map_array(s->fds[LOAD_MAPPINGS], MAPPINGS_MAX * sizeof(*s->mappings));
+	s->seen = map_array(s->fds[LOAD_SEEN], SEEN_MAX * sizeof(*s->seen));
 	s->rows = map_array(s->fds[LOAD_COUNTERS], CPUS_MAX * sizeof(*s->rows));
 	s->stacks = calloc(SAMPLING_STACKS, sizeof(struct stack_event *));
 	s->samples = calloc(SAMPLING_SAMPLES, sizeof(*s->samples));
@@ -70,6 +71,7 @@ void sampling_free(struct sampling *s)
 		munmap(s->sessions, SESSIONS_MAX * sizeof(*s->sessions));
 		munmap(s->spaces, SPACES_MAX * sizeof(*s->spaces));
 		munmap(s->mappings, MAPPINGS_MAX * sizeof(*s->mappings));
+		munmap(s->seen, SEEN_MAX * sizeof(*s->seen));
 		munmap((void *)s->rows, CPUS_MAX * sizeof(*s->rows));
 	}
 	programs_free(s->programs);

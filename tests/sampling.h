@@ -26,6 +26,7 @@ struct sampling {
 	struct session_config *sessions;
 	struct space *spaces;
 	struct mapping *mappings;
+	uint64_t *seen;
 	const struct cpu_counters *rows;
 	int events[SESSIONS_MAX][CPUS_MAX], links[SESSIONS_MAX][CPUS_MAX]; /* + 1; 0: none */
 	uint64_t period_ns[SESSIONS_MAX];

@@ -31,7 +31,7 @@ static uint32_t world_init(struct world *w)
 {
 	*w = (struct world){.profile = profile_new_ours()};
 	locations_init(&w->sampler.locations);
-	stacks_init(&w->sampler.stacks, &w->sampler.locations, NULL);
+	stacks_init(&w->sampler.stacks, &w->sampler.locations, NULL, NULL);
 	members_init(&w->session.members);
 	threads_init(&w->session.threads);
 	tally_init(&w->session.tally, &w->session.threads);
