@@ -44,26 +44,38 @@ static bool is_of_libc(const char *name)
 	return false;
 }
 
-bool doctor_hint_names(const struct Probe__Examine__Module *module, char hint[DOCTOR_HINT_BYTES])
+/* What has a file, but neither its full symbols nor a debug file. */
+static bool lacks_names(const struct Probe__Examine__Module *module)
+{
+	return *base_of(module) != '[' && module->build_id.len &&
+	       !has_source(module, "debug file") && !has_source(module, ".symtab");
+}
+
+bool doctor_hint_names(const struct Probe__Examine__Module *module, const char *package,
+		       char hint[DOCTOR_HINT_BYTES])
 {
 	const char *name = base_of(module);
-	/* What has a file, but neither its full symbols nor a debug file. */
-	if (*name != '[' && module->build_id.len && !has_source(module, "debug file") &&
-	    !has_source(module, ".symtab")) {
-		if (is_of_libc(name))
-			snprintf(hint, DOCTOR_HINT_BYTES,
-				 "for names: install libc6-dbg (Debian, Ubuntu)");
-		else if (python_minor(name) >= 0)
-			snprintf(hint, DOCTOR_HINT_BYTES,
-				 "for names: install python3.%d-dbg (Debian)", python_minor(name));
-		else
-			snprintf(hint, DOCTOR_HINT_BYTES,
-				 "for names: install the -dbgsym of its package (Debian: dpkg -S "
-				 "%.120s)",
-				 module->path);
-		return true;
-	}
-	return false;
+	if (!lacks_names(module))
+		return false;
+	if (package && !*package)
+		snprintf(hint, DOCTOR_HINT_BYTES,
+			 "for names: no package has this file: build it with -g and do not strip "
+			 "it, or name its debug file to `probe symbolize`");
+	else if (is_of_libc(name))
+		snprintf(hint, DOCTOR_HINT_BYTES, "for names: install libc6-dbg (Debian, Ubuntu)");
+	else if (python_minor(name) >= 0)
+		snprintf(hint, DOCTOR_HINT_BYTES, "for names: install python3.%d-dbg (Debian)",
+			 python_minor(name));
+	else if (package)
+		snprintf(hint, DOCTOR_HINT_BYTES,
+			 "for names: install %.100s-dbgsym, if its archive has one (Debian's: "
+			 "deb http://deb.debian.org/debian-debug RELEASE-debug main)",
+			 package);
+	else
+		snprintf(hint, DOCTOR_HINT_BYTES,
+			 "for names: install the -dbgsym of its package (Debian: dpkg -S %.120s)",
+			 module->path);
+	return true;
 }
 
 bool doctor_hint_interpreter(const struct Probe__Examine__Module *module,

@@ -10,7 +10,9 @@ enum {
 	DOCTOR_HINT_BYTES = 256,
 };
 
-/* Each: a line for people in `hint`; false: there is nothing to say. */
-bool doctor_hint_names(const struct Probe__Examine__Module *module, char hint[DOCTOR_HINT_BYTES]);
+/* Each: a line for people in `hint`; false: there is nothing to say. `package`: the one that the
+ * file is from, "": none, NULL: not known. */
+bool doctor_hint_names(const struct Probe__Examine__Module *module, const char *package,
+		       char hint[DOCTOR_HINT_BYTES]);
 bool doctor_hint_interpreter(const struct Probe__Examine__Module *module,
 			     char hint[DOCTOR_HINT_BYTES]);

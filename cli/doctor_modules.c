@@ -6,10 +6,12 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/doctor_hint.h"
 #include "cli/doctor_process.h"
 #include "cli/jsontext.h"
+#include "cli/package.h"
 #include "cli/progress.h"
 #include "cli/table.h"
 #include "cli/terminal.h"
@@ -171,6 +173,18 @@ static void print_note(const char *path, const char *between, const char *words)
 	printf("%s: %s%s\n", escaped(name, path_base(path)), between, escaped(text, words));
 }
 
+/* As doctor_hint_names(), with the package if this machine can tell. */
+static bool hint_names(const struct doctor_process *process, const Probe__Examine__Module *module,
+		       char hint[DOCTOR_HINT_BYTES])
+{
+	char package[PACKAGE_BYTES] = "";
+	const char *path = text_of(module->path);
+	const bool known = !access(PACKAGE_LISTS, R_OK) && package_same_file(process->pid, path);
+	if (known)
+		(void)package_find(PACKAGE_LISTS, path, package);
+	return doctor_hint_names(module, known ? package : NULL, hint);
+}
+
 /* What a cell has no room for, and what would help: of names only where frames want them. */
 static void print_notes(const struct doctor_process *process)
 {
@@ -182,7 +196,7 @@ static void print_notes(const struct doctor_process *process)
 		const char *path = text_of(module->path);
 		if (module->rows_note)
 			print_note(path, "no unwind rows: ", module->rows_note);
-		if (is_met(process->profile, path) && doctor_hint_names(module, hint))
+		if (is_met(process->profile, path) && hint_names(process, module, hint))
 			print_note(path, "-> ", hint);
 		if (module->note)
 			print_note(path, "names: ", module->note);
@@ -221,11 +235,12 @@ static void print_json_walks(struct jsontext *json, const struct profile *profil
 	jsontext_close(json);
 }
 
-static void print_json_hints(struct jsontext *json, const Probe__Examine__Module *module)
+static void print_json_hints(struct jsontext *json, const struct doctor_process *process,
+			     const Probe__Examine__Module *module)
 {
 	char hint[DOCTOR_HINT_BYTES];
 	jsontext_open(json, "hints", '[');
-	if (doctor_hint_names(module, hint))
+	if (hint_names(process, module, hint))
 		jsontext_string(json, NULL, hint);
 	if (doctor_hint_interpreter(module, hint))
 		jsontext_string(json, NULL, hint);
@@ -252,7 +267,7 @@ static void print_json_module(struct jsontext *json, const struct doctor_process
 	if (module->note)
 		jsontext_string(json, "note", module->note);
 	print_json_walks(json, process->profile, text_of(module->path));
-	print_json_hints(json, module);
+	print_json_hints(json, process, module);
 	jsontext_close(json);
 }
 

@@ -20,22 +20,25 @@ static Probe__Examine__Module module_of(const char *path, char **source)
 	return module;
 }
 
-static void names(const char *path, const char *source, const char *part)
+static void names(const char *path, const char *source, const char *package, const char *part)
 {
 	char hint[DOCTOR_HINT_BYTES] = "", *sources[] = {(char *)source};
 	const Probe__Examine__Module module = module_of(path, sources);
-	CU_ASSERT_EQUAL(doctor_hint_names(&module, hint), part != NULL);
+	CU_ASSERT_EQUAL(doctor_hint_names(&module, package, hint), part != NULL);
 	CU_ASSERT(!part || strstr(hint, part));
 }
 
 static void packages(void)
 {
-	names("/usr/lib/x86_64-linux-gnu/libc.so.6", ".dynsym", " libc6-dbg ");
-	names("/usr/lib/x86_64-linux-gnu/libc.so.6", "debug file", NULL);
-	names("/usr/bin/python3.11", ".dynsym", " python3.11-dbg ");
-	names("/opt/own", ".symtab", NULL);
-	names("/usr/bin/xz", ".dynsym", "dpkg -S /usr/bin/xz");
-	names("[vdso]", ".dynsym", NULL);
+	names("/usr/lib/x86_64-linux-gnu/libc.so.6", ".dynsym", "libc6", " libc6-dbg ");
+	names("/usr/lib/x86_64-linux-gnu/libc.so.6", ".dynsym", NULL, " libc6-dbg ");
+	names("/usr/lib/x86_64-linux-gnu/libc.so.6", "debug file", "libc6", NULL);
+	names("/usr/bin/python3.11", ".dynsym", "python3.11-minimal", " python3.11-dbg ");
+	names("/usr/local/bin/python3.11", ".dynsym", "", "no package has");
+	names("/opt/own", ".symtab", "", NULL);
+	names("/usr/bin/xz", ".dynsym", NULL, "dpkg -S /usr/bin/xz");
+	names("/usr/bin/xz", ".dynsym", "xz-utils", "install xz-utils-dbgsym,");
+	names("[vdso]", ".dynsym", NULL, NULL);
 }
 
 static void interprets(const char *path, const char *part)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """`probe doctor -p PID`: what is there of a process for whole stacks and names."""
 import json
+import os
 import re
 import subprocess
 
@@ -38,6 +39,8 @@ def check_redis(found):
         assert module["path"][0] == "[" or module["build_id"] == build_id(module["path"])
     assert sum(module["walks_ended"] for module in found["modules"]) >= 0.9 * found["walks"]
     assert (modules["libc.so.6"]["hints"] == []) == ("debug file" in modules["libc.so.6"]["symbol_sources"])
+    program = os.path.basename(os.path.realpath("/usr/bin/redis-server"))
+    assert any("install redis-tools-dbgsym" in hint for hint in modules[program]["hints"]), modules[program]
 
 
 def test_process(tmp_path):
