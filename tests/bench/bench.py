@@ -8,8 +8,7 @@ whole     what a recording takes from its start to its end from a job on the sam
 depth     ns of BPF a sample, by the depth of the stack, with warm tables
 tables    time and bytes of the unwind rows of large files
 attach    seconds until a process of so many threads is recorded (ceiling 2)
-names     ms from the end of a recording of NAMES_SECONDS to its file with all names: alone, and the first and second of a
-          daemon; beside `perf report` of as long a recording, with and without inlines
+names     ms from the end of a recording to the text of its report, beside perf's and addr2line (names.py)
 report    a report of large profiles, beside `go tool pprof -top` (views.py)
 page      the flame graph's page of large profiles in a browser (views.py)
 differences  what diff says of recordings: of an unchanged program, and of a planted slowdown (differences.py);
@@ -22,7 +21,7 @@ over that round's time alone. Printed: the median of the ratios with its 95 % in
 seconds of all processes of the profiler while it records (of one CPU) and in all (with start, names and
 writing), the most memory they had at once, the kernel memory of the BPF maps, and the time from the end of the job to a report as text.
 
-Environment: BENCH (all the parts: cost,slowdown,…), BENCH_SECONDS (2.0) a run, BENCH_ROUNDS (9), NAMES_SECONDS (10)."""
+Environment: BENCH (all the parts: cost,slowdown,…), BENCH_SECONDS (2.0) a run, BENCH_ROUNDS (9)."""
 import contextlib
 import json
 import os
@@ -39,10 +38,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests/e2e"))
-import daemon  # noqa: E402
 import differences  # noqa: E402
+import names  # noqa: E402
 import probe  # noqa: E402
-import servers  # noqa: E402
 import views  # noqa: E402
 import whole as whole_recording  # noqa: E402
 from host import host  # noqa: E402
@@ -354,76 +352,8 @@ def attach():
     return exceeded
 
 
-@contextlib.contextmanager
-def node(tmp):
-    script = Path(tmp) / "script.js"
-    script.write_text("function f(n) { return n < 2 ? n : f(n - 1) + f(n - 2); } for (;;) JSON.stringify([f(18), {a: f(9)}]);")
-    with probe.program("/usr/bin/node", script) as popen:
-        time.sleep(0.5)
-        yield popen
-
-
-@contextlib.contextmanager
-def compiler(tmp):
-    """cc1plus again and again, as its driver runs it."""
-    source = ROOT / "tests/agree/sample.cc"
-    with probe.program("/bin/sh", "-c", f"while :; do g++ -O2 -std=c++17 -c -o {tmp}/out.o {source}; done") as popen:
-        time.sleep(0.5)
-        yield popen
-
-
-def end_ms(pid, out, seconds, **environment):
-    """From the signal that ends a recording to the end of the program that wrote it."""
-    recorder = subprocess.Popen([probe.BUILD / "probe", "record", "-p", str(pid), "-F", "99", "-o", out, "--force"],
-                                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-                                env=probe.environment(**environment))
-    assert b"Profiling" in recorder.stderr.readline()
-    time.sleep(seconds)
-    began = time.monotonic()
-    recorder.send_signal(probe.signal.SIGINT)
-    recorder.communicate(timeout=60)
-    assert recorder.returncode == 0
-    return 1e3 * (time.monotonic() - began)
-
-
-def daemon_ms(pid, out, seconds, tmp):
-    """The first and the second one of a daemon."""
-    with daemon.Daemon(tmp) as server:
-        return [end_ms(pid, out, seconds, PROBE_SOCKET=str(server.path)) for _ in range(2)]
-
-
-def report_ms(data, *options):
-    began = time.monotonic()
-    try:
-        subprocess.run([PERF, "report", "--stdio", "-i", data, *options], stdout=subprocess.DEVNULL,
-                       stderr=subprocess.DEVNULL, check=True, timeout=60)
-    except subprocess.TimeoutExpired:
-        return 60e3
-    return 1e3 * (time.monotonic() - began)
-
-
-def names():
-    seconds = float(os.environ.get("NAMES_SECONDS", "10"))
-    exceeded = False
-    print(f"{'names and file':14} {'ms':>7} {'daemon':>7} {'again':>7}   {'perf report':>12} {'--no-inline':>12}")
-    for name, program in {"redis": probe.redis, "nginx": probe.nginx, "postgres": servers.postgres, "node": node,
-                          "cc1plus": compiler}.items():
-        with tempfile.TemporaryDirectory(prefix="bench") as tmp, program(Path(tmp)) as target:
-            out, data = Path(tmp) / "out.pb.gz", Path(tmp) / "perf.data"
-            pids = ",".join(map(str, [target.pid, *probe.descendants(target.pid)]))
-            alone = end_ms(target.pid, out, seconds)
-            first, again = daemon_ms(target.pid, out, seconds, tmp)
-            subprocess.run([PERF, "record", "-q", "-g", "-F", "99", "-e", "cpu-clock", "-p", pids, "-o", data,
-                            "--", "/bin/sleep", str(seconds)], capture_output=True, check=True)
-            print(f"{name:14} {alone:7.0f} {first:7.0f} {again:7.0f}   {report_ms(data):12.0f} {report_ms(data, '--no-inline'):12.0f}",
-                  flush=True)
-            exceeded |= exceeds(name, alone, "ms", 1000, 300)
-            exceeded |= exceeds(f"{name} again", again, "ms", 300, 100)
-    return exceeded
-
-
 def main():
-    parts = {part.__name__: part for part in (cost, slowdown, whole, depth, tables, attach, names, views.report, views.page, differences.differences, switches, host)}
+    parts = {part.__name__: part for part in (cost, slowdown, whole, depth, tables, attach, names.names, views.report, views.page, differences.differences, switches, host)}
     unknown = set(PARTS) - set(parts)
     if unknown:
         sys.exit(f"BENCH: {', '.join(sorted(unknown))}: no such part; there are {', '.join(parts)}")
