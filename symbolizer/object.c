@@ -25,6 +25,7 @@
 #include "symbolizer/name_record.h"
 #include "symbolizer/symbols.h"
 #include "symbolizer/table.h"
+#include "symbolizer/table_signal.h"
 
 #define VDSO_MAX (1 << 20)
 #define MINI_MAX (64 << 20) /* .gnu_debugdata: function names only */
@@ -97,6 +98,16 @@ static void add_mini(struct object *object, struct symbols *symbols)
 		add_table(object, symbols, mini, SHT_SYMTAB);
 }
 
+/* Has a name only where there is a whole symbol table, and is in every stack of a handler. */
+static void add_signal_returns(const struct object *object, struct symbols *symbols)
+{
+	struct table_signal_place places[TABLE_SIGNAL_PLACES];
+	const uint32_t n = table_signal_places(object->elf, places);
+	for (uint32_t i = 0; i < n; i++) /* looked up one byte before, as it is returned to */
+		(void)symbols_add(symbols, places[i].address - 1, TABLE_SIGNAL_BYTES + 1,
+				  "__restore_rt");
+}
+
 static void read_symbols(struct object *object)
 {
 	guard_symbols struct symbols *symbols = NULL;
@@ -112,6 +123,7 @@ static void read_symbols(struct object *object)
 		if (!object->debug && !elf_section_of_type(object->elf, SHT_SYMTAB) &&
 		    go_names_add(symbols, object->elf))
 			note(object, "broken .gopclntab");
+		add_signal_returns(object, symbols);
 		code = symbols_finish(symbols);
 	}
 	if (code) {

@@ -11,6 +11,7 @@
 #include "symbolizer/elf.h"
 #include "symbolizer/sort.h"
 #include "symbolizer/table_go.h"
+#include "symbolizer/table_signal.h"
 
 enum {
 	SECTION_BYTES_MAX = 256 << 20, /* libLLVM's .eh_frame has 9 MB, chrome's 20 */
@@ -110,13 +111,14 @@ int table_build(const struct elf *elf, struct cfi_table *table, struct err *err)
 {
 	struct input input guard(input_deinit) = {0};
 	int code = input_read(&input, elf);
-	if (code)
-		return err_set(err, code, ERR_FAILED, "no unwind information");
 	input.source.go = table_go_is(elf);
-	code = cfi_compile(&input.source, table, err);
+	code = code ? err_set(err, code, ERR_FAILED, "no unwind information")
+		    : cfi_compile(&input.source, table, err);
 	if (!code && input.source.go)
 		table_go_patch(elf, table);
-	return code;
+	if (!code || code == -ENODATA)
+		table_signal_patch(elf, table);
+	return code && !table->n_rows ? code : 0;
 }
 
 static int compare_functions(const void *a, const void *b)

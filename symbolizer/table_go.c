@@ -7,6 +7,7 @@
 #include "common/guard.h"
 #include "symbolizer/cfi.h"
 #include "symbolizer/elf.h"
+#include "symbolizer/table_signal.h"
 
 enum {
 	SYMBOLS_BYTES_MAX = 256 << 20,
@@ -85,39 +86,10 @@ static void patch_switch(struct cfi_table *table, uint32_t start, uint32_t end, 
 	}
 }
 
-static uint32_t rule_at(const struct cfi_table *table, uint32_t pc)
-{
-	uint32_t rule = UNWIND_NO_RULE;
-	for (uint32_t i = 0; i < table->n_rows && table->rows[i].pc <= pc; i++)
-		rule = table->rows[i].rule;
-	return rule;
-}
-
-/* One row for [start, end), in place of those that are there. */
-static void patch_signal(struct cfi_table *table, uint32_t start, uint32_t end)
-{
-	const struct unwind_rule signal = {
-		.cfa = UNWIND_CFA_SIGNAL, .cfa_register = RSP, .signal = 1};
-	struct unwind_row *rows guard_mem = calloc(table->n_rows + 2, sizeof(*rows));
-	uint32_t rule = rows ? add_rule(table, &signal) : UNWIND_NO_RULE, n = 0, i = 0;
-	if (rule == UNWIND_NO_RULE)
-		return;
-	for (; i < table->n_rows && table->rows[i].pc < start; i++)
-		rows[n++] = table->rows[i];
-	rows[n++] = (struct unwind_row){start, rule};
-	rows[n++] = (struct unwind_row){end, rule_at(table, end)};
-	for (; i < table->n_rows; i++)
-		if (table->rows[i].pc > end)
-			rows[n++] = table->rows[i];
-	free(table->rows);
-	table->rows = steal_ptr(rows);
-	table->n_rows = n;
-}
-
 /* A row at `pc` with the rule that holds there. False: no memory. */
 static bool split_row(struct cfi_table *table, uint32_t pc)
 {
-	uint32_t i = 0, rule = rule_at(table, pc);
+	uint32_t i = 0, rule = table_signal_rule_at(table, pc);
 	while (i < table->n_rows && table->rows[i].pc < pc)
 		i++;
 	if (i < table->n_rows && table->rows[i].pc == pc)
@@ -140,7 +112,7 @@ static void patch_clock(struct cfi_table *table, uint32_t start, const uint8_t *
 	const uint8_t *move = memmem(code, bytes, move_rsp_to_r12, MOVE_BYTES);
 	uint32_t end = start + (uint32_t)bytes;
 	uint32_t from = move ? start + (uint32_t)(move - code) + MOVE_BYTES : end;
-	uint32_t body = rule_at(table, from);
+	uint32_t body = table_signal_rule_at(table, from);
 	struct unwind_rule rule = table->rules[body];
 	patch_switch(table, start, end, UNWIND_SWITCH_FRAME);
 	if (from >= end || body == UNWIND_NO_RULE || rule.cfa != UNWIND_CFA_REGISTER ||
@@ -173,7 +145,7 @@ static void patch(const struct elf *elf, struct cfi_table *table, const Elf64_Sy
 		    !elf_read(elf, start, end - start, FUNCTION_BYTES_MAX, &code))
 			patch_clock(table, (uint32_t)start, code.data, code.bytes);
 		else if (kind == PATCH_SIGNAL) /* it is returned to: looked up one byte before */
-			patch_signal(table, (uint32_t)start - 1, (uint32_t)end);
+			table_signal_add(table, (uint32_t)start - 1, (uint32_t)end);
 		else
 			patch_switch(table, (uint32_t)start, (uint32_t)end,
 				     kind == PATCH_ROOT ? UNWIND_SWITCH_ROOT : UNWIND_SWITCH_FRAME);

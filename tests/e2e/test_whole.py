@@ -221,6 +221,23 @@ def test_stack_is_right(program, case, tmp_path):
     assert whole_share(profile) >= 0.998 - (1 + copied) / total, ends(profile)
 
 
+@pytest.mark.parametrize("program", ("whole-musl", "whole-musl-static"))
+def test_signals_of_musl(program, tmp_path):
+    """No CFI tells where its handlers return to; below main, in the library, there is none either."""
+    with probe.target(program, "interrupted", 20) as popen:
+        time.sleep(0.1)
+        _, profile = probe.record(tmp_path / "out.pb.gz", "-p", popen.pid, "-F", HZ, "-U", "600ms")
+    handled, wrong = 0, {}
+    for sample in profile.samples:
+        stack, count = ";".join(user_names(sample)), sample.values["samples"]
+        if "whole_handler" in stack:
+            handled += count
+            if not re.search(f"(^|;)main;whole_interrupted;whole_leaf(;__restore_rt;whole_handler(;{LEAF_PART})?)+$", stack):
+                wrong[stack] = wrong.get(stack, 0) + count
+    assert handled > 0.03 * profile.total() > 3, (handled, profile.total())
+    assert sum(wrong.values()) <= 0.05 * handled + 1, (handled, wrong)  # in the library there is no CFI
+
+
 def test_deeper_stacks_keep_their_leaves(tmp_path):
     with probe.target("whole", "deeper", 20) as popen:
         time.sleep(0.1)

@@ -38,3 +38,10 @@ $(T)/whole $(T)/whole-static $(T)/whole-static-pie $(T)/whole-no-pie $(T)/whole-
 		tests/targets/busy.h
 	@mkdir -p $(@D)
 	$(CC) $(WHOLE_FLAGS) $(WHOLE) -o $@ $<
+
+# With a C library that has no CFI.
+targets: $(T)/whole-musl $(T)/whole-musl-static
+$(T)/whole-musl-static: MUSL := -static
+$(T)/whole-musl $(T)/whole-musl-static: tests/targets/whole.c tests/targets/busy.h
+	@mkdir -p $(@D)
+	musl-gcc $(WHOLE_FLAGS) -fomit-frame-pointer $(MUSL) -o $@ $<
