@@ -21,7 +21,7 @@ static const char *per_text(enum diff_by by)
 	return texts[by];
 }
 
-/* Values may be far smaller than their unit (bytes a request): text keeps thousandths of it. */
+/* Values may be far smaller than their unit (bytes a request), which text shows hundredths of. */
 static struct amount_scale scale_of(const struct diff_view *view)
 {
 	if (view->by == DIFF_BY_SHARE)
@@ -36,8 +36,8 @@ static struct amount_scale scale_of(const struct diff_view *view)
 
 static void value_text(char out[AMOUNT_TEXT], struct amount_scale scale, double value)
 {
-	double shown = value / scale.divisor * 1000;
-	scale.divisor = 1000;
+	double shown = value / scale.divisor * 1e6; /* rounded once more below */
+	scale.divisor = 1e6;
 	amount_text(out, scale, llround(fmax(fmin(shown, 9e18), -9e18)));
 }
 

@@ -240,7 +240,7 @@ static void prints(void)
 		*array_add(&functions) = (struct diff_function){array_copy(i == 1 ? "f" : "g", 1),
 								array_copy("app", 3)};
 	struct diff_delta deltas[] = {{.function = 1,
-				       .before = 1e8,
+				       .before = 100014999, /* rounded twice it is 100.02 */
 				       .after = 1.5e8,
 				       .delta = 5e7,
 				       .noise = 1e7,
@@ -275,7 +275,7 @@ static void prints(void)
 		"noise: of sampling, and 5% between runs, a guess; several files a side measure "
 		"it (a1 a2 -- b1 b2)\n"
 		"  BEFORE     AFTER     DELTA    NOISE  CHANGE  SURE  FUNCTION  MODULE\n"
-		"100.00ms  150.00ms  +50.00ms  10.00ms  +50.0%  more  f         app\n"
+		"100.01ms  150.00ms  +50.00ms  10.00ms  +50.0%  more  f         app\n"
 		"  0.00ms    1.00ms   +1.00ms   2.00ms     new        g         app\n"
 		"(7 more below 0.5% of the whole; --min 0 shows them)\n");
 	char *json guard_mem = printed(diff_print_json, &view);
