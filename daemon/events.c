@@ -134,7 +134,8 @@ static void close_one(struct events *events, int cpu)
 	events->event[cpu] = events->link[cpu] = -1;
 }
 
-/* A CPU went and came between two looks: nothing fires there, for longer than it could be late. */
+/* A CPU went and came between two looks: nothing fires there, for longer than it could be late, and
+ * not only since the machine stood still. */
 static bool is_dead(struct events *events, const struct counters *counters, uint32_t cpu,
 		    uint64_t now_ns)
 {
@@ -144,8 +145,13 @@ static bool is_dead(struct events *events, const struct counters *counters, uint
 	if (runs != events->runs[cpu] || !events->ran_ns[cpu]) {
 		events->runs[cpu] = runs;
 		events->ran_ns[cpu] = now_ns;
+		events->quiet[cpu] = 0;
+		return false;
 	}
-	return now_ns - events->ran_ns[cpu] > DEAD_NS + 4 * events->period_ns;
+	if (events->quiet[cpu] < 2)
+		events->quiet[cpu]++;
+	return events->quiet[cpu] == 2 &&
+	       now_ns - events->ran_ns[cpu] > DEAD_NS + 4 * events->period_ns;
 }
 
 /* Those of `new` that could be opened run from here on. */
@@ -158,6 +164,7 @@ static void begin_on(struct events *events, const events_cpus new, uint64_t now_
 		events->n_gaps++;
 		events->gaps_ns += now_ns - (events->ran_ns[i] ? events->ran_ns[i] : now_ns);
 		events->ran_ns[i] = now_ns;
+		events->quiet[i] = 0;
 	}
 }
 

@@ -26,7 +26,8 @@ struct events {
 	uint64_t firings; /* of those that are closed: count / period; of cpu-clock alone */
 	/* For events_follow(): what has been counted on each, and when that was seen to be more. */
 	uint64_t runs[CPUS_MAX], ran_ns[CPUS_MAX];
-	uint64_t looked_ns; /* the last time */
+	uint8_t quiet[CPUS_MAX]; /* looks in a row that saw no more, up to 2 */
+	uint64_t looked_ns;	 /* the last time */
 	/* CPUs that came on line, and the most time in sum that nothing was sampled there. */
 	uint32_t n_gaps;
 	uint64_t gaps_ns;

@@ -109,9 +109,11 @@ void gaps_on_sample(struct gaps *gaps, const struct sample_event *sample, struct
 	    sample->time_ns > gaps->resumed_ns + SOON_NS || sample->cpu >= CPUS_MAX)
 		return;
 	uint64_t *word = &gaps->resumed[sample->cpu / 64], bit = 1ull << sample->cpu % 64;
-	if (*word & bit)
-		return;
+	bool first = !(*word & bit) && thread->still_in != gaps->n_still;
 	*word |= bit;
+	if (!first) /* it may have moved to another CPU since */
+		return;
+	thread->still_in = gaps->n_still;
 	thread->still_ns += gaps->last_still_ns;
 	gaps->threads_ns += gaps->last_still_ns;
 }

@@ -30,7 +30,8 @@ struct thread {
 	struct threads_account first, last;
 	bool noted;	   /* off_ns is known of both */
 	bool on_cpu;	   /* at the last */
-	uint64_t still_ns; /* it ran while the machine stood still (gaps.h) */
+	uint64_t still_ns; /* it ran while the machine stood still (gaps.h), … */
+	uint32_t still_in; /* … the last time: which one */
 	/* A wait under way at the last reading that no row of the tally holds; 0: none. */
 	uint64_t open_since_ns;
 	uint32_t open_state; /* enum wait_state */

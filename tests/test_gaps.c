@@ -74,9 +74,11 @@ static void finds_who_ran(void)
 	gaps_on_sample(&gaps, &sample, &before);
 	sample = sample_on(0, 21 * SECOND + 1);
 	gaps_on_sample(&gaps, &sample, &ran);
+	sample = sample_on(1, 21 * SECOND + PERIOD); /* has moved */
+	gaps_on_sample(&gaps, &sample, &ran);
 	sample = sample_on(0, 21 * SECOND + PERIOD);
 	gaps_on_sample(&gaps, &sample, &later);
-	sample = sample_on(1, 22 * SECOND); /* nobody of ours had been there */
+	sample = sample_on(2, 22 * SECOND); /* nobody of ours had been there */
 	gaps_on_sample(&gaps, &sample, &later);
 	CU_ASSERT_EQUAL(before.still_ns, 0);
 	CU_ASSERT_EQUAL(ran.still_ns, 20 * SECOND);

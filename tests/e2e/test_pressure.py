@@ -128,7 +128,7 @@ def test_cpu_off_and_on(tmp_path):
     # At least 1.6 s on that CPU, of which other processes may have some.
     assert profile.total() > 400, profile.info.firing
     assert [n for n in profile.info.notes if re.fullmatch(
-        r"CPUs: 1 came on line: nothing was sampled there for at most [12]\.\d s", n)], profile.info.notes
+        r"CPUs: \d came on line: nothing was sampled there for at most \d+\.\d s", n)], profile.info.notes
 
 
 def test_cpu_off_and_on_at_once(tmp_path):
