@@ -185,8 +185,8 @@ static void check_paranoid(struct doctor_check_input *input, struct doctor_check
 			   "%s (matters only to unprivileged users of perf)", value);
 	say(check, DOCTOR_CHECK_NOTE,
 	    "%s: opening an event takes CAP_SYS_ADMIN, which the service has not", value);
-	advise(check, "`sysctl kernel.perf_event_paranoid=2`, or CAP_SYS_ADMIN for the service: "
-		      "probed(8)");
+	advise(check, "`sysctl kernel.perf_event_paranoid=2`, or CAP_SYS_ADMIN for the service by "
+		      "the drop-in perf-event-paranoid.conf: probed(8)");
 }
 
 static void check_event(struct doctor_check_input *input, struct doctor_check *check)

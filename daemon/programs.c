@@ -229,8 +229,8 @@ static int open_event(struct perf_event_attr *attr, int cpu, int *event, struct 
 	err_set(err, code, ERR_PERMISSION,
 		"perf_event_open: not permitted: CAP_PERFMON is needed, and CAP_SYS_ADMIN where "
 		"kernel.perf_event_paranoid is above 2");
-	err_hint(err, "`sysctl kernel.perf_event_paranoid=2`, or CAP_SYS_ADMIN for the service: "
-		      "probed(8)");
+	err_hint(err, "`sysctl kernel.perf_event_paranoid=2`, or CAP_SYS_ADMIN for the service by "
+		      "the drop-in perf-event-paranoid.conf: probed(8)");
 	return code;
 }
 

@@ -71,6 +71,17 @@ def test_every_capability_is_in_the_table():
     assert kept == {name.upper() for name in WITHOUT}
 
 
+def test_hardened_kernel(tmp_path):
+    """kernel.perf_event_paranoid above 2. (What recordings say of it: tests/package/guest.)"""
+    setting = tmp_path / "setting"
+    setting.write_text("3\n")
+    found = probe.run("/usr/bin/unshare", *probe.own_mounts(), "/bin/sh", "-ec",
+                      'mount --bind "$1" /proc/sys/kernel/perf_event_paranoid; exec "$2" doctor', "sh", setting,
+                      probe.BUILD / "probe")
+    assert "sysctl kernel.perf_event_paranoid=2" in found.out and "drop-in perf-event-paranoid.conf" in found.out, found
+    assert (probe.ROOT / "packaging/perf-event-paranoid.conf").read_text().count("CAP_SYS_ADMIN") == 1
+
+
 def test_few_files(tmp_path, busy):
     """RLIMIT_NOFILE 64: what has no room is noted by name; samples add up."""
     for args in (("-p", busy), ("-a",)):
