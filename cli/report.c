@@ -70,6 +70,7 @@ struct request {
 	enum totals_order order;
 	double min_percent; /* negative: not given */
 	enum report_kind kind;
+	const char *view;	  /* the option that chose it; NULL: none */
 	enum report_tree_way way; /* of REPORT_TREE */
 	const char *function;
 	unsigned parts; /* enum frames_parts */
@@ -85,6 +86,18 @@ static int bad_value(const struct options *options, struct err *err)
 	err_hint(err, "%s %s: %s", options_name(options), options->option->value,
 		 options->option->help);
 	return -EINVAL;
+}
+
+static int take_view(struct request *request, const struct options *options, enum report_kind kind,
+		     struct err *err)
+{
+	const char *name = options->option->name;
+	if (request->view && strcmp(request->view, name) != 0)
+		return err_set(err, -EINVAL, ERR_USAGE, "--%s and --%s are two views: choose one",
+			       request->view, name);
+	request->view = name;
+	request->kind = kind;
+	return 0;
 }
 
 static int take_option(struct request *request, const struct options *options, int got,
@@ -109,26 +122,21 @@ static int take_option(struct request *request, const struct options *options, i
 		request->parts = FRAMES_MODULE;
 		return 0;
 	case PROCESSES:
-		request->kind = REPORT_PROCESSES;
-		return 0;
+		return take_view(request, options, REPORT_PROCESSES, err);
 	case THREADS:
-		request->kind = REPORT_THREADS;
-		return 0;
+		return take_view(request, options, REPORT_THREADS, err);
 	case WAKERS:
-		request->kind = REPORT_WAKERS;
-		return 0;
+		return take_view(request, options, REPORT_WAKERS, err);
 	case RESOURCES:
-		request->kind = REPORT_RESOURCES;
-		return 0;
+		return take_view(request, options, REPORT_RESOURCES, err);
 	case TREE:
 	case CALLERS:
 	case CALLEES:
-		request->kind = REPORT_TREE;
 		request->way = got == TREE	? REPORT_TREE_CALLS
 			       : got == CALLERS ? REPORT_TREE_CALLERS
 						: REPORT_TREE_CALLEES;
 		request->function = value;
-		return 0;
+		return take_view(request, options, REPORT_TREE, err);
 	case JSON:
 		request->json = true;
 		return 0;

@@ -22,11 +22,6 @@ static bool is_shown(const struct report_view *view, const struct totals *totals
 	return self >= view->min_percent || cum >= view->min_percent;
 }
 
-static const char *name_of(const struct report_view *view, uint32_t key)
-{
-	return key ? frames_key(view->frames, key)->name : "[no stack]";
-}
-
 static void add_row(struct table *table, const struct report_view *view,
 		    const struct totals *totals, uint32_t key)
 {
@@ -38,13 +33,7 @@ static void add_row(struct table *table, const struct report_view *view,
 	amount_percent(self_percent, totals->self[key], total);
 	amount_text(cum, scale, totals->cum[key]);
 	amount_percent(cum_percent, totals->cum[key], total);
-	const char *name = name_of(view, key);
-	guard_mem char *with_line = NULL;
-	if (view->by_line && key && *frames_key(view->frames, key)->file) {
-		const struct frames_key *k = frames_key(view->frames, key);
-		if (asprintf(&with_line, "%s  %s:%lld", name, k->file, (long long)k->line) > 0)
-			name = with_line;
-	}
+	guard_mem char *name = report_view_name(view, key);
 	/* By module alone: that is the name. */
 	const char *cells[] = {self, self_percent,
 			       cum,  cum_percent,
@@ -124,7 +113,8 @@ void report_flat_json(struct jsontext *json, const struct report_view *view)
 		json_value(json, "cum", unit, totals.cum[key]);
 		jsontext_real(json, "cum_percent",
 			      amount_share(totals.cum[key], view->selection->total));
-		jsontext_escaped(json, "function", name_of(view, key));
+		jsontext_escaped(json, "function",
+				 key ? frames_key(view->frames, key)->name : REPORT_VIEW_NO_STACK);
 		jsontext_escaped(json, "module", key ? frames_key(view->frames, key)->module : "");
 		if (view->by_line && key) {
 			jsontext_escaped(json, "source", frames_key(view->frames, key)->file);

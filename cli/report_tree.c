@@ -34,27 +34,36 @@ static void collect(struct sequence *sequence, const struct report_view *view, u
 		const uint32_t *keys = frames_of(view->frames, location, &n);
 		sequence->at = memory_grow(sequence->at, &sequence->room, sequence->n + n,
 					   sizeof(*sequence->at));
-		for (uint32_t k = n; k-- > 0;)
-			sequence->at[sequence->n++] = keys[k];
+		for (uint32_t k = n; k-- > 0;) {
+			/* A module that calls itself is one step. */
+			bool again = view->by_module && sequence->n &&
+				     sequence->at[sequence->n - 1] == keys[k];
+			if (!again)
+				sequence->at[sequence->n++] = keys[k];
+		}
 	}
 }
 
-static int no_such_function(const struct frames *frames, const char *function, struct err *err)
+static int no_such_function(const struct report_view *view, const char *function, struct err *err)
 {
+	const struct frames *frames = view->frames;
 	struct nearest nearest = nearest_init(function);
 	for (uint32_t key = 1; key < frames_end(frames); key++)
 		nearest_try(&nearest, frames_key(frames, key)->name);
-	err_set(err, -ENOENT, ERR_FAILED, "no function \"%s\" in this profile", function);
+	err_set(err, -ENOENT, ERR_FAILED, "no %s \"%s\" in this profile",
+		view->by_module ? "module" : "function", function);
 	if (nearest.best)
 		err_hint(err, "did you mean \"%s\"?", nearest.best);
-	err_hint(err, "a regular expression will do; `probe report` lists the functions");
+	err_hint(err, "a regular expression will do; `probe report%s` lists the %s",
+		 view->by_module ? " --modules" : "", view->by_module ? "modules" : "functions");
 	return -ENOENT;
 }
 
 /* Keys of that name, else those that match it as a regular expression. New array. */
-static int find_function(const struct frames *frames, const char *function, bool **matches,
+static int find_function(const struct report_view *view, const char *function, bool **matches,
 			 struct err *err)
 {
+	const struct frames *frames = view->frames;
 	bool any = false;
 	guard_mem bool *found = memory_new(frames_end(frames), sizeof(bool));
 	for (uint32_t key = 1; key < frames_end(frames); key++) {
@@ -70,7 +79,7 @@ static int find_function(const struct frames *frames, const char *function, bool
 		regfree(&regex);
 	}
 	if (!any)
-		return no_such_function(frames, function, err);
+		return no_such_function(view, function, err);
 	*matches = steal_ptr(found);
 	return 0;
 }
@@ -115,7 +124,7 @@ int report_tree_build(struct tree *tree, const struct report_view *view, enum re
 {
 	guard_mem bool *matches = NULL;
 	if (way != REPORT_TREE_CALLS) {
-		int result = find_function(view->frames, function, &matches, err);
+		int result = find_function(view, function, &matches, err);
 		if (result < 0)
 			return result;
 	}
@@ -203,13 +212,14 @@ static void add_row(struct table *table, const struct visit *visit)
 	amount_percent(cum_percent, node->cum, selection->total);
 	amount_text(self, scale, node->self);
 	amount_percent(self_percent, node->self, selection->total);
-	char *name = NULL;
+	guard_mem char *shown = report_view_name(visit->view, node->key);
+	guard_mem char *name = NULL;
 	if (asprintf(&name, "%*s%s%s", (int)(2 * visit->indent), "", visit->branch ? "+ " : "",
-		     key->name) < 0)
+		     shown) < 0)
 		memory_exhausted();
+	/* By module alone: that is the name. */
 	const char *cells[] = {cum, cum_percent, self, self_percent, name, key->module};
 	table_add(table, cells);
-	free(name);
 	if (fabs(amount_share(node->self, selection->total)) >= HOT_PERCENT)
 		table_highlight(table);
 }
@@ -219,7 +229,12 @@ void report_tree_print(FILE *out, const struct report_view *view, const struct t
 	static const struct table_column columns[] = {
 		{"CUM", TABLE_RIGHT},	{"CUM%", TABLE_RIGHT},	      {"SELF", TABLE_RIGHT},
 		{"SELF%", TABLE_RIGHT}, {"FUNCTION", TABLE_FLEXIBLE}, {"MODULE", 0}};
-	struct table *table = table_new(columns, 6);
+	static const struct table_column by_module[] = {{"CUM", TABLE_RIGHT},
+							{"CUM%", TABLE_RIGHT},
+							{"SELF", TABLE_RIGHT},
+							{"SELF%", TABLE_RIGHT},
+							{"MODULE", TABLE_FLEXIBLE}};
+	struct table *table = view->by_module ? table_new(by_module, 5) : table_new(columns, 6);
 	struct visit visit = visit_init(view, tree);
 	for (; visit.node; visit_next(&visit))
 		add_row(table, &visit);
@@ -256,6 +271,10 @@ void report_tree_json(struct jsontext *json, const struct report_view *view,
 		json_value(json, "self", view->selection->unit, node->self);
 		jsontext_escaped(json, "function", key->name);
 		jsontext_escaped(json, "module", key->module);
+		if (view->by_line) {
+			jsontext_escaped(json, "source", key->file);
+			jsontext_int(json, "line", key->line);
+		}
 		jsontext_close(json);
 	}
 	jsontext_close(json);

@@ -2,6 +2,7 @@
 #include "cli/report_view.h"
 
 #include "cli/amount.h"
+#include "cli/frames.h"
 #include "cli/jsontext.h"
 #include "cli/report_flat.h"
 #include "cli/report_head.h"
@@ -9,7 +10,10 @@
 #include "cli/report_resources.h"
 #include "cli/report_tree.h"
 #include "cli/report_wakers.h"
+#include "common/array.h"
+#include "common/memory.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 void report_view_print_selection(FILE *out, const struct selection *selection,
@@ -29,6 +33,19 @@ void report_view_print_selection(FILE *out, const struct selection *selection,
 static enum owners_by owners_by(enum report_kind kind)
 {
 	return kind == REPORT_THREADS ? OWNERS_BY_THREAD : OWNERS_BY_PROCESS;
+}
+
+char *report_view_name(const struct report_view *view, uint32_t key)
+{
+	if (!key)
+		return array_copy(REPORT_VIEW_NO_STACK, strlen(REPORT_VIEW_NO_STACK));
+	const struct frames_key *k = frames_key(view->frames, key);
+	char *with_line;
+	if (!view->by_line || !*k->file)
+		return array_copy(k->name, strlen(k->name));
+	if (asprintf(&with_line, "%s  %s:%" PRId64, k->name, k->file, k->line) < 0)
+		memory_exhausted();
+	return with_line;
 }
 
 void report_view_print(FILE *out, const struct report_view *view)

@@ -13,6 +13,9 @@ struct frames;
 struct jsontext;
 struct tree;
 
+/* What key 0 is called: of a sample without frames. */
+#define REPORT_VIEW_NO_STACK "[no stack]"
+
 enum report_kind {
 	REPORT_FLAT,
 	REPORT_PROCESSES,
@@ -40,6 +43,9 @@ struct report_view {
  * it. */
 void report_view_print_selection(FILE *out, const struct selection *selection,
 				 const struct selection_wish *wish);
+/* What a frame is called in a table: its function, with its line where that tells frames apart;
+ * new. */
+char *report_view_name(const struct report_view *view, uint32_t key);
 /* The table, without a head. */
 void report_view_print(FILE *out, const struct report_view *view);
 /* All of it; `file`: what to call the profile. */

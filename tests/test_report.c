@@ -288,16 +288,19 @@ static void prints_wakers(void)
 	profile_free(profile);
 }
 
-static char *tree_text(enum report_tree_way way, const char *function)
+static char *tree_of(enum report_tree_way way, const char *function, unsigned parts)
 {
 	struct profile *profile = fixture_profile_nginx();
-	struct frames *frames guard(guard_frames) =
-		frames_new(profile, FRAMES_FUNCTION | FRAMES_MODULE);
+	struct frames *frames guard(guard_frames) = frames_new(profile, parts);
 	struct selection selection guard(selection_deinit) = {0};
 	struct selection_wish wish = {.sample = "samples"};
 	CU_ASSERT_EQUAL(selection_init(&selection, profile, frames, &wish, NULL), 0);
-	struct report_view view = {
-		.profile = profile, .frames = frames, .selection = &selection, .min_percent = 5};
+	struct report_view view = {.profile = profile,
+				   .frames = frames,
+				   .selection = &selection,
+				   .min_percent = 5,
+				   .by_line = parts & FRAMES_LINE,
+				   .by_module = parts == FRAMES_MODULE};
 	struct tree tree guard(tree_deinit) = {0};
 	struct err err = {0};
 	char *text = NULL;
@@ -310,6 +313,37 @@ static char *tree_text(enum report_tree_way way, const char *function)
 	fclose(out);
 	profile_free(profile);
 	return text;
+}
+
+static char *tree_text(enum report_tree_way way, const char *function)
+{
+	return tree_of(way, function, FRAMES_FUNCTION | FRAMES_MODULE);
+}
+
+/* A module that calls itself is one step. */
+static void prints_trees_of_modules(void)
+{
+	char *text = tree_of(REPORT_TREE_CALLS, NULL, FRAMES_MODULE);
+	same_text(text, "CUM    CUM%  SELF  SELF%  MODULE\n"
+			"100  100.0%    81  81.0%  app\n"
+			" 19   19.0%     0   0.0%  libc.so.6\n"
+			" 19   19.0%    19  19.0%  [kernel]\n"
+			"(branches below 5% are not shown; --min 0 shows them)\n");
+	free(text);
+	text = tree_of(REPORT_TREE_CALLERS, "libd", FRAMES_MODULE);
+	same_text(text, "no module \"libd\" in this profile");
+	free(text);
+}
+
+static void prints_trees_of_lines(void)
+{
+	char *text = tree_of(REPORT_TREE_CALLEES, "write",
+			     FRAMES_FUNCTION | FRAMES_MODULE | FRAMES_LINE);
+	same_text(text, "CUM   CUM%  SELF  SELF%  FUNCTION                   MODULE\n"
+			" 19  19.0%     0   0.0%  write  write.c:10          libc.so.6\n"
+			" 19  19.0%    19  19.0%  copy_user  copy_user.c:10  [kernel]\n"
+			"(branches below 5% are not shown; --min 0 shows them)\n");
+	free(text);
 }
 
 static void prints_trees(void)
@@ -418,5 +452,7 @@ SUITE(report, {"amounts", amounts}, {"prints the flat table", prints_the_flat_ta
       {"prints threads", prints_threads},
       {"prints threads with their times", prints_threads_with_their_times},
       {"accounts for all time", accounts_for_all_time}, {"prints wakers", prints_wakers},
-      {"prints trees", prints_trees}, {"refuses what is not there", refuses_what_is_not_there},
-      {"reads the head", reads_head}, {"reads the head of waits", reads_head_of_waits});
+      {"prints trees", prints_trees}, {"prints trees of modules", prints_trees_of_modules},
+      {"prints trees of lines", prints_trees_of_lines},
+      {"refuses what is not there", refuses_what_is_not_there}, {"reads the head", reads_head},
+      {"reads the head of waits", reads_head_of_waits});

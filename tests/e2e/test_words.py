@@ -61,6 +61,8 @@ def test_wrong_values(place):
         refused(place, 2, "record", "-p", os.getpid(), *value)
     for output in ("directory", "missing/x"):
         assert output in refused(place, 1, "record", "-p", os.getpid(), "-d", "1", "-o", output).err
+    refused(place, 2, "report", "whole", "--tree", "--threads")
+    refused(place, 2, "report", "whole", "--callers", "f", "--callees", "f")
     assert "too long" in refused(place, 2, "--socket", "x" * 200, "status").err
     refused(place, 5, "--socket", "text", "status")
 
