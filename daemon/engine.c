@@ -138,11 +138,9 @@ static int rest(struct engine *engine)
 			unload(engine);
 			return 0;
 		}
-		/* Questions under way would have nobody to answer them. */
 		if (objects_held(engine->sampler->objects) > OBJECTS_KEPT &&
-		    symbolizer_is_idle(engine->symbolizer)) {
+		    symbolizer_clear(engine->symbolizer)) {
 			unwind_loader_evict(engine->loader);
-			symbolizer_clear(engine->symbolizer);
 			objects_clear(engine->sampler->objects);
 		}
 	}

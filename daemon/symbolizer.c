@@ -506,11 +506,14 @@ static void forget_known(struct known *known)
 	*known = (struct known){0};
 }
 
-void symbolizer_clear(struct symbolizer *symbolizer)
+bool symbolizer_clear(struct symbolizer *symbolizer)
 {
+	if (symbolizer->first)
+		return false;
 	worker_link_free(steal_ptr(symbolizer->link));
 	while (symbolizer->known.n)
 		forget_known(&symbolizer->known.at[--symbolizer->known.n]);
+	return true;
 }
 
 void symbolizer_drop(struct symbolizer *symbolizer, uint32_t object)

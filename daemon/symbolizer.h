@@ -43,10 +43,10 @@ bool symbolizer_prepare(struct symbolizer *symbolizer, uint32_t object);
 bool symbolizer_is_idle(const struct symbolizer *symbolizer);
 void symbolizer_table(struct symbolizer *symbolizer, uint32_t object, worker_link_on_table on_table,
 		      void *context);
-/* Forgets every object, and lets the worker go: their numbers will mean others. Not while a
- * question is under way, nor from a callback. */
-void symbolizer_clear(struct symbolizer *symbolizer);
-/* The same of one object. */
+/* Forgets every object, and lets the worker go: their numbers will mean others. False, and nothing
+ * is done: something is asked, which would have nobody to answer it. Not from a callback. */
+bool symbolizer_clear(struct symbolizer *symbolizer);
+/* The same of one object, which nothing is asked about. */
 void symbolizer_drop(struct symbolizer *symbolizer, uint32_t object);
 /* Whoever asked with this context is gone: no more calls. */
 void symbolizer_forget(struct symbolizer *symbolizer, const void *context);
