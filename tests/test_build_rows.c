@@ -128,4 +128,62 @@ static void labels_waits(void)
 	world_deinit(&w);
 }
 
-SUITE(build_rows, {"labels waits", labels_waits});
+/* Walks that were cut say so in a root of their own; one that was not walked counts neither as
+ * whole nor as not. */
+static void tells_what_was_cut(void)
+{
+	struct world w;
+	uint32_t whole = world_init(&w);
+	struct {
+		struct stack_event event;
+		struct frame frames[1];
+	} deep = {.event = {.hash = 6, .n_frames = 1, .end = WALK_DEPTH},
+		  .frames = {{.address = 17, .object = 1, .kind = FRAME_FILE}}};
+	stacks_add(&w.sampler.stacks, &deep.event);
+	uint32_t cut = stacks_find(&w.sampler.stacks, 6, 0, NULL);
+	const struct sample_event sample = {.period = 10000000, .tgid = 7, .tid = 8, .comm = "t"};
+	for (int i = 0; i < 3; i++)
+		tally_add(&w.session.tally, &sample, (struct tally_stacks){.user = whole},
+			  WAIT_RUNNING);
+	tally_add(&w.session.tally, &sample, (struct tally_stacks){.user = cut}, WAIT_RUNNING);
+	tally_add(&w.session.tally, &sample, (struct tally_stacks){0}, WAIT_RUNNING);
+	struct build_result result = {0};
+	build_rows(w.profile, &w.sampler, &w.session, w.located, w.named, &result);
+	CU_ASSERT_EQUAL_FATAL(w.profile->rows.n, 3);
+	CU_ASSERT_EQUAL(result.samples, 5);
+	CU_ASSERT_DOUBLE_EQUAL(result.whole, 3. / 4, 1e-9);
+	CU_ASSERT_DOUBLE_EQUAL(result.named, 4. / 5,
+			       1e-9); /* without a frame none lacks its name */
+	const struct profile_stack *stack = &w.profile->stacks.at[w.profile->rows.at[1].stack];
+	CU_ASSERT_EQUAL_FATAL(stack->n_frames, 2);
+	const struct profile_location *root =
+		&w.profile->locations.at[w.profile->frames.at[stack->first_frame + 1]];
+	CU_ASSERT_STRING_EQUAL(
+		profile_function_name(w.profile, w.profile->lines.at[root->first_line].function),
+		"[truncated]");
+	world_deinit(&w);
+}
+
+/* Estimates are rounded to whole nanoseconds. */
+static void rounds_to_the_nearest(void)
+{
+	struct world w;
+	uint32_t stack = world_init(&w);
+	/* 200 and 50 ns, which stand for 333 / 250 of that: 266.4 and 66.6 */
+	const struct wait_event wait = {
+		.sample = {.event.kind = EVENT_WAIT, .time_ns = 1000, .tgid = 7, .tid = 8},
+		.blocked_ns = 200,
+		.runnable_ns = 50,
+		.period_ns = 333,
+		.state = WAIT_DISK};
+	tally_add_wait(&w.session.tally, &wait, (struct tally_stacks){.user = stack}, 0, 10000);
+	struct build_result result = {0};
+	build_rows(w.profile, &w.sampler, &w.session, w.located, w.named, &result);
+	static const int64_t expected[PROFILE_COLUMNS] = {0, 0, 1, 266, 67, 333};
+	CU_ASSERT_EQUAL_FATAL(w.profile->rows.n, 1);
+	CU_ASSERT_EQUAL(memcmp(w.profile->values, expected, sizeof(expected)), 0);
+	world_deinit(&w);
+}
+
+SUITE(build_rows, {"labels waits", labels_waits}, {"tells what was cut", tells_what_was_cut},
+      {"rounds to the nearest", rounds_to_the_nearest});

@@ -73,7 +73,8 @@ static uint64_t total(const struct counters_item items[COUNTERS_FIRINGS])
 static void accounts_for_every_firing(void)
 {
 	const struct ticks ticks = {.runs = 100,
-				    .elsewhere = 50,
+				    .elsewhere = 38,
+				    .thinned = 12,
 				    .held = 3,
 				    .sampled = 40,
 				    .lost = 7,
@@ -82,6 +83,8 @@ static void accounts_for_every_firing(void)
 	struct counters_item items[COUNTERS_FIRINGS];
 	CU_ASSERT_EQUAL(counters_firings(&ticks, 110, items), 110);
 	CU_ASSERT_EQUAL(total(items) + ticks.sampled, 110);
+	CU_ASSERT_STRING_EQUAL(items[2].name, "thinned");
+	CU_ASSERT_EQUAL(items[2].value, 12);
 	CU_ASSERT_STRING_EQUAL(items[COUNTERS_FIRINGS - 1].name, "not_delivered");
 	CU_ASSERT_EQUAL(items[COUNTERS_FIRINGS - 1].value, 10);
 	CU_ASSERT_EQUAL(counters_firings(&ticks, 99, items), 100);

@@ -356,8 +356,77 @@ static void refuses_command_lines(void)
 	}
 }
 
+/* Three functions: all, f, g; every sample weighs one. */
+enum {
+	MADE = 3
+};
+
+struct made {
+	double values[MADE], squares[MADE];
+};
+
+static struct diff_run made_run(struct made *made, double per, double f, double g)
+{
+	*made = (struct made){{f + g, f, g}, {f + g, f, g}};
+	return (struct diff_run){
+		.values = made->values, .squares = made->squares, .n = MADE, .per = per};
+}
+
+static struct diff_delta delta_of(const struct diff_result *result, uint32_t function)
+{
+	for (uint32_t i = 0; i < result->n; i++)
+		if (result->deltas[i].function == function)
+			return result->deltas[i];
+	return (struct diff_delta){0};
+}
+
+/* By the variance of one run a side: with sampling's noise of one event more than were seen, of
+ * shares that of the others too, and the usual noise of runs. Both functions have the same sum of
+ * both sides, so that they have the same chance of being wrong, and the same factor. */
+static void knows_the_noise_of_one_run(void)
+{
+	const struct diff_functions functions = {.n = MADE};
+	const double runs = DIFF_RUN_NOISE * DIFF_RUN_NOISE;
+	for (int is_share = 0; is_share <= 1; is_share++) {
+		struct made made[2];
+		struct diff_run before = made_run(&made[0], 100, 16, 8);
+		struct diff_run after = made_run(&made[1], 100, 0, 8);
+		const struct diff_side sides[] = {{&before, 1}, {&after, 1}};
+		struct diff_result result;
+		diff_compare(&result, &sides[0], &sides[1], &functions, 0, is_share);
+		CU_ASSERT_EQUAL_FATAL(result.n, 2);
+		struct diff_delta f = delta_of(&result, 1), g = delta_of(&result, 2);
+		CU_ASSERT_DOUBLE_EQUAL(f.delta, -0.16, 1e-12);
+		double some = is_share ? 1 - 0.16 : 1, others = is_share ? 1 - 0.08 : 1;
+		double of_f = 17e-4 * some + 1e-4 + runs * 0.16 * 0.16;
+		double of_g = 2 * 9e-4 * others + runs * 2 * 0.08 * 0.08;
+		CU_ASSERT_DOUBLE_EQUAL(f.noise * f.noise / (g.noise * g.noise), of_f / of_g, 1e-9);
+		diff_compare_deinit(&result);
+	}
+}
+
+/* Runs that are alike by chance do not make sampling exact. */
+static void equal_runs_have_noise(void)
+{
+	const struct diff_functions functions = {.n = MADE};
+	struct made made[6];
+	struct diff_run runs[6];
+	for (int i = 0; i < 6; i++)
+		runs[i] = made_run(&made[i], 1, i < 3 ? 100 : 104, 100);
+	const struct diff_side sides[] = {{runs, 3}, {runs + 3, 3}};
+	struct diff_result result;
+	diff_compare(&result, &sides[0], &sides[1], &functions, 0, false);
+	struct diff_delta f = delta_of(&result, 1);
+	CU_ASSERT_DOUBLE_EQUAL(f.delta, 4, 1e-12);
+	CU_ASSERT(f.noise > 2 * sqrt(301. / 9 + 313. / 9));
+	CU_ASSERT_EQUAL(result.n_sure, 0);
+	diff_compare_deinit(&result);
+}
+
 SUITE(diff, {"prints", prints}, {"says contention", says_contention},
       {"refuses command lines", refuses_command_lines}, {"names", names}, {"adds up", adds_up},
       {"refuses other columns", refuses_other_columns},
       {"calls nothing changed that is not", calls_nothing_changed_that_is_not},
-      {"finds a fifth more", finds_a_fifth_more}, {"knows new and gone", knows_new_and_gone});
+      {"finds a fifth more", finds_a_fifth_more}, {"knows new and gone", knows_new_and_gone},
+      {"knows the noise of one run", knows_the_noise_of_one_run},
+      {"equal runs have noise", equal_runs_have_noise});

@@ -54,6 +54,7 @@ static void live(struct world *w, uint32_t tgid, uint32_t tid, uint64_t birth, c
 	memcpy(wait.sample.comm, comm, strlen(comm));
 	memcpy(last.comm, comm, strlen(comm));
 	const struct tally_stacks stacks = {.user = 1 + tid % 3};
+	wait.sample.period = 7;
 	tally_add(&w->tally, &wait.sample, stacks, WAIT_RUNNING);
 	tally_add_wait(&w->tally, &wait, stacks, 0, UINT64_MAX);
 	times_on_end(&w->times, &last);
@@ -68,7 +69,8 @@ static void check_sums(const struct world *w, uint64_t n)
 	CU_ASSERT_EQUAL(sum.blocked_ns, 26 * n);
 	CU_ASSERT_EQUAL(sum.wall_ns, 100 * n);
 	uint64_t samples = 0, waits = 0, by_row = 0, many = 0;
-	double blocked = 0;
+	double blocked = 0, stands_for = 0;
+	uint64_t counted = 0;
 	for (uint32_t i = 1; i < w->threads.n; i++) {
 		samples += w->threads.at[i].samples;
 		waits += w->threads.at[i].waits;
@@ -77,13 +79,17 @@ static void check_sums(const struct world *w, uint64_t n)
 	for (uint32_t i = 1; i < w->tally.rows.n; i++) {
 		by_row += w->tally.rows.at[i].taken;
 		blocked += w->tally.rows.at[i].blocked_ns;
+		stands_for += w->tally.rows.at[i].waits;
+		counted += w->tally.rows.at[i].counted;
 		CU_ASSERT(w->tally.rows.at[i].thread < w->threads.n);
 	}
 	CU_ASSERT_EQUAL(samples, n);
 	CU_ASSERT_EQUAL(waits, n);
 	CU_ASSERT_EQUAL(many, n);
 	CU_ASSERT_EQUAL(by_row, 2 * n);
+	CU_ASSERT_EQUAL(counted, 7 * n);
 	CU_ASSERT_EQUAL(blocked, 10. * (double)n);
+	CU_ASSERT_EQUAL(stands_for, (double)n);
 	CU_ASSERT_EQUAL(w->threads.n_ever, n);
 }
 

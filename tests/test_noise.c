@@ -14,6 +14,9 @@ static void knows_the_distributions(void)
 	CU_ASSERT_DOUBLE_EQUAL(noise_t(0.025, 2), 4.30265, 1e-3);
 	CU_ASSERT_DOUBLE_EQUAL(noise_t(0.005, 3), 5.84091, 0.01);
 	CU_ASSERT_DOUBLE_EQUAL(noise_t(0.0005, 4), 8.61030, 0.02);
+	CU_ASSERT_DOUBLE_EQUAL(noise_t(0.25, 3), 0.764892, 1e-4);
+	CU_ASSERT_DOUBLE_EQUAL(noise_t(0.1, 3), 1.637744, 1e-3);
+	CU_ASSERT_DOUBLE_EQUAL(noise_t(0.25, 4), 0.740697, 1e-4);
 	CU_ASSERT_DOUBLE_EQUAL(noise_t(0.025, 8), 2.30600, 1e-3);
 	CU_ASSERT_DOUBLE_EQUAL(noise_t(0.0005, 10), 4.58689, 1e-3);
 	CU_ASSERT_DOUBLE_EQUAL(noise_t(0.025, 1e6), 1.95996, 1e-3);

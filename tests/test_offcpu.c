@@ -184,4 +184,57 @@ static void adds_up_to_exact_times(void)
 	free(w);
 }
 
-SUITE(offcpu, {"adds up to exact times", adds_up_to_exact_times});
+/* The programs walk for all sessions what one of them wants: each keeps its own. */
+static void keeps_the_stacks_that_were_asked_for(void)
+{
+	static const struct {
+		uint32_t flags, user, kernel;
+	} cases[] = {{SESSION_USER | SESSION_KERNEL, 3, 4},
+		     {SESSION_USER, 3, 0},
+		     {SESSION_KERNEL, 0, 4},
+		     {0, 0, 0}};
+	const struct tally_stacks stacks = {.user = 3, .kernel = 4};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct world *w = calloc(1, sizeof(*w));
+		world_init(w);
+		w->config.flags = cases[i].flags;
+		w->session.started_ns = BEGIN;
+		const struct wait_event wait = {.sample = {.event = {EVENT_WAIT, sizeof(wait)},
+							   .time_ns = BEGIN + 100,
+							   .start_time_ns = 1,
+							   .tgid = 1,
+							   .tid = 1},
+						.blocked_ns = 50,
+						.state = WAIT_SLEEPING};
+		offcpu_on_wait(&w->session, &wait, &stacks);
+		CU_ASSERT_EQUAL_FATAL(w->session.tally.rows.n, 2);
+		CU_ASSERT_EQUAL(w->session.tally.rows.at[1].stacks.user, cases[i].user);
+		CU_ASSERT_EQUAL(w->session.tally.rows.at[1].stacks.kernel, cases[i].kernel);
+		tally_deinit(&w->session.tally);
+		threads_deinit(&w->session.threads);
+		free(w);
+	}
+}
+
+/* A body that never came is a loss, with its time. */
+static void counts_waits_without_a_body(void)
+{
+	struct world *w = calloc(1, sizeof(*w));
+	world_init(w);
+	w->session.started_ns = BEGIN;
+	const struct wait_event wait = {.sample.time_ns = BEGIN + 100,
+					.blocked_ns = 50,
+					.runnable_ns = 7,
+					.state = WAIT_SLEEPING};
+	offcpu_on_wait(&w->session, &wait, NULL);
+	CU_ASSERT_EQUAL(w->session.lost_waits, 1);
+	CU_ASSERT_EQUAL(w->session.lost_waits_ns, 57);
+	CU_ASSERT_EQUAL(w->session.tally.waits, 0);
+	tally_deinit(&w->session.tally);
+	threads_deinit(&w->session.threads);
+	free(w);
+}
+
+SUITE(offcpu, {"keeps the stacks that were asked for", keeps_the_stacks_that_were_asked_for},
+      {"counts waits without a body", counts_waits_without_a_body},
+      {"adds up to exact times", adds_up_to_exact_times});

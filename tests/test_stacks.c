@@ -73,6 +73,29 @@ static void raw_frames_without_a_process_are_unknown(void)
 	locations_deinit(&locations);
 }
 
+/* A walk that went where no mapping is ends before: what it met there was no caller. A leaf there
+ * is all that there is. */
+static void drops_what_was_no_caller(void)
+{
+	struct locations locations;
+	struct stacks stacks;
+	locations_init(&locations);
+	stacks_init(&stacks, &locations, NULL, NULL);
+	for (uint16_t n = 1; n <= 3; n++) {
+		struct body_event nowhere = body(n, 90, n), whole = body(10 + n, 90, n);
+		nowhere.frames[n - 1].kind = whole.frames[n - 1].kind = FRAME_RAW;
+		nowhere.event.end = WALK_NO_MAPPING;
+		stacks_add(&stacks, &nowhere.event);
+		stacks_add(&stacks, &whole.event);
+		uint32_t a = stacks_find(&stacks, n, 90, NULL);
+		uint32_t b = stacks_find(&stacks, 10 + n, 90, NULL);
+		CU_ASSERT_EQUAL(stacks.stacks.at[a].n, n > 1 ? n - 1u : 1u);
+		CU_ASSERT_EQUAL(stacks.stacks.at[b].n, n);
+	}
+	stacks_deinit(&stacks);
+	locations_deinit(&locations);
+}
+
 enum {
 	BODIES = 2000,
 	ROUNDS = 8,
@@ -219,5 +242,6 @@ static void keeps_what_programs_will_not_send(void)
 
 SUITE(stacks, {"keeps the first of a hash", keeps_the_first_of_a_hash},
       {"raw frames without a process are unknown", raw_frames_without_a_process_are_unknown},
+      {"drops what was no caller", drops_what_was_no_caller},
       {"lets go what is not used", lets_go_what_is_not_used},
       {"keeps what programs will not send", keeps_what_programs_will_not_send});

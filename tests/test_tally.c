@@ -13,7 +13,8 @@ static void adds_up(void)
 	struct tally tally;
 	threads_init(&threads);
 	tally_init(&tally, &threads);
-	struct sample_event sample = {.tgid = 10, .tid = 11, .start_time_ns = 1, .comm = "a"};
+	struct sample_event sample = {
+		.tgid = 10, .tid = 11, .start_time_ns = 1, .period = 20, .comm = "a"};
 	for (int i = 0; i < 5; i++)
 		tally_add(&tally, &sample, (struct tally_stacks){.user = 3}, WAIT_RUNNING);
 	tally_add(&tally, &sample, (struct tally_stacks){.kernel = 2, .user = 3}, WAIT_RUNNING);
@@ -24,6 +25,8 @@ static void adds_up(void)
 	CU_ASSERT_EQUAL(threads.n, 3);
 	CU_ASSERT_EQUAL(tally.rows.n, 4);
 	CU_ASSERT_EQUAL(tally.rows.at[1].taken, 5);
+	CU_ASSERT_EQUAL(tally.rows.at[1].counted, 5 * 20);
+	CU_ASSERT_EQUAL(tally.counted, 7 * 20);
 	CU_ASSERT_EQUAL(threads.at[1].samples, 6);
 	CU_ASSERT_STRING_EQUAL(threads.at[2].comm, "0123456789abcdef");
 	tally_deinit(&tally);
@@ -143,6 +146,30 @@ static void weighs_waits_by_their_period(void)
 	threads_deinit(&threads);
 }
 
+/* One that is as long as its period, or longer, was taken for certain: it stands for itself. */
+static void weighs_long_waits_as_one(void)
+{
+	static const struct {
+		uint64_t lasted, period;
+		double weight;
+	} cases[] = {{500, 500, 1}, {800, 500, 1}, {250, 500, 2}, {300, 0, 1}, {0, 500, 1}};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct threads threads;
+		struct tally tally;
+		threads_init(&threads);
+		tally_init(&tally, &threads);
+		struct wait_event wait = wait_of(1500, cases[i].lasted, 0);
+		wait.period_ns = cases[i].period;
+		tally_add_wait(&tally, &wait, (struct tally_stacks){.user = 3}, 0, 2000);
+		CU_ASSERT_EQUAL_FATAL(tally.rows.n, 2);
+		CU_ASSERT_EQUAL(tally.rows.at[1].waits, cases[i].weight);
+		CU_ASSERT_EQUAL(tally.rows.at[1].blocked_ns,
+				cases[i].weight * (double)cases[i].lasted);
+		tally_deinit(&tally);
+		threads_deinit(&threads);
+	}
+}
+
 static void tells_states_and_wakers_apart(void)
 {
 	struct threads threads;
@@ -220,5 +247,6 @@ static void bounds_wakers(void)
 SUITE(tally, {"adds up by thread and stacks", adds_up}, {"sums stay exact", sums_stay_exact},
       {"cuts waits to the recording", cuts_waits_to_the_recording},
       {"weighs waits by their period", weighs_waits_by_their_period},
+      {"weighs long waits as one", weighs_long_waits_as_one},
       {"tells states and wakers apart", tells_states_and_wakers_apart},
       {"bounds wakers", bounds_wakers});

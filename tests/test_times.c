@@ -168,6 +168,35 @@ static void tells_stolen_from_blocked(void)
 	threads_deinit(&threads);
 }
 
+/* What the kernel says of waits for a CPU is no more than the programs saw of it off the CPU; and
+ * an account that goes back is another thread's, which called exec. */
+static void keeps_to_what_was_seen(void)
+{
+	struct threads threads;
+	struct times times;
+	threads_init(&threads);
+	times_init(&times, &threads);
+	times.tick_ns = 10;
+	const uint64_t b = 10000, e = 20000;
+	struct thread_times first[] = {reading(1, b, 500, 70, 3000), reading(2, b, 500, 70, 3000)};
+	struct thread_times last[] = {reading(1, e, 9500, 3070, 3000 + 1000),
+				      reading(2, e, 300, 20, 100)};
+	first[1].off_since_ns = last[1].off_since_ns = 0;
+	int fd guard_fd = pipe_of(first, 2);
+	int end_fd guard_fd = pipe_of(last, 2);
+	CU_ASSERT_EQUAL(times_begin(&times, 0, b, fd), 0);
+	CU_ASSERT_EQUAL(times_finish(&times, e, end_fd), 0);
+	struct threads_sum t = times_of(&times, &threads.at[threads_find(&threads, 1, 1)]);
+	CU_ASSERT_EQUAL(t.oncpu_ns, 9000);
+	CU_ASSERT_EQUAL(t.runnable_ns, 1000);
+	CU_ASSERT_EQUAL(t.blocked_ns, 0);
+	CU_ASSERT_EQUAL(t.wall_ns, 10000);
+	const struct thread *other = &threads.at[threads_find(&threads, 2, 1)];
+	CU_ASSERT_EQUAL(other->last.oncpu_ns, 500);
+	CU_ASSERT_EQUAL(other->last.off_ns, 3000);
+	threads_deinit(&threads);
+}
+
 static void refuses_a_cut_element(void)
 {
 	struct threads threads;
@@ -429,6 +458,7 @@ static void leaves_out_what_was_waited_before(void)
 
 SUITE(times, {"takes the beginning off", takes_the_beginning_off},
       {"tells stolen from blocked", tells_stolen_from_blocked},
+      {"keeps to what was seen", keeps_to_what_was_seen},
       {"refuses a cut element", refuses_a_cut_element},
       {"agrees with the CPU clock", agrees_with_the_cpu_clock},
       {"counts a thread that ends", counts_a_thread_that_ends},

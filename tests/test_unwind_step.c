@@ -195,4 +195,113 @@ static void every_instruction(void)
 	free_tables();
 }
 
-SUITE(unwind_step, {"every instruction", every_instruction});
+/* ---- single steps, on a stack of our own */
+
+enum {
+	SP = 7,
+	FP = 6,
+};
+
+static struct unwind_state on_stack(const uint64_t *sp)
+{
+	struct unwind_state s = {.pc = 0x1000, .flags = FRAME_EXACT};
+	child = getpid();
+	s.reg[SP] = (uint64_t)sp;
+	return s;
+}
+
+static struct unwind_rule rule_of(int offset)
+{
+	return (struct unwind_rule){.cfa = UNWIND_CFA_REGISTER,
+				    .cfa_register = SP,
+				    .offset = offset,
+				    .ra = UNWIND_RA_SAVED,
+				    .ra_offset = -1};
+}
+
+/* A rule of a made file may lead anywhere but down the stack, or where it came from. */
+static void goes_up_the_stack(void)
+{
+	const uint64_t stack[16] = {[2] = 0xaaa, [3] = 0xbbb};
+	struct unwind_state s = on_stack(stack + 2);
+	struct unwind_rule rule = rule_of(8);
+	CU_ASSERT_EQUAL(unwind_step(&s, &rule), UNWIND_STEPPED);
+	CU_ASSERT_EQUAL(s.pc, 0xaaa);
+	CU_ASSERT_EQUAL(s.reg[SP], (uint64_t)(stack + 3));
+	for (int offset = 0; offset >= -16; offset -= 8) {
+		s = on_stack(stack + 2);
+		rule = rule_of(offset);
+		CU_ASSERT_EQUAL(unwind_step(&s, &rule), WALK_NO_PROGRESS);
+	}
+	/* vfork()'s return address is in a register, and its CFA where the stack ends */
+	s = on_stack(stack + 2);
+	s.reg[2] = 0xccc;
+	rule = (struct unwind_rule){.cfa = UNWIND_CFA_REGISTER,
+				    .cfa_register = SP,
+				    .ra = UNWIND_RA_REGISTER,
+				    .ra_register = 2};
+	CU_ASSERT_EQUAL(unwind_step(&s, &rule), UNWIND_STEPPED);
+	CU_ASSERT_EQUAL(s.pc, 0xccc);
+	rule.offset = -8;
+	CU_ASSERT_EQUAL(unwind_step(&s, &rule), WALK_NO_PROGRESS);
+	rule = rule_of(8);
+	rule.cfa = UNWIND_CFA_UNKNOWN;
+	CU_ASSERT_EQUAL(unwind_step(&s, &rule), WALK_UNSUPPORTED);
+}
+
+/* Behind `push` a PLT entry has a word more on the stack. */
+static void knows_where_in_a_plt_entry(void)
+{
+	const uint64_t stack[16] = {[2] = 0xaaa, [3] = 0xbbb};
+	for (uint64_t at = 0; at < 16; at++) {
+		struct unwind_state s = on_stack(stack + 2);
+		struct unwind_rule rule = rule_of(8);
+		rule.cfa = UNWIND_CFA_PLT;
+		rule.add = 11;
+		s.pc = 0x1000 + at;
+		CU_ASSERT_EQUAL(unwind_step(&s, &rule), UNWIND_STEPPED);
+		CU_ASSERT_EQUAL(s.pc, at < 11 ? 0xaaa : 0xbbb);
+	}
+}
+
+/* In code without rows a frame pointer is one only where it looks like it. */
+static void believes_near_frame_pointers(void)
+{
+	enum {
+		WORDS = UNWIND_FRAME_BYTES_MAX / 8
+	};
+	uint64_t *stack = calloc(WORDS + 4, sizeof(*stack));
+	static const struct {
+		int64_t words; /* from the stack pointer */
+		uint32_t end;
+	} cases[] = {{-1, WALK_NO_ROW},
+		     {0, UNWIND_STEPPED},
+		     {2, UNWIND_STEPPED},
+		     {WORDS, UNWIND_STEPPED},
+		     {WORDS + 1, WALK_NO_ROW}};
+	for (size_t i = 0; i < WORDS + 4; i++)
+		stack[i] = 0x1000 + i;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct unwind_state s = on_stack(stack + 1);
+		uint64_t *fp = stack + 1 + cases[i].words;
+		s.reg[FP] = (uint64_t)fp;
+		CU_ASSERT_EQUAL(unwind_step_pointer(&s), cases[i].end);
+		if (cases[i].end != UNWIND_STEPPED)
+			continue;
+		CU_ASSERT_EQUAL(s.reg[FP], fp[0]);
+		CU_ASSERT_EQUAL(s.pc, fp[1]);
+		CU_ASSERT_EQUAL(s.reg[SP], (uint64_t)(fp + 2));
+		CU_ASSERT_EQUAL(s.flags, FRAME_BY_POINTER);
+	}
+	struct unwind_state s = on_stack(stack + 1);
+	s.reg[FP] = (uint64_t)(stack + 2) + 4;
+	CU_ASSERT_EQUAL(unwind_step_pointer(&s), WALK_NO_ROW);
+	s.reg[FP] = 0;
+	CU_ASSERT_EQUAL(unwind_step_pointer(&s), WALK_ROOT);
+	free(stack);
+}
+
+SUITE(unwind_step, {"every instruction", every_instruction},
+      {"goes up the stack", goes_up_the_stack},
+      {"knows where in a PLT entry", knows_where_in_a_plt_entry},
+      {"believes near frame pointers", believes_near_frame_pointers});

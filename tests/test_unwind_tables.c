@@ -101,11 +101,11 @@ static void finds_rows(void)
 	static const struct {
 		uint64_t at;
 		int first, second;
-	} cases[] = {{0, 0, 0},		{0x1233, 0, 0},	  {0x1234, 8, 0}, {0x1235, 16, 0},
-		     {0x13fe, 16, 0},	{0x13ff, 24, 0},  {0x1400, 8, 0}, {0x25ff, 8, 0},
-		     {0x2600, 16, 16},	{0x269f, 16, 16}, {0x26a0, 0, 0}, {0x8fff, 0, 0},
-		     {0x9000, 24, 24},	{0x9001, 0, 0},	  {0x9fff, 0, 0}, {0x100001234, 0, 0},
-		     {UINT64_MAX, 0, 0}};
+	} cases[] = {{0, 0, 0},		  {0x1233, 0, 0},    {0x1234, 8, 0}, {0x1235, 16, 0},
+		     {0x13fe, 16, 0},	  {0x13ff, 24, 0},   {0x1400, 8, 0}, {0x25ff, 8, 0},
+		     {0x2600, 16, 16},	  {0x269f, 16, 16},  {0x26a0, 0, 0}, {0x8fff, 0, 0},
+		     {0x9000, 24, 24},	  {0x9001, 0, 0},    {0x9fff, 0, 0}, {0x9200, 0, 0},
+		     {0x100001234, 0, 0}, {UINT64_MAX, 0, 0}};
 	for (unsigned i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
 		CU_ASSERT_EQUAL(found(first, cases[i].at), cases[i].first);
 		CU_ASSERT_EQUAL(found(second, cases[i].at), cases[i].second);
