@@ -129,20 +129,3 @@ def test_cpu_off_and_on(tmp_path):
     assert profile.total() > 400, profile.info.firing
     assert [n for n in profile.info.notes if re.fullmatch(
         r"CPUs: \d came on line: nothing was sampled there for at most \d+\.\d s", n)], profile.info.notes
-
-
-def test_cpu_off_and_on_at_once(tmp_path):
-    """Between two looks of the engine. What is mapped there afterwards in another's place is told, too."""
-    with probe.target("plugin", 3600) as target, Daemon(tmp_path) as server:
-        client = server.recording("-p", target.pid, "-F", "999", "--cpu", "1", "-o", tmp_path / "x.pb.gz", "6s")
-        client.stderr.readline()
-        try:
-            online(1).write_text("0")
-        finally:
-            online(1).write_text("1")
-        os.sched_setaffinity(target.pid, {1})
-        err = client.communicate(timeout=60)[1].decode()
-        assert client.returncode == 0, err
-    profile = probe.Profile(tmp_path / "x.pb.gz")
-    profile.info.assert_reconciled()
-    assert profile.share("plugged_work") > 0.7 and profile.total() > 400, profile.info.firing
