@@ -154,8 +154,13 @@ def text_of(milliseconds):
     return f"over {PATIENCE} s" if milliseconds is None else f"{milliseconds:.0f} ms"
 
 
+def processes_of(target):
+    return {target.pid, *probe.descendants(target.pid)}
+
+
 def tell_others(profile, pids, data):
     """What perf and addr2line take."""
+    pids = ",".join(map(str, pids))
     subprocess.run([PERF, "record", "-q", "-g", "-F", "99", "-e", "cpu-clock", "-p", pids, "-o", data, "--", "/bin/sleep",
                     str(SECONDS)], capture_output=True, check=True)
     for verb in (("report", "--stdio"), ("script",)):
@@ -168,7 +173,7 @@ def tell_others(profile, pids, data):
 def name(program):
     with tempfile.TemporaryDirectory(prefix="bench") as tmp, PROGRAMS[program](Path(tmp)) as target:
         out, data = Path(tmp) / "out.pb.gz", Path(tmp) / "perf.data"
-        pids = ",".join(map(str, [target.pid, *probe.descendants(target.pid)]))
+        pids = processes_of(target)
         alone, most = recorded_ms(target.pid, out)
         with daemon.Daemon(tmp) as server:
             (first, mb), (again, mb_again) = (recorded_ms(target.pid, out, server.pid, PROBE_SOCKET=str(server.path))
@@ -182,7 +187,7 @@ def name(program):
         exceeded |= judge("text, a daemon's first", first, ceiling)
         exceeded |= judge("text, a daemon's second", again, AGAIN_MS)
         exceeded |= judge("the worker's memory", max(most, mb, mb_again), WORKER_MB, "MB")
-        tell_others(profile, pids, data)
+        tell_others(profile, pids & processes_of(target), data)  # those that stay: the others are their children
     return exceeded
 
 
