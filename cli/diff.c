@@ -357,6 +357,15 @@ static int print(struct diff *diff, const struct request *request, struct diff_v
 	return 0;
 }
 
+static struct diff_side side_of(const struct diff *diff, enum diff_by by, int first, int n)
+{
+	struct diff_side side = {.runs = diff->runs + first, .n = (uint32_t)n};
+	double missed = diff_run_missed(side.runs, side.n);
+	if (by == DIFF_BY_TIME && !strcmp(diff->column.type, "cpu") && missed >= 0)
+		side.had_cpu = 1 - missed;
+	return side;
+}
+
 static int show(struct diff *diff, const struct request *request, struct err *err)
 {
 	enum diff_by by;
@@ -364,8 +373,8 @@ static int show(struct diff *diff, const struct request *request, struct err *er
 	if (result < 0)
 		return result;
 	struct diff_side sides[] = {
-		{diff->runs, (uint32_t)request->n_before},
-		{diff->runs + request->n_before, (uint32_t)(request->n - request->n_before)}};
+		side_of(diff, by, 0, request->n_before),
+		side_of(diff, by, request->n_before, request->n - request->n_before)};
 	struct diff_result compared guard(diff_compare_deinit) = {0};
 	diff_compare(&compared, &sides[0], &sides[1], &diff->functions, request->min_percent,
 		     by == DIFF_BY_SHARE);

@@ -137,14 +137,23 @@ static struct diff_delta compare(const struct comparison *c, uint32_t function)
 	return delta;
 }
 
-/* From one standard deviation to the most that chance explains. */
-static void judge(struct diff_delta *delta, double tail, double degrees)
+/* By how much of both sides' mean what never waits for anything but a CPU differs if it does the
+ * same, but had one for more of the time on one side. */
+static double contention(const struct comparison *c)
+{
+	double before = c->before->had_cpu, after = c->after->had_cpu;
+	return before > 0 && after > 0 ? 2 * fabs(after - before) / (after + before) : 0;
+}
+
+/* From one standard deviation to the most that chance explains, and contention beside it. */
+static void judge(const struct comparison *c, struct diff_delta *delta, double tail, double degrees)
 {
 	delta->noise *= degrees > 0 ? noise_t(tail, degrees) : noise_normal(tail);
+	delta->noise += contention(c) * (delta->before + delta->after) / 2;
 	delta->is_sure = fabs(delta->delta) > delta->noise;
 }
 
-static void judge_functions(struct diff_result *result, double degrees)
+static void judge_functions(const struct comparison *c, struct diff_result *result, double degrees)
 {
 	double all = 0;
 	for (uint32_t i = 0; i < result->n; i++)
@@ -152,7 +161,7 @@ static void judge_functions(struct diff_result *result, double degrees)
 	for (uint32_t i = 0; i < result->n; i++) {
 		struct diff_delta *delta = &result->deltas[i];
 		double part = (1.0 / result->n + (delta->before + delta->after) / all) / 2;
-		judge(delta, CHANCE / 2 * part, degrees);
+		judge(c, delta, CHANCE / 2 * part, degrees);
 		result->n_sure += delta->is_sure;
 	}
 }
@@ -239,8 +248,8 @@ void diff_compare(struct diff_result *result, const struct diff_side *before,
 			result->deltas[result->n++] = compare(&c, f);
 	}
 	result->whole = compare(&c, 0);
-	judge(&result->whole, CHANCE / 2, c.degrees);
-	judge_functions(result, c.degrees > 0 ? c.degrees + c.prior.degrees : 0);
+	judge(&c, &result->whole, CHANCE / 2, c.degrees);
+	judge_functions(&c, result, c.degrees > 0 ? c.degrees + c.prior.degrees : 0);
 	qsort(result->deltas, result->n, sizeof(*result->deltas), sure_and_large_first);
 }
 

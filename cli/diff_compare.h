@@ -11,13 +11,16 @@ struct diff_run;
 struct diff_side {
 	struct diff_run *runs;
 	uint32_t n;
+	/* For how much of the time that a CPU was wanted there was one, where what a run spent
+	 * hangs on that (CPU time a second); 0: it does not, or that is not known. */
+	double had_cpu;
 };
 
 struct diff_delta {
 	uint32_t function;
 	double before, after, delta; /* per run, per second, per unit of work, or shares of 1 */
-	double noise;		     /* chance explains differences up to this */
-	bool is_sure;		     /* it does not explain this one */
+	double noise;		     /* chance and contention explain differences up to this */
+	bool is_sure;		     /* they do not explain this one */
 };
 
 struct diff_result {

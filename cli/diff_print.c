@@ -71,17 +71,6 @@ static double side_seconds(const struct diff_side *side)
 	return seconds;
 }
 
-/* Of the time that a side's threads wanted a CPU for, what they had none; negative: not known. */
-static double missed_percent(const struct diff_side *side)
-{
-	double wanted = 0, missed = 0;
-	for (uint32_t i = 0; i < side->n; i++) {
-		wanted += side->runs[i].wanted_ns;
-		missed += side->runs[i].missed_ns;
-	}
-	return wanted > 0 ? 100 * missed / wanted : -1;
-}
-
 static void print_side(FILE *out, const struct diff_view *view, int s)
 {
 	const struct diff_side *side = &view->sides[s];
@@ -123,13 +112,14 @@ static void print_whole(FILE *out, const struct diff_view *view)
 /* How much CPU time a second has is the machine's doing when others take it away. */
 static void print_missed(FILE *out, const struct diff_view *view)
 {
-	double before = missed_percent(&view->sides[0]), after = missed_percent(&view->sides[1]);
-	if (view->by != DIFF_BY_TIME || strcmp(view->column->type, "cpu") != 0 ||
-	    fmax(before, after) < MISSED_MUCH_PERCENT || fmin(before, after) < 0)
+	double before = 100 * (1 - view->sides[0].had_cpu);
+	double after = 100 * (1 - view->sides[1].had_cpu);
+	if (!(view->sides[0].had_cpu > 0 && view->sides[1].had_cpu > 0) ||
+	    fmax(before, after) < MISSED_MUCH_PERCENT)
 		return;
 	fprintf(out,
 		"note: threads ready to run were without a CPU for %.0f%% of that time before, "
-		"%.0f%% after; --by share leaves such contention out\n",
+		"%.0f%% after: that is in the noise; --by share leaves it out\n",
 		before, after);
 }
 
@@ -237,11 +227,11 @@ static void json_side(struct jsontext *json, const struct diff_view *view, int s
 							       : "");
 	jsontext_close(json);
 	jsontext_real(json, "duration_seconds", side_seconds(&view->sides[s]));
-	double missed = missed_percent(&view->sides[s]);
+	double missed = diff_run_missed(view->sides[s].runs, view->sides[s].n);
 	if (missed < 0)
 		jsontext_null(json, "cpu_missed_percent");
 	else
-		jsontext_real(json, "cpu_missed_percent", missed);
+		jsontext_real(json, "cpu_missed_percent", 100 * missed);
 	jsontext_close(json);
 }
 

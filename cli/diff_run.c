@@ -232,6 +232,16 @@ static void sum_times(struct diff_run *run, const struct Probe__Info *info)
 	}
 }
 
+double diff_run_missed(const struct diff_run *runs, uint32_t n)
+{
+	double wanted = 0, missed = 0;
+	for (uint32_t i = 0; i < n; i++) {
+		wanted += runs[i].wanted_ns;
+		missed += runs[i].missed_ns;
+	}
+	return wanted > 0 ? missed / wanted : -1;
+}
+
 /* The first profile's column is that of all. */
 static int agree(struct diff_column *column, const struct selection *selection, struct err *err)
 {

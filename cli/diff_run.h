@@ -63,6 +63,8 @@ void diff_run_column_deinit(struct diff_column *column);
  * nothing in it. `column` is set by the first and must be the same for all others. */
 int diff_run_init(struct diff_run *run, const struct profile *profile, const struct diff_wish *wish,
 		  struct diff_functions *functions, struct diff_column *column, struct err *err);
+/* Of the time that n runs' threads wanted a CPU for, what they had none; negative: not known. */
+double diff_run_missed(const struct diff_run *runs, uint32_t n);
 /* Key of `frames` (by function and module) → function; new. Key 0: stacks without a frame. */
 uint32_t *diff_run_map(struct diff_functions *functions, const struct frames *frames);
 /* Without what compilers add; bytes of `name` that count. */

@@ -299,8 +299,9 @@ static void says_contention(void)
 	CU_ASSERT_EQUAL(runs[0].wanted_ns, 3200000000);
 	CU_ASSERT_EQUAL(runs[0].missed_ns, 600000000);
 	runs[1].missed_ns = 0;
+	CU_ASSERT_DOUBLE_EQUAL(diff_run_missed(&runs[0], 1), 0.1875, 1e-9);
 	struct diff_result result = {.whole = {.before = 1}};
-	struct diff_side sides[] = {{&runs[0], 1}, {&runs[1], 1}};
+	struct diff_side sides[] = {{&runs[0], 1, 0.8125}, {&runs[1], 1, 1}};
 	const char *const files[] = {"a", "b"};
 	struct diff_view view = {.result = &result,
 				 .functions = &functions,
@@ -308,22 +309,38 @@ static void says_contention(void)
 				 .sides = sides,
 				 .names = files,
 				 .by = DIFF_BY_TIME};
-	const char note[] = "without a CPU for 19% of that time before, 0% after; --by share";
+	const char note[] = "without a CPU for 19% of that time before, 0% after: ";
 	char *text guard_mem = printed(diff_print, &view);
 	CU_ASSERT_PTR_NOT_NULL(strstr(text, note));
 	char *json guard_mem = printed(diff_print_json, &view);
 	CU_ASSERT_PTR_NOT_NULL(strstr(json, "\"cpu_missed_percent\":18.75"));
-	view.by = DIFF_BY_SHARE;
+	sides[0].had_cpu = 0; /* not known, or of no consequence */
 	char *shares guard_mem = printed(diff_print, &view);
 	CU_ASSERT_PTR_NULL(strstr(shares, "without a CPU"));
 	diff_run_deinit(&runs[0]);
 	diff_run_deinit(&runs[1]);
 	CU_ASSERT_EQUAL(diff_run_init(&runs[0], none, &by_self, &functions, &column, NULL), 0);
-	CU_ASSERT_EQUAL(runs[0].wanted_ns, 0); /* not known */
-	view.by = DIFF_BY_TIME;
-	char *unknown guard_mem = printed(diff_print, &view);
-	CU_ASSERT_PTR_NULL(strstr(unknown, "without a CPU"));
+	CU_ASSERT(diff_run_missed(&runs[0], 1) < 0); /* not known */
 	diff_run_deinit(&runs[0]);
+}
+
+/* A program that did the same with half the CPU has not changed; one that did more has. */
+static void contention_is_no_change(void)
+{
+	double values[] = {6e9, 6e9}, halves[] = {3e9, 3e9}, squares[] = {6e16, 6e16};
+	struct diff_functions functions = {.n = 2};
+	struct diff_run a = {values, squares, 2, 10}, b = {halves, squares, 2, 10};
+	struct diff_side before = {&a, 1, 0.9}, after = {&b, 1, 0.45};
+	struct diff_result result;
+	diff_compare(&result, &before, &after, &functions, 0, false);
+	CU_ASSERT_EQUAL(result.n_sure, 0);
+	CU_ASSERT_FALSE(result.whole.is_sure);
+	CU_ASSERT(result.whole.noise > 3e8);
+	diff_compare_deinit(&result);
+	before.had_cpu = after.had_cpu; /* it had as much */
+	diff_compare(&result, &before, &after, &functions, 0, false);
+	CU_ASSERT_EQUAL(result.n_sure, 1);
+	diff_compare_deinit(&result);
 }
 
 /* Command lines that end before any file is read. */
@@ -424,6 +441,7 @@ static void equal_runs_have_noise(void)
 }
 
 SUITE(diff, {"prints", prints}, {"says contention", says_contention},
+      {"contention is no change", contention_is_no_change},
       {"refuses command lines", refuses_command_lines}, {"names", names}, {"adds up", adds_up},
       {"refuses other columns", refuses_other_columns},
       {"calls nothing changed that is not", calls_nothing_changed_that_is_not},
