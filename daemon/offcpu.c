@@ -68,7 +68,7 @@ static void on_sleeper(void *context, const struct sleeper *sleeper)
 
 void offcpu_take_sleepers(struct session *session, int fd)
 {
-	sleeper_walk_read(fd, on_sleeper, session);
+	sleeper_walk_read(fd, session->sampler->ring, on_sleeper, session);
 }
 
 void offcpu_take_open(struct session *session)

@@ -10,6 +10,8 @@
 #include <unistd.h>
 
 #include "common/err.h"
+#include "common/guard.h"
+#include "common/memory.h"
 
 /* The layout is the kernel's (Documentation/bpf/ringbuf.rst): a page that we write, a page that the
  * kernel writes, the data twice so that no record is cut. */
@@ -20,10 +22,13 @@ struct ring {
 	size_t page;
 	unsigned long mark; /* where the next drain ends; 0: where it finds the end */
 	uint64_t invalid;
+	uint8_t *kept; /* each behind its length, a u64 */
+	size_t kept_bytes, kept_room;
 };
 
 enum {
 	RING_SHARED_BYTES = 2 * RING_BYTES,
+	RING_KEPT_MAX = 16 * RING_BYTES, /* more of it stays in the ring, until that is full */
 };
 
 int ring_open(struct ring **ring, int fd, struct err *err)
@@ -57,6 +62,7 @@ void ring_close(struct ring *ring)
 		return;
 	munmap(ring->consumed, ring->page);
 	munmap((void *)ring->produced, ring->page + RING_SHARED_BYTES);
+	free(ring->kept);
 	free(ring);
 }
 
@@ -165,14 +171,15 @@ void ring_mark(struct ring *ring)
 	ring->mark = __atomic_load_n(ring->produced, __ATOMIC_ACQUIRE);
 }
 
-size_t ring_drain(struct ring *ring, const struct ring_handlers *handlers, size_t max)
+/* What becomes of a record. */
+typedef void (*ring_use)(struct ring *ring, const struct ring_handlers *to, const void *event,
+			 size_t bytes);
+
+static size_t take(struct ring *ring, unsigned long end, size_t max, ring_use use,
+		   const struct ring_handlers *handlers)
 {
 	size_t n = 0;
 	unsigned long at = *ring->consumed;
-	unsigned long end = __atomic_load_n(ring->produced, __ATOMIC_ACQUIRE);
-	if (ring->mark)
-		end = ring->mark;
-	ring->mark = 0;
 	while (n < max && at < end) {
 		const uint8_t *record = ring->data + (at & (RING_BYTES - 1));
 		uint32_t length = __atomic_load_n((const uint32_t *)record, __ATOMIC_ACQUIRE);
@@ -182,12 +189,52 @@ size_t ring_drain(struct ring *ring, const struct ring_handlers *handlers, size_
 		if (bytes > RING_BYTES - BPF_RINGBUF_HDR_SZ)
 			break;
 		if (!(length & BPF_RINGBUF_DISCARD_BIT))
-			dispatch(ring, handlers, record + BPF_RINGBUF_HDR_SZ, bytes);
+			use(ring, handlers, record + BPF_RINGBUF_HDR_SZ, bytes);
 		at += (BPF_RINGBUF_HDR_SZ + bytes + 7) & ~7ul;
 		__atomic_store_n(ring->consumed, at, __ATOMIC_RELEASE);
 		n++;
 	}
 	return n;
+}
+
+static void keep(struct ring *ring, const struct ring_handlers *unused, const void *event,
+		 size_t bytes)
+{
+	uint64_t length = bytes;
+	size_t whole = sizeof(length) + ((bytes + 7) & ~(size_t)7);
+	ring->kept = memory_grow(ring->kept, &ring->kept_room, ring->kept_bytes + whole, 1);
+	memcpy(ring->kept + ring->kept_bytes, &length, sizeof(length));
+	memcpy(ring->kept + ring->kept_bytes + sizeof(length), event, bytes);
+	ring->kept_bytes += whole;
+}
+
+void ring_relieve(struct ring *ring)
+{
+	if (ring->kept_bytes < RING_KEPT_MAX)
+		take(ring, __atomic_load_n(ring->produced, __ATOMIC_ACQUIRE), SIZE_MAX, keep, NULL);
+}
+
+static size_t drain_kept(struct ring *ring, const struct ring_handlers *handlers)
+{
+	uint8_t *kept guard_mem = steal_ptr(ring->kept);
+	size_t end = ring->kept_bytes, n = 0;
+	ring->kept_bytes = ring->kept_room = 0;
+	for (size_t at = 0; at < end; n++) {
+		uint64_t length;
+		memcpy(&length, kept + at, sizeof(length));
+		dispatch(ring, handlers, kept + at + sizeof(length), length);
+		at += sizeof(length) + ((length + 7) & ~7ull);
+	}
+	return n;
+}
+
+size_t ring_drain(struct ring *ring, const struct ring_handlers *handlers, size_t max)
+{
+	unsigned long end =
+		ring->mark ? ring->mark : __atomic_load_n(ring->produced, __ATOMIC_ACQUIRE);
+	ring->mark = 0;
+	size_t n = drain_kept(ring, handlers);
+	return n + take(ring, end, max, dispatch, handlers);
 }
 
 uint64_t ring_invalid(const struct ring *ring)

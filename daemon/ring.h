@@ -28,8 +28,12 @@ int ring_open(struct ring **ring, int fd, struct err *err);
 void ring_close(struct ring *ring);
 /* What has come by now is all that the next drain hands out. */
 void ring_mark(struct ring *ring);
-/* Hands out at most `max` events and returns how many were taken out. */
+/* Hands out at most `max` events (and those that it was relieved of) and returns how many were
+ * taken out. */
 size_t ring_drain(struct ring *ring, const struct ring_handlers *handlers, size_t max);
+/* Makes room: what there is will be handed out by the next drain, before what comes. For who cannot
+ * drain now, while he does something that has its place in the order of events. */
+void ring_relieve(struct ring *ring);
 /* Events that were malformed, and skipped: none, unless something is broken. */
 uint64_t ring_invalid(const struct ring *ring);
 

@@ -2,6 +2,7 @@
 #include "daemon/sleeper_walk.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 #include <unistd.h>
 #include <xxhash.h>
@@ -10,6 +11,7 @@
 #include "common/memory.h"
 #include "daemon/objects.h"
 #include "daemon/processes.h"
+#include "daemon/ring.h"
 #include "daemon/sampler.h"
 #include "daemon/spaces.h"
 #include "daemon/tally.h"
@@ -18,6 +20,7 @@
 enum {
 	SLEEPER_MAX = sizeof(struct sleeper) + SLEEPER_STACK_MAX,
 	BUFFER_BYTES = 2 * SLEEPER_MAX,
+	RELIEVE_MS = 50,
 };
 
 /* The bytes of the record that begins there; 0: not all of it is there; negative errno. */
@@ -34,13 +37,24 @@ static int check(const uint8_t *at, size_t bytes)
 	return sleeper->bytes <= bytes ? (int)sleeper->bytes : 0;
 }
 
-int sleeper_walk_read(int fd, void (*each)(void *context, const struct sleeper *sleeper),
-		      void *context)
+/* Reads as read(2). */
+static ssize_t read_on(int fd, struct ring *ring, uint8_t *to, size_t bytes)
+{
+	struct pollfd pollfd = {.fd = fd, .events = POLLIN};
+	do {
+		if (ring)
+			ring_relieve(ring);
+	} while (ring && !poll(&pollfd, 1, RELIEVE_MS));
+	return read(fd, to, bytes);
+}
+
+int sleeper_walk_read(int fd, struct ring *ring,
+		      void (*each)(void *context, const struct sleeper *sleeper), void *context)
 {
 	uint8_t *buffer guard_mem = memory_new(1, BUFFER_BYTES);
 	size_t have = 0;
 	for (;;) {
-		ssize_t n = read(fd, buffer + have, BUFFER_BYTES - have);
+		ssize_t n = read_on(fd, ring, buffer + have, BUFFER_BYTES - have);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0)

@@ -39,7 +39,7 @@ static void look(struct session *session)
 {
 	int fd guard_fd = -1;
 	if (!asker_sleepers(session->sampler->asker, session->slot, &fd, NULL))
-		sleeper_walk_read(fd, on_sleeper, session);
+		sleeper_walk_read(fd, session->sampler->ring, on_sleeper, session);
 }
 
 void snapshot_begin(struct session *session)

@@ -159,6 +159,35 @@ static void drains_in_order(void)
 	fake_deinit(&f);
 }
 
+/* Of events of all sizes, those that were taken out of its way come first. */
+static void keeps_the_order_when_relieved(void)
+{
+	struct fake f;
+	fake_init(&f);
+	struct ring *ring = NULL;
+	CU_ASSERT_EQUAL(ring_open(&ring, f.fd, NULL), 0);
+	uint32_t seen[64] = {0}, *next = seen;
+	const struct ring_handlers handlers = {.data = &next, .on_life = on_life};
+	struct life_event life = {.event = {EVENT_FORK, sizeof(life)}};
+	const uint8_t other[40] = {0};
+	for (life.tgid = 1; life.tgid <= 30; life.tgid++) {
+		fake_put(&f, &life, sizeof(life), 0);
+		fake_put(&f, other, life.tgid, 0); /* malformed */
+		if (life.tgid % 7 == 0 || life.tgid == 29)
+			ring_relieve(ring);
+	}
+	CU_ASSERT_EQUAL(next - seen, 0);
+	CU_ASSERT_EQUAL(ring_drain(ring, &handlers, 2), 60);
+	CU_ASSERT_EQUAL(next - seen, 30);
+	for (uint32_t i = 0; i < 30; i++)
+		CU_ASSERT_EQUAL(seen[i], i + 1);
+	CU_ASSERT_EQUAL(ring_invalid(ring), 30);
+	CU_ASSERT_EQUAL(ring_drain(ring, &handlers, 2), 0);
+	ring_relieve(ring);
+	ring_close(ring);
+	fake_deinit(&f);
+}
+
 static void refuses_what_is_no_ring(void)
 {
 	struct ring *ring = NULL;
@@ -170,4 +199,6 @@ static void refuses_what_is_no_ring(void)
 
 SUITE(ring, {"checks stacks", checks_stacks},
       {"checks samples and lives", checks_samples_and_lives}, {"checks waits", checks_waits},
-      {"drains in order", drains_in_order}, {"refuses what is no ring", refuses_what_is_no_ring});
+      {"drains in order", drains_in_order},
+      {"keeps the order when relieved", keeps_the_order_when_relieved},
+      {"refuses what is no ring", refuses_what_is_no_ring});

@@ -48,11 +48,11 @@ static void reads_what_there_is(void)
 	}
 	lseek(fd, 0, SEEK_SET);
 	struct seen seen = {0};
-	CU_ASSERT_EQUAL(sleeper_walk_read(fd, on_sleeper, &seen), 0);
+	CU_ASSERT_EQUAL(sleeper_walk_read(fd, NULL, on_sleeper, &seen), 0);
 	CU_ASSERT_EQUAL(seen.n, 200);
 	CU_ASSERT_EQUAL(seen.tids, tids);
 	CU_ASSERT_EQUAL(seen.stack_bytes, stack_bytes);
-	CU_ASSERT_EQUAL(sleeper_walk_read(-1, on_sleeper, &seen), -EBADF);
+	CU_ASSERT_EQUAL(sleeper_walk_read(-1, NULL, on_sleeper, &seen), -EBADF);
 }
 
 static int read_one(const struct sleeper *sleeper, size_t bytes)
@@ -61,7 +61,7 @@ static int read_one(const struct sleeper *sleeper, size_t bytes)
 	struct seen seen = {0};
 	CU_ASSERT_EQUAL(write(fd, sleeper, bytes), (ssize_t)bytes);
 	lseek(fd, 0, SEEK_SET);
-	return sleeper_walk_read(fd, on_sleeper, &seen);
+	return sleeper_walk_read(fd, NULL, on_sleeper, &seen);
 }
 
 static void refuses_what_is_none(void)
