@@ -116,12 +116,13 @@ static bool is_worth(uint64_t there, uint64_t least, uint64_t kept)
 
 static void condemn(struct sweep *sweep, struct sampler *sampler)
 {
+	uint32_t objects = objects_held(sampler->objects);
 	bool *used guard_mem = used_stacks(sampler);
 	sweep->parted = sampler->parted;
 	sweep->kept_bytes = stacks_bytes(&sampler->stacks, used);
-	sweep->kept_objects = count_kept(sampler, used);
+	sweep->kept_objects = objects > OBJECTS_KEPT ? count_kept(sampler, used) : objects;
 	if (!is_worth(stacks_bytes(&sampler->stacks, NULL), BYTES_MIN, sweep->kept_bytes) &&
-	    !is_worth(objects_held(sampler->objects), OBJECTS_KEPT + 1, sweep->kept_objects))
+	    !is_worth(objects, OBJECTS_KEPT + 1, sweep->kept_objects))
 		return;
 	bool *met guard_mem = met_objects(sampler);
 	stacks_condemn(&sampler->stacks, used);
