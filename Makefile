@@ -73,6 +73,7 @@ help:
 	'make deb        Debian packages in build/deb' \
 	'make check-deb  the package installed, upgraded and purged in a minimal root' \
 	'make check-package  the same in an emulated machine with systemd' \
+	'make check-readme  what README.md says, typed in a minimal root' \
 	'make format     run clang-format' \
 	'SMALL=1         build with tiny BPF maps (in build/small), to fill them' \
 	'SANITIZE=1      build with ASan and UBSan (in build/sanitize)'
