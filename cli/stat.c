@@ -139,7 +139,7 @@ static int open_output(struct stat_run *run, struct err *err)
 static void name_of(struct stat_one *one)
 {
 	struct procfs_stat stat;
-	if (!procfs_stat(one->pid, &stat))
+	if (!procfs_status(one->pid, &stat))
 		escape_text(one->name, sizeof(one->name), stat.comm, strlen(stat.comm));
 }
 

@@ -91,7 +91,7 @@ int target_add_tids(struct target *target, const char *text, struct err *err)
 static bool has_ended(uint32_t pid)
 {
 	struct procfs_stat stat;
-	return !procfs_stat(pid, &stat) && procfs_has_ended(&stat);
+	return !procfs_status(pid, &stat) && procfs_has_ended(&stat);
 }
 
 static int open_process(uint32_t pid, struct err *err)

@@ -26,6 +26,8 @@
 #define LIMIT_PROFILE_COMMENTS 256
 /* The info message of a profile: 100,000 threads fit. */
 #define LIMIT_INFO_BYTES (8 << 20)
+/* Text of /proc/PID/maps: the kernel's 65,530 mappings with long names of files. */
+#define LIMIT_MAPS_BYTES (64 << 20)
 /* Clients of the daemon at once; one more is refused with a line. Together with the bytes below
  * this bounds what clients can make the engine hold to 512 MiB, and to 4 MiB while they behave. */
 #define LIMIT_CLIENTS 256

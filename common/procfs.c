@@ -79,6 +79,81 @@ int procfs_stat(uint32_t pid, struct procfs_stat *stat)
 	return read_stat(path, pid, stat);
 }
 
+/* The kernel writes a line break as \n, and a backslash twice. */
+static void take_name(const char *at, char comm[PROCFS_COMM])
+{
+	size_t n = 0;
+	for (; *at && *at != '\n' && n < PROCFS_COMM - 1; at++) {
+		if (*at == '\\' && at[1])
+			comm[n++] = *++at == 'n' ? '\n' : *at;
+		else
+			comm[n++] = *at;
+	}
+	comm[n] = '\0';
+}
+
+/* A line of /proc/PID/status. *found: a bit each for what a whole one has. */
+static void take_line(const char *line, struct procfs_stat *stat, unsigned *found, bool *has_memory,
+		      int *kernel)
+{
+	if (!strncmp(line, "Name:\t", 6))
+		take_name(line + 6, stat->comm);
+	else if (sscanf(line, "State:\t%c", &stat->state) == 1)
+		*found |= 1;
+	else if (sscanf(line, "PPid:\t%u", &stat->parent) == 1)
+		*found |= 2;
+	else if (sscanf(line, "Uid:\t%*u\t%u", &stat->uid) == 1)
+		*found |= 4;
+	else if (sscanf(line, "Threads:\t%u", &stat->threads) == 1)
+		*found |= 8;
+	else if (sscanf(line, "Kthread:\t%d", kernel) == 1)
+		;
+	else if (!strncmp(line, "VmSize:", 7))
+		*has_memory = true;
+}
+
+int procfs_status(uint32_t pid, struct procfs_stat *stat)
+{
+	char path[64], line[256];
+	struct procfs_stat read = {.pid = pid};
+	unsigned found = 0;
+	int kernel = -1;			/* newer kernels say it */
+	bool begins = true, has_memory = false; /* a long line comes in several pieces */
+	snprintf(path, sizeof(path), "/proc/%u/status", pid);
+	FILE *file guard_file = fopen(path, "re");
+	while (file && fgets(line, sizeof(line), file)) {
+		if (begins)
+			take_line(line, &read, &found, &has_memory, &kernel);
+		begins = strchr(line, '\n');
+	}
+	if (found != 15)
+		return -ESRCH;
+	read.kernel_thread =
+		kernel < 0 ? !has_memory && read.state != 'Z' && read.state != 'X' : kernel;
+	*stat = read;
+	return 0;
+}
+
+bool procfs_shares_users(uint32_t pid)
+{
+	char path[64], ours[16 << 10], theirs[sizeof(ours)]; /* the kernel's 340 lines */
+	snprintf(path, sizeof(path), "/proc/%u/uid_map", pid);
+	return procfs_read("/proc/self/uid_map", ours, sizeof(ours)) > 0 &&
+	       procfs_read(path, theirs, sizeof(theirs)) > 0 && !strcmp(ours, theirs);
+}
+
+bool procfs_has_user(uint32_t pid, uint32_t uid)
+{
+	char path[64], line[64];
+	unsigned first, n;
+	snprintf(path, sizeof(path), "/proc/%u/uid_map", pid);
+	FILE *file guard_file = fopen(path, "re");
+	while (file && fgets(line, sizeof(line), file)) /* there, here, how many */
+		if (sscanf(line, "%*u %u %u", &first, &n) == 2 && uid >= first && uid - first < n)
+			return true;
+	return false;
+}
+
 int procfs_thread_stat(uint32_t pid, uint32_t tid, struct procfs_stat *stat)
 {
 	char path[64];
@@ -106,7 +181,7 @@ void procfs_each(bool (*on_process)(void *context, const struct procfs_stat *sta
 	for (struct dirent *entry; (entry = readdir(proc));) {
 		struct procfs_stat stat;
 		if (!isdigit((unsigned char)entry->d_name[0]) ||
-		    procfs_stat((uint32_t)strtoul(entry->d_name, NULL, 10), &stat))
+		    procfs_status((uint32_t)strtoul(entry->d_name, NULL, 10), &stat))
 			continue;
 		if (!on_process(context, &stat))
 			break;

@@ -32,15 +32,18 @@ enum procfs_field {
 };
 
 struct procfs_stat {
-	uint32_t pid, parent, threads, uid; /* uid: effective */
+	uint32_t pid, parent, threads, uid; /* uid: effective, or whom the file belongs to */
 	char state;			    /* 'Z': a zombie */
 	bool kernel_thread;
 	char comm[PROCFS_COMM]; /* raw bytes of the target */
 	uint64_t field[PROCFS_FIELDS];
 };
 
-/* 0; -ESRCH: no such process. */
+/* 0; -ESRCH: no such process. The process itself can keep who reads this waiting: in its exec, for
+ * which the kernel's answer waits since 2026, for a file system of its own. */
 int procfs_stat(uint32_t pid, struct procfs_stat *stat);
+/* The same but for the fields, of /proc/PID/status: waits for nobody. */
+int procfs_status(uint32_t pid, struct procfs_stat *stat);
 /* The same of one thread of a process: what it alone used. -ESRCH. */
 int procfs_thread_stat(uint32_t pid, uint32_t tid, struct procfs_stat *stat);
 /* No thread is left. A process whose first thread has ended but others run shows as a zombie too.
@@ -48,7 +51,12 @@ int procfs_thread_stat(uint32_t pid, uint32_t tid, struct procfs_stat *stat);
 bool procfs_has_ended(const struct procfs_stat *stat);
 /* The process that a thread belongs to; 0: no such thread. */
 uint32_t procfs_tgid(uint32_t tid);
-/* Calls for every process; ends early when the callback returns false. */
+/* Whether numbers of users mean the same for a process as for this one: false in most other user
+ * namespaces. */
+bool procfs_shares_users(uint32_t pid);
+/* Whether a user of ours is one in the process's user namespace as well. */
+bool procfs_has_user(uint32_t pid, uint32_t uid);
+/* Calls for every process, as procfs_status(); ends early when the callback returns false. */
 void procfs_each(bool (*on_process)(void *context, const struct procfs_stat *stat), void *context);
 /* Stolen and all time of the machine so far, in clock ticks (the first line of /proc/stat). */
 void procfs_steal(uint64_t *stolen, uint64_t *all);

@@ -172,6 +172,7 @@ void authority_end(struct authority *authority, uint32_t session)
 {
 	struct authority_session *ended = &authority->sessions[session];
 	peer_deinit(&ended->peer);
+	errand_end(&ended->judge, NULL);
 	if (ended->client >= 0)
 		close(ended->client);
 	*ended = (struct authority_session){.peer.pidfd = -1, .client = -1};
@@ -276,17 +277,18 @@ static int refuse(const struct authority *authority, const struct peer *peer, ui
 	return -EACCES;
 }
 
-int authority_judge(const struct authority *authority, uint32_t session, uint32_t pid, int *maps,
+int authority_judge(struct authority *authority, uint32_t session, uint32_t pid, int *maps,
 		    struct err *err)
 {
 	const struct peer *peer = &authority->sessions[session].peer;
-	int code = verdict_open_maps(peer, pid, maps);
+	int code = verdict_read_maps(&authority->sessions[session].judge, peer, pid, maps);
 	if (code == -EACCES || code == -ESRCH)
 		return refuse(authority, peer, pid, code, err);
 	if (code)
 		err_set(err, code, ERR_FAILED,
 			"cannot find out whether uid %u may profile PID %u: %s", peer->uid, pid,
-			strerror(-code));
+			code == -ETIMEDOUT ? "the process keeps who looks waiting"
+					   : strerror(-code));
 	return code;
 }
 

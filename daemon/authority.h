@@ -18,6 +18,7 @@
 #include <sys/un.h>
 #include "bpf/types.h"
 #include "daemon/config.h"
+#include "daemon/errand.h"
 #include "daemon/peer.h"
 
 struct err;
@@ -46,7 +47,8 @@ struct authority {
 		uint64_t period_ns;
 		uint8_t opened[CPUS_MAX]; /* so often */
 		struct peer peer;
-		int client; /* its socket, to see it close; -1: not begun */
+		struct errand judge; /* verdict.h */
+		int client;	     /* its socket, to see it close; -1: not begun */
 	} sessions[SESSIONS_MAX];
 };
 
@@ -84,8 +86,8 @@ bool authority_judges(const struct authority *authority);
 
 /* 0, or words for who may not record every process. */
 int authority_judge_all(const struct authority *authority, uint32_t session, struct err *err);
-/* As verdict_open_maps(), with words. */
-int authority_judge(const struct authority *authority, uint32_t session, uint32_t pid, int *maps,
+/* As verdict_read_maps(), with words. */
+int authority_judge(struct authority *authority, uint32_t session, uint32_t pid, int *maps,
 		    struct err *err);
 /* Whether a process, which was judged well, needs it again: it changed its uid, or hides. */
 bool authority_is_changed(const struct authority *authority, uint32_t session, uint32_t pid);

@@ -20,6 +20,7 @@
 #include "daemon/perf_map.h"
 #include "daemon/programs.h"
 #include "daemon/take.h"
+#include "daemon/target_files.h"
 #include "daemon/workers.h"
 
 enum {
@@ -130,6 +131,7 @@ int broker_run(int socket, int program, int reload, int engine, struct authority
 		packet_clear(packet);
 	} while (!code);
 	workers_deinit(&broker.operations.workers);
+	target_files_deinit();
 	programs_free(broker.operations.programs);
 	return code == -ECONNRESET || code == -EPIPE ? EXIT_SUCCESS : EXIT_FAILURE;
 }

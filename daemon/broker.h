@@ -32,8 +32,8 @@ enum broker_op {
 	/* CPU set → one fd a CPU, as BROKER_EVENTS without links: what is mapped (sideband.h) */
 	BROKER_SIDEBAND,
 	/* session, pid, flags (+ 1 fd: pidfd; none: opened here) → judges and takes the process.
-	 * Reply: 1 fd, /proc/PID/maps opened (engine parses), absent for a kernel thread. -ESRCH:
-	 * it is gone, or is a thread; -EACCES: the client may not. To be asked for again
+	 * Reply: 1 fd, what /proc/PID/maps says (engine parses), absent for a kernel thread.
+	 * -ESRCH: it is gone, or is a thread; -EACCES: the client may not. To be asked for again
 	 * (TAKE_AGAIN) after an exec of a process, and for a child that is held, unless the client
 	 * may record every process. */
 	BROKER_TAKE,
@@ -51,8 +51,9 @@ enum broker_op {
 	/* session ends: its bit leaves every entry. reply.value: so many processes had left before,
 	 * for the client might not record them any more; reply.skipped: tracepoints.h */
 	BROKER_DROP,
-	/* pid of a taken process (or any, with a session that takes all) → fd of /proc/PID/maps,
-	 * absent for a kernel thread */
+	/* pid of a taken process (or any, with a session that takes all) → fd of what
+	 * /proc/PID/maps says, absent for a kernel thread. -ETIMEDOUT: the process keeps who reads
+	 * it waiting */
 	BROKER_MAPS,
 	/* pid, start, end, dev (as makedev() has it), inode → fd of the mapped file, read-only, a
 	 * regular file, identity compared with the mapping. Reply -ENOENT gone or not a file,

@@ -8,10 +8,7 @@
 #include <unistd.h>
 #include "common/array.h"
 #include "common/guard.h"
-
-enum {
-	TEXT_MAX = 64 << 20
-};
+#include "common/limits.h"
 
 /* Reads a number of this base that ends with `end`; moves behind it. */
 static bool take_number(const char **at, const char *stop, unsigned base, char end, uint64_t *value)
@@ -139,7 +136,7 @@ int maps_read(int fd, struct maps *maps)
 		if (!got)
 			break;
 		n += (size_t)got;
-		if (n > TEXT_MAX)
+		if (n > LIMIT_MAPS_BYTES)
 			return -E2BIG;
 	}
 	if (!n)

@@ -233,7 +233,7 @@ uint32_t objects_add_jit(struct objects *objects, struct asker *asker, uint32_t 
 static bool may_open(struct objects *objects, uint32_t pid)
 {
 	struct procfs_stat process;
-	return procfs_stat(pid, &process) ||
+	return procfs_status(pid, &process) ||
 	       openings_take(&objects->openings, process.uid, clock_now_ns());
 }
 

@@ -180,14 +180,17 @@ static int no_process(struct err *err, int code, uint32_t pid)
 	return code;
 }
 
-/* Opens the maps of a process that may be looked at, into the answer. */
-static int open_maps(uint32_t pid, struct answer *answer, struct err *err)
+/* Puts the maps of a process that may be looked at, into the answer. */
+static int read_maps(uint32_t pid, struct answer *answer, struct err *err)
 {
-	int maps;
+	int maps = -1;
 	int code = target_files_maps(pid, &maps);
 	if (code == -EACCES || code == -EPERM)
 		return err_set(err, code, ERR_PERMISSION,
 			       "cannot open the maps of process %u: CAP_SYS_PTRACE is needed", pid);
+	if (code == -ETIMEDOUT)
+		return err_set(err, code, ERR_FAILED,
+			       "process %u keeps who reads its mappings waiting", pid);
 	if (code)
 		return no_process(err, code, pid);
 	if (maps >= 0)
@@ -202,7 +205,7 @@ static int take_any(struct operations *state, const struct broker_request *reque
 	int code =
 		programs_take(state->programs, request->session, request->pid, request->flags, err);
 	if (!code)
-		code = open_maps(request->pid, answer, err);
+		code = read_maps(request->pid, answer, err);
 	/* Alive still: then its number was its own all the time. */
 	if (!code)
 		code = target_files_names(pidfd, request->pid);
@@ -306,7 +309,7 @@ static int on_drop(struct operations *state, const struct broker_request *reques
 static int on_maps(struct operations *state, const struct broker_request *request, int fd,
 		   struct answer *answer, struct err *err)
 {
-	return open_maps(request->pid, answer, err);
+	return read_maps(request->pid, answer, err);
 }
 
 static int on_mapped_file(struct operations *state, const struct broker_request *request, int fd,

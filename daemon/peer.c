@@ -13,6 +13,7 @@
 
 #include "common/err.h"
 #include "common/guard.h"
+#include "common/procfs.h"
 
 #ifndef SO_PEERPIDFD
 #define SO_PEERPIDFD 77 /* Linux 6.5 */
@@ -71,16 +72,11 @@ static int open_pidfd(int socket, const struct peer *peer)
 	return errno == ENOPROTOOPT ? open_by_number(peer) : -1;
 }
 
-/* False also where it cannot be seen (CAP_SYS_PTRACE is needed). */
+/* By what users are called there, not by the namespace itself: the kernel shows that when the
+ * process lets it (procfs.h). */
 static bool shares_namespace(const struct peer *peer)
 {
-	char path[64];
-	struct stat ours, theirs;
-	snprintf(path, sizeof(path), "/proc/%d/ns/user", peer->pid);
-	if (stat("/proc/self/ns/user", &ours) || stat(path, &theirs))
-		return false;
-	return ours.st_dev == theirs.st_dev && ours.st_ino == theirs.st_ino &&
-	       is_alive(peer->pidfd);
+	return peer->pid > 0 && procfs_shares_users((uint32_t)peer->pid) && is_alive(peer->pidfd);
 }
 
 int peer_read(int socket, struct peer *peer, struct err *err)

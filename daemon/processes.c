@@ -129,23 +129,28 @@ void processes_prune(struct processes *processes, bool (*used)(void *context, ui
 }
 
 /* A new space, read from its maps, in place of the one it has. */
-static void load_space(struct processes *processes, struct process *process, int maps_fd)
+static void load_space(struct processes *processes, struct process *process, int maps_fd,
+		       uint64_t read_ns)
 {
 	int own guard_fd = -1;
-	if (maps_fd < 0 && !asker_maps(processes->asker, process->pid, &own, NULL))
-		maps_fd = own;
+	if (maps_fd < 0) {
+		read_ns = clock_now_ns();
+		if (!asker_maps(processes->asker, process->pid, &own, NULL))
+			maps_fd = own;
+	}
 	struct address_space *space;
-	if (maps_fd < 0 || spaces_add(processes->spaces, process->pid, maps_fd, &space))
+	if (maps_fd < 0 || spaces_add(processes->spaces, process->pid, maps_fd, read_ns, &space))
 		return;
 	asker_space(processes->asker, process->pid, space->slot, NULL);
 	spaces_unref(processes->spaces, process->space);
 	process->space = space;
 }
 
-struct process *processes_add(struct processes *processes, uint32_t pid, int maps_fd)
+struct process *processes_add(struct processes *processes, uint32_t pid, int maps_fd,
+			      uint64_t read_ns)
 {
 	struct process *process = make(processes, pid);
-	load_space(processes, process, maps_fd);
+	load_space(processes, process, maps_fd, read_ns);
 	return process;
 }
 
@@ -174,7 +179,7 @@ void processes_on_exec(struct processes *processes, const struct life_event *eve
 	}
 	spaces_unref(processes->spaces, process->space);
 	process->space = NULL;
-	load_space(processes, process, -1);
+	load_space(processes, process, -1, 0);
 }
 
 void processes_on_exit(struct processes *processes, const struct life_event *event)
@@ -248,9 +253,9 @@ static void read_again(struct processes *processes, struct process *process)
 	int fd guard_fd = -1;
 	if (process->space && process->space->refs == 1 &&
 	    !asker_maps(processes->asker, process->pid, &fd, NULL))
-		spaces_update(processes->spaces, process->space, process->pid, fd);
+		spaces_update(processes->spaces, process->space, process->pid, fd, begin);
 	else
-		load_space(processes, process, -1);
+		load_space(processes, process, -1, 0);
 	process->missed_ns = clock_now_ns();
 	process->miss_cost_ns = process->missed_ns - begin;
 	if (maps_print(process) != before)

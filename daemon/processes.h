@@ -36,9 +36,11 @@ uint32_t processes_count(const struct processes *processes);
 
 /* NULL: not known. Borrowed until the next add, fork or exit. */
 struct process *processes_find(struct processes *processes, uint32_t pid);
-/* Adds or renews pid from its maps (maps_fd borrowed; -1: asks the broker for it) and tells the
- * programs which space it has. A process whose maps cannot be read is added without a space. */
-struct process *processes_add(struct processes *processes, uint32_t pid, int maps_fd);
+/* Adds or renews pid from its maps (maps_fd borrowed, asked for at read_ns; -1: asks the broker for
+ * it) and tells the programs which space it has. A process whose maps cannot be read is added
+ * without a space. */
+struct process *processes_add(struct processes *processes, uint32_t pid, int maps_fd,
+			      uint64_t read_ns);
 void processes_on_fork(struct processes *processes, const struct life_event *event);
 void processes_on_exec(struct processes *processes, const struct life_event *event);
 void processes_on_exit(struct processes *processes, const struct life_event *event);

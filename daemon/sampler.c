@@ -120,7 +120,7 @@ static void take_or_keep(struct sampler *sampler, const struct sample_event *eve
 	if (event->user_hash) {
 		process = processes_find(sampler->processes, event->tgid);
 		if (!process)
-			process = processes_add(sampler->processes, event->tgid, -1);
+			process = processes_add(sampler->processes, event->tgid, -1, 0);
 	}
 	if (!unwind_late_keep(sampler->late, event))
 		take(sampler, event, process, NULL);

@@ -291,9 +291,10 @@ void session_on_held(struct session *session, uint32_t pid, const char *comm)
 	int maps guard_fd = -1;
 	if (session->rights.everything || session->state == SESSION_STOPPED)
 		return;
+	uint64_t now = clock_now_ns();
 	int code = asker_take(sampler->asker, session->slot, pid, -1, TAKE_AGAIN, &maps, NULL);
 	if (!code && maps >= 0)
-		processes_add(sampler->processes, pid, maps);
+		processes_add(sampler->processes, pid, maps, now);
 	session->n_refused += code == -EACCES;
 	if (code && code != -EAGAIN)
 		session_on_exit(session, pid, comm);

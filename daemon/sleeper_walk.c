@@ -124,7 +124,7 @@ static uint32_t add_user(struct sampler *sampler, const struct sleeper *sleeper,
 {
 	struct process *process = processes_find(sampler->processes, sleeper->thread.tgid);
 	if (!process)
-		process = processes_add(sampler->processes, sleeper->thread.tgid, -1);
+		process = processes_add(sampler->processes, sleeper->thread.tgid, -1, 0);
 	static const struct address_space nowhere;
 	struct copy_event *copy guard_mem = copy_of(sleeper);
 	unwind_late_walk(copy, process->space ? process->space : &nowhere,

@@ -187,10 +187,10 @@ void spaces_mark_objects(const struct spaces *spaces, bool *mapped, uint32_t n)
 				mapped[s->objects[i]] = true;
 }
 
-int spaces_update(struct spaces *spaces, struct address_space *space, uint32_t pid, int maps_fd)
+int spaces_update(struct spaces *spaces, struct address_space *space, uint32_t pid, int maps_fd,
+		  uint64_t read_ns)
 {
 	struct maps maps;
-	uint64_t begin = clock_now_ns();
 	int code = maps_read(maps_fd, &maps);
 	if (code)
 		return code;
@@ -201,7 +201,7 @@ int spaces_update(struct spaces *spaces, struct address_space *space, uint32_t p
 	for (uint32_t i = 0; i < maps.n; i++)
 		space->objects[i] =
 			objects_find(spaces->objects, spaces->asker, pid, &space->maps.at[i]);
-	space->read_ns = begin;
+	space->read_ns = read_ns;
 	spaces_publish(spaces, space);
 	return 0;
 }
@@ -219,10 +219,11 @@ static struct address_space *make(struct spaces *spaces)
 	return new;
 }
 
-int spaces_add(struct spaces *spaces, uint32_t pid, int maps_fd, struct address_space **space)
+int spaces_add(struct spaces *spaces, uint32_t pid, int maps_fd, uint64_t read_ns,
+	       struct address_space **space)
 {
 	struct address_space *new = make(spaces);
-	int code = spaces_update(spaces, new, pid, maps_fd);
+	int code = spaces_update(spaces, new, pid, maps_fd, read_ns);
 	if (code) {
 		spaces_unref(spaces, new);
 		return code;

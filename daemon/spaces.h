@@ -33,12 +33,15 @@ int spaces_new(int spaces_fd, int mappings_fd, struct objects *objects, struct a
 	       struct spaces **spaces, struct err *err);
 void spaces_free(struct spaces *spaces);
 
-/* A new space of pid with one reference, read from its /proc/PID/maps and published. -ENOSPC: the
+/* A new space of pid with one reference, from its /proc/PID/maps, of which the reading began at
+ * read_ns or later, and published. -ENOSPC: the
  * shared arrays are full: the space works for the engine, with slot 0. -ESRCH: the process is gone.
  */
-int spaces_add(struct spaces *spaces, uint32_t pid, int maps_fd, struct address_space **space);
+int spaces_add(struct spaces *spaces, uint32_t pid, int maps_fd, uint64_t read_ns,
+	       struct address_space **space);
 /* Reads again, in place. */
-int spaces_update(struct spaces *spaces, struct address_space *space, uint32_t pid, int maps_fd);
+int spaces_update(struct spaces *spaces, struct address_space *space, uint32_t pid, int maps_fd,
+		  uint64_t read_ns);
 /* A new one with the mappings of `from` (NULL: none), its own copy; to be published. */
 struct address_space *spaces_copy(struct spaces *spaces, const struct address_space *from);
 /* One more mapping, of process `pid`, in place of what it covers; to be published. *object: its

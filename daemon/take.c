@@ -15,8 +15,8 @@ enum {
 };
 
 /* One judgement, and the release that goes by it. */
-static int judge(struct programs *programs, const struct authority *authority,
-		 const struct take *what, int *maps, struct err *err)
+static int judge(struct programs *programs, struct authority *authority, const struct take *what,
+		 int *maps, struct err *err)
 {
 	uint32_t execs;
 	int opened guard_fd = -1;
@@ -33,8 +33,8 @@ static int judge(struct programs *programs, const struct authority *authority,
 	return code;
 }
 
-int take_judged(struct programs *programs, const struct authority *authority,
-		const struct take *what, int *maps, struct err *err)
+int take_judged(struct programs *programs, struct authority *authority, const struct take *what,
+		int *maps, struct err *err)
 {
 	int code = -EAGAIN;
 	for (int i = 0; code == -EAGAIN && i < ATTEMPTS_MAX; i++)
@@ -44,7 +44,7 @@ int take_judged(struct programs *programs, const struct authority *authority,
 	return code;
 }
 
-void take_check(struct programs *programs, const struct authority *authority, uint32_t pid,
+void take_check(struct programs *programs, struct authority *authority, uint32_t pid,
 		uint32_t revoked[SESSIONS_MAX])
 {
 	uint64_t sessions = programs_judged(programs, pid);
@@ -58,7 +58,7 @@ void take_check(struct programs *programs, const struct authority *authority, ui
 	}
 }
 
-void take_check_all(struct programs *programs, const struct authority *authority,
+void take_check_all(struct programs *programs, struct authority *authority,
 		    uint32_t revoked[SESSIONS_MAX])
 {
 	uint32_t *pids guard_mem = NULL;

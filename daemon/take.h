@@ -21,12 +21,12 @@ struct take {
 
 /* *maps: of the image that was judged. -EACCES: it may not, and is taken by the session no more;
  * -ESRCH: it has ended; -EAGAIN: it does nothing but exec. */
-int take_judged(struct programs *programs, const struct authority *authority,
-		const struct take *what, int *maps, struct err *err);
+int take_judged(struct programs *programs, struct authority *authority, const struct take *what,
+		int *maps, struct err *err);
 
 /* Judges again what has changed; a session whose client may not any more loses the process, which
  * is counted in revoked[session]. */
-void take_check(struct programs *programs, const struct authority *authority, uint32_t pid,
+void take_check(struct programs *programs, struct authority *authority, uint32_t pid,
 		uint32_t revoked[SESSIONS_MAX]);
-void take_check_all(struct programs *programs, const struct authority *authority,
+void take_check_all(struct programs *programs, struct authority *authority,
 		    uint32_t revoked[SESSIONS_MAX]);

@@ -6,30 +6,26 @@
 #include <limits.h>
 #include <linux/nsfs.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/pidfd.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "common/clock.h"
 #include "common/guard.h"
-#include "common/packet.h"
+#include "common/limits.h"
 #include "common/procfs.h"
+#include "daemon/errand.h"
 #include "daemon/file_systems.h"
 #include "daemon/hung.h"
 
-GUARD_DEFINE(packet, struct packet *, packet_free)
-
-enum {
-	GOING_MS = 200, /* for a child to end that has done its work */
-};
+/* For processes in user namespaces that do not let themselves be looked at: all together. */
+static const uid_t NOBODYS = (uid_t)-1;
 
 static bool has_ended(int pidfd)
 {
@@ -78,7 +74,7 @@ int target_files_identity(uint32_t pid, struct target_identity *identity)
 	unsigned found = 0;
 	while (fgets(line, sizeof(line), status)) {
 		/* "Uid:" real, effective, …; "NSpid:" from the outermost namespace inwards */
-		if (sscanf(line, "Uid: %*u %u", &identity->uid) == 1)
+		if (sscanf(line, "Uid: %u %u", &identity->starter, &identity->uid) == 2)
 			found |= 1;
 		const char *last = strrchr(line, '\t');
 		if (last && !strncmp(line, "NSpid:", 6) && sscanf(last, "%u", &identity->pid) == 1)
@@ -87,24 +83,39 @@ int target_files_identity(uint32_t pid, struct target_identity *identity)
 	return found == 3 ? 0 : -ENOENT;
 }
 
-int target_files_maps(uint32_t pid, int *fd)
+int target_files_copy(int from, int *to)
 {
-	char path[64], byte;
+	char part[64 << 10];
+	size_t all = 0;
+	ssize_t n;
+	int copy guard_fd = memfd_create("maps", MFD_CLOEXEC);
+	if (copy < 0)
+		return -errno;
+	while ((n = read(from, part, sizeof(part))) > 0) {
+		if (write(copy, part, (size_t)n) != n)
+			return -EIO;
+		all += (size_t)n;
+		if (all > LIMIT_MAPS_BYTES)
+			return -E2BIG;
+	}
+	if (n < 0 || lseek(copy, 0, SEEK_SET) < 0)
+		return -errno;
+	*to = all ? steal_fd(copy) : -1;
+	return 0;
+}
+
+static int read_maps(uint32_t pid, int *fd)
+{
+	char path[64];
 	snprintf(path, sizeof(path), "/proc/%u/maps", pid);
 	int maps guard_fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (maps >= 0) {
-		/* Without memory it reads as empty. */
-		*fd = pread(maps, &byte, 1, 0) == 1 ? steal_fd(maps) : -1;
-		return 0;
-	}
+	if (maps >= 0)
+		return target_files_copy(maps, fd); /* without memory it reads as empty */
 	if (errno != ESRCH && errno != ENOENT)
 		return -errno;
 	/* Newer kernels do not open it then. */
 	snprintf(path, sizeof(path), "/proc/%u", pid);
-	if (access(path, F_OK) < 0)
-		return -ESRCH;
-	*fd = -1;
-	return 0;
+	return access(path, F_OK) < 0 ? -ESRCH : 0;
 }
 
 /* Reads a number and the character after it. */
@@ -213,113 +224,48 @@ int target_files_mapped(const struct target_mapping *mapping, int *fd)
 	return target_files_from_disk(mapping->pid, open_mapped, mapping, fd);
 }
 
-/* What a child says of its work. */
-struct said {
-	int code;
-	int64_t waited_ms; /* for files, not for a CPU */
-};
+/* The broker is one process. Who has files that hang may record still. */
+static struct hung hung_files, hung_verdicts;
+/* Its child for what it asks again and again. */
+static struct errand reader;
 
-/* Of this process since it began, by the kernel's account. */
-static int64_t slept_ms(int64_t began_ms)
+int target_files_ask(const struct target_charge *charge, struct errand *errand,
+		     const struct errand_kind *kind, const void *context, const void *request,
+		     int *fd)
 {
-	FILE *file guard_file = fopen("/proc/self/schedstat", "re");
-	long long ran_ns, queued_ns;
-	if (!file || fscanf(file, "%lld %lld", &ran_ns, &queued_ns) != 2)
-		return 0;
-	return clock_now_ms() - began_ms - (ran_ns + queued_ns) / 1000000;
-}
-
-/* Receives what the child says, and its fd, until the deadline. */
-static int await_answer(int socket, int limit_ms, int *fd, int64_t *waited_ms)
-{
-	struct pollfd answer = {.fd = socket, .events = POLLIN};
-	int64_t left, deadline_ms = clock_now_ms() + limit_ms;
-	do {
-		left = deadline_ms - clock_now_ms();
-		if (left < 0)
-			left = 0;
-	} while (poll(&answer, 1, left) < 0 && errno == EINTR);
-	if (!answer.revents) {
-		*waited_ms = limit_ms;
+	struct hung *hung = charge->verdict ? &hung_verdicts : &hung_files;
+	if (hung_has(hung, charge->owner, charge->pid, clock_now_ms()))
 		return -ETIMEDOUT;
-	}
-	struct packet *packet guard(guard_packet) = packet_new();
-	if (!packet)
-		return -ENOMEM;
-	int code = packet_receive(socket, packet);
-	if (code)
-		return code == -ECONNRESET ? -EIO : code;
-	struct said said;
-	if (packet->bytes != sizeof(said))
-		return -EPROTO;
-	memcpy(&said, packet->data, sizeof(said));
-	if (said.code >= 0 && packet->n_fds != 1)
-		return -EPROTO;
-	if (said.code >= 0)
-		*fd = packet_take_fd(packet, 0);
-	*waited_ms = said.waited_ms;
-	return said.code;
+	struct errand_wait wait;
+	int code = errand_ask(errand, kind, context, request, charge->limit_ms, fd, &wait);
+	hung_add(hung, charge->owner, charge->pid, wait.ms, wait.stuck, clock_now_ms());
+	return code;
 }
 
-/* The child may hang where no signal reaches it: it must hold nothing of its parent's, whose
- * programs and sockets would outlive it, and it ends with its parent. */
-static void keep_only(int fd, pid_t parent)
-{
-	if (fd > STDERR_FILENO + 1)
-		close_range(STDERR_FILENO + 1, fd - 1, 0);
-	close_range(fd + 1, ~0u, 0);
-	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-	if (getppid() != parent)
-		_exit(EXIT_FAILURE);
-}
-
-/* Waits a moment for a child that has answered, or was killed; false: it is still there. */
-static bool has_left(pid_t child, int pidfd, int limit_ms)
-{
-	struct pollfd end = {.fd = pidfd, .events = POLLIN};
-	bool left = pidfd >= 0 && poll(&end, 1, limit_ms) == 1;
-	if (left)
-		waitpid(child, NULL, 0); /* for the tests: the broker ignores SIGCHLD */
-	return left;
-}
-
-struct waiting {
-	int64_t ms; /* for files */
-	int child;  /* pidfd of the child where it does not go away; else -1 */
+struct opening {
+	int (*open_it)(const void *what, int *fd);
+	const void *what;
 };
 
-static int ask_child(int (*open_it)(const void *what, int *fd), const void *what, int limit_ms,
-		     int *fd, struct waiting *waiting)
+static int open_once(const void *context, const void *request, int *fd)
 {
-	int pair[2];
-	int code = packet_pair(pair);
-	*waiting = (struct waiting){.child = -1};
-	if (code)
-		return code;
-	int ours guard_fd = pair[0];
-	int theirs guard_fd = pair[1];
-	int64_t began_ms = clock_now_ms();
-	pid_t parent = getpid(), child = fork();
-	if (child < 0)
-		return -errno;
-	if (child == 0) {
-		int opened = -1;
-		keep_only(theirs, parent);
-		struct said said = {.code = open_it(what, &opened)};
-		said.waited_ms = slept_ms(began_ms);
-		packet_send(theirs, &said, sizeof(said), &opened, said.code < 0 ? 0 : 1);
-		_exit(EXIT_SUCCESS);
-	}
-	/* By its pidfd: where SIGCHLD is ignored, an ended child's number is free again. */
-	int end guard_fd = pidfd_open(child, 0);
-	close(steal_fd(theirs));
-	code = await_answer(ours, limit_ms, fd, &waiting->ms);
-	if (end >= 0)
-		pidfd_send_signal(end, SIGKILL, NULL, 0);
-	/* It closes what it opened: that can hang as well. */
-	if (!has_left(child, end, GOING_MS))
-		waiting->child = steal_fd(end);
-	return code;
+	const struct opening *opening = context;
+	return opening->open_it(opening->what, fd);
+}
+
+int target_files_in_child(const struct target_charge *charge,
+			  int (*open_it)(const void *what, int *fd), const void *what, int *fd)
+{
+	static const struct errand_kind kind = {.run = open_once, .bytes = 1};
+	const struct opening opening = {open_it, what};
+	struct errand once = {0};
+	int stuck;
+	int code = target_files_ask(charge, &once, &kind, &opening, "", fd);
+	errand_end(&once, &stuck);
+	if (stuck >= 0)
+		hung_add(charge->verdict ? &hung_verdicts : &hung_files, charge->owner, charge->pid,
+			 0, stuck, clock_now_ms());
+	return code >= 0 && *fd < 0 ? -EIO : code;
 }
 
 /* The user namespace that this one was made in, in place of it; 0, or negative: there is none to be
@@ -341,36 +287,74 @@ static bool is_ours(int namespace)
 	       ours.st_dev == theirs.st_dev && ours.st_ino == theirs.st_ino;
 }
 
-int target_files_owner(uint32_t pid, uid_t *owner)
+/* Who made the outermost of the namespaces that a process is in, in a file. */
+static int find_maker(uint32_t pid, int *fd)
 {
 	char path[64];
-	struct stat process;
-	snprintf(path, sizeof(path), "/proc/%u", pid);
-	if (stat(path, &process) < 0)
-		return -ENOENT;
-	*owner = process.st_uid;
+	uid_t owner = NOBODYS;
 	snprintf(path, sizeof(path), "/proc/%u/ns/user", pid);
 	int namespace guard_fd = open(path, O_RDONLY | O_CLOEXEC);
 	/* They are 32 deep at most. */
-	while (namespace >= 0 && !is_ours(namespace) && !ioctl(namespace, NS_GET_OWNER_UID, owner))
+	while (namespace >= 0 && !is_ours(namespace) && !ioctl(namespace, NS_GET_OWNER_UID, &owner))
 		if (to_parent(&namespace))
 			break;
+	int file guard_fd = memfd_create("owner", MFD_CLOEXEC);
+	if (file < 0 || pwrite(file, &owner, sizeof(owner), 0) != sizeof(owner))
+		return -EIO;
+	*fd = steal_fd(file);
 	return 0;
 }
 
-/* The broker is one process. Who has files that hang may record still. */
-static struct hung hung_files, hung_verdicts;
+enum asks {
+	ASKS_MAPS,
+	ASKS_MAKER,
+};
+struct question {
+	enum asks asks;
+	uint32_t pid;
+};
 
-int target_files_in_child(const struct target_charge *charge,
-			  int (*open_it)(const void *what, int *fd), const void *what, int *fd)
+static int answer(const void *context, const void *request, int *fd)
 {
-	struct hung *hung = charge->verdict ? &hung_verdicts : &hung_files;
-	if (hung_has(hung, charge->owner, charge->pid, clock_now_ms()))
-		return -ETIMEDOUT;
-	struct waiting waiting;
-	int code = ask_child(open_it, what, charge->limit_ms, fd, &waiting);
-	hung_add(hung, charge->owner, charge->pid, waiting.ms, waiting.child, clock_now_ms());
-	return code;
+	const struct question *question = request;
+	return (question->asks == ASKS_MAPS ? read_maps : find_maker)(question->pid, fd);
+}
+
+static int ask_reader(enum asks asks, const struct target_charge *charge, int *fd)
+{
+	static const struct errand_kind kind = {.run = answer, .bytes = sizeof(struct question)};
+	const struct question question = {asks, charge->pid};
+	return target_files_ask(charge, &reader, &kind, NULL, &question, fd);
+}
+
+void target_files_deinit(void)
+{
+	errand_end(&reader, NULL);
+}
+
+int target_files_owner(uint32_t pid, uid_t *owner)
+{
+	const struct target_charge charge = {NOBODYS, pid, TARGET_FILES_LIMIT_MS};
+	struct target_identity identity = {0};
+	int file guard_fd = -1;
+	if (target_files_identity(pid, &identity))
+		return -ENOENT;
+	*owner = identity.starter;
+	if (procfs_shares_users(pid))
+		return 0;
+	/* The process may keep who looks for that waiting. */
+	*owner = NOBODYS;
+	if (!ask_reader(ASKS_MAKER, &charge, &file) && file >= 0)
+		(void)!pread(file, owner, sizeof(*owner), 0);
+	return 0;
+}
+
+int target_files_maps(uint32_t pid, int *fd)
+{
+	struct target_charge charge = {.pid = pid, .limit_ms = TARGET_FILES_LIMIT_MS};
+	if (target_files_owner(pid, &charge.owner))
+		return -ESRCH;
+	return ask_reader(ASKS_MAPS, &charge, fd);
 }
 
 int target_files_from_disk(uint32_t pid, int (*open_it)(const void *what, int *fd),

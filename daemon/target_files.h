@@ -7,6 +7,9 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+struct errand;
+struct errand_kind;
+
 enum {
 	/* For a file on a file system that hangs (FUSE, NFS): a local one opens in microseconds. */
 	TARGET_FILES_LIMIT_MS = 2000,
@@ -20,16 +23,20 @@ int target_files_names(int pidfd, uint32_t pid);
 /* The process a thread belongs to. -ESRCH: gone. */
 int target_files_process_of(uint32_t tid, uint32_t *pid);
 
-/* Who a process acts as, and its number in its own PID namespace. -ENOENT: gone. */
+/* Who a process acts as, who started it, and its number in its own PID namespace. -ENOENT: gone. */
 struct target_identity {
-	uid_t uid;
+	uid_t uid, starter;
 	unsigned pid;
 };
 int target_files_identity(uint32_t pid, struct target_identity *identity);
 
-/* Opens /proc/PID/maps. *fd is -1 for a process without memory: a kernel thread, or one that is
- * ending. -ESRCH: gone. */
+/* What /proc/PID/maps says: a file, to be read from its start. The process itself may hold what
+ * whoever reads that waits for, so a child does. *fd is -1 for a process without memory: a kernel
+ * thread, or one that is ending. -ESRCH: gone; -ETIMEDOUT. */
 int target_files_maps(uint32_t pid, int *fd);
+/* All that is read from there on, at most LIMIT_MAPS_BYTES (-E2BIG), in a file of its own; *to is
+ * -1 when there is nothing. For a child: to read may hang. */
+int target_files_copy(int from, int *to);
 
 struct target_mapping {
 	uint32_t pid;
@@ -54,6 +61,10 @@ struct target_charge {
 	int limit_ms;
 	bool verdict; /* verdict.h; else a file */
 };
+/* errand_ask(), unless it was waited for too long already for the same (hung.h): -ETIMEDOUT. */
+int target_files_ask(const struct target_charge *charge, struct errand *errand,
+		     const struct errand_kind *kind, const void *context, const void *request,
+		     int *fd);
 /* Has a child call open_it(what, fd), which opens *fd where its result is not negative, and passes
  * both here; past the limit the child is killed: -ETIMEDOUT. So at once where it was waited for too
  * long already for the same (hung.h). */
@@ -63,6 +74,8 @@ int target_files_in_child(const struct target_charge *charge,
  * process is gone. */
 int target_files_from_disk(uint32_t pid, int (*open_it)(const void *what, int *fd),
 			   const void *what, int *fd);
-/* Who answers for a process: its user; for one in user namespaces, where numbers of users cost
- * nothing, who made the outermost. -ENOENT: gone. */
+/* Who answers for a process: who started it; for one in user namespaces, where numbers of users
+ * cost nothing, who made the outermost. -ENOENT: gone. */
 int target_files_owner(uint32_t pid, uid_t *owner);
+/* Ends the child that reads, if there is one; the next question begins another. */
+void target_files_deinit(void);

@@ -40,10 +40,11 @@ static int take(struct session *session, uint32_t pid, int pidfd, uint32_t flags
 	struct procfs_stat stat;
 	int maps guard_fd = -1;
 	drain_meanwhile(session);
+	uint64_t now = clock_now_ns();
 	int code = asker_take(sampler->asker, session->slot, pid, pidfd, flags, &maps, err);
 	if (code)
 		return code;
-	if (procfs_stat(pid, &stat))
+	if (procfs_status(pid, &stat))
 		return -ESRCH;
 	note_first(session, &stat);
 	session->n_threads += flags & TAKE_THREADS ? 1 : stat.threads;
@@ -51,7 +52,7 @@ static int take(struct session *session, uint32_t pid, int pidfd, uint32_t flags
 	struct process *process = processes_find(sampler->processes, pid);
 	/* Another session may have it already, with a table of mappings as good as a new one. */
 	if ((!process || !process->space) && maps >= 0)
-		processes_add(sampler->processes, pid, maps);
+		processes_add(sampler->processes, pid, maps, now);
 	return 0;
 }
 

@@ -4,12 +4,15 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include "common/guard.h"
+#include "common/procfs.h"
+#include "daemon/errand.h"
 #include "daemon/peer.h"
 #include "daemon/privileges.h"
 #include "daemon/target_files.h"
@@ -18,43 +21,57 @@ enum {
 	LIST_PART = 1024,
 };
 
-struct asked {
-	const struct peer *peer;
-	uint32_t pid;
-};
-
 static int become(const struct peer *peer)
 {
 	return privileges_act_as(peer->uid, peer->gid, peer->groups, peer->n_groups);
 }
 
-static int open_maps(uint32_t pid, int *fd)
+/* Whether it is worth asking for: to open the maps of another's process, which is certain to be
+ * denied, may mean to wait for it. In a user namespace others may act for who made it. */
+static bool may_be_own(const struct peer *peer, const struct target_identity *identity,
+		       uint32_t pid)
 {
-	char path[64], byte;
+	return procfs_shares_users(pid) ? identity->starter == peer->uid
+					: procfs_has_user(pid, peer->uid);
+}
+
+static int open_maps(const struct peer *peer, uint32_t pid)
+{
+	struct target_identity identity;
+	char path[64];
+	if (target_files_identity(pid, &identity))
+		return -ESRCH;
+	if (!may_be_own(peer, &identity, pid))
+		return -EACCES;
 	snprintf(path, sizeof(path), "/proc/%u/maps", pid);
-	int maps guard_fd = open(path, O_RDONLY | O_CLOEXEC);
+	int maps = open(path, O_RDONLY | O_CLOEXEC);
 	if (maps < 0)
 		return errno == ENOENT || errno == ESRCH ? -ESRCH : -EACCES;
+	return maps;
+}
+
+static int begin_as_client(const void *context)
+{
+	return become(context);
+}
+
+static int read_as_client(const void *context, const void *request, int *fd)
+{
+	const uint32_t *pid = request;
+	int maps guard_fd = open_maps(context, *pid);
+	if (maps < 0)
+		return maps;
+	int code = target_files_copy(maps, fd);
 	/* Without memory there was nothing to judge. */
-	if (pread(maps, &byte, 1, 0) != 1)
-		return -ESRCH;
-	*fd = steal_fd(maps);
-	return 0;
+	return !code && *fd < 0 ? -ESRCH : code;
 }
 
-static int open_as_client(const void *what, int *fd)
+int verdict_read_maps(struct errand *judge, const struct peer *peer, uint32_t pid, int *maps)
 {
-	const struct asked *asked = what;
-	int code = become(asked->peer);
-	return code ? code : open_maps(asked->pid, fd);
-}
-
-int verdict_open_maps(const struct peer *peer, uint32_t pid, int *maps)
-{
-	const struct asked asked = {peer, pid};
+	static const struct errand_kind kind = {begin_as_client, read_as_client, sizeof(pid)};
 	const struct target_charge charge = {peer->uid, pid, TARGET_FILES_LIMIT_MS,
 					     .verdict = true};
-	return target_files_in_child(&charge, open_as_client, &asked, maps);
+	return target_files_ask(&charge, judge, &kind, peer, &pid, maps);
 }
 
 static int put(int file, const uint32_t *pids, size_t n)
@@ -62,7 +79,7 @@ static int put(int file, const uint32_t *pids, size_t n)
 	return write(file, pids, n * sizeof(*pids)) == (ssize_t)(n * sizeof(*pids)) ? 0 : -EIO;
 }
 
-static int list_into(int file)
+static int list_into(const struct peer *peer, int file)
 {
 	uint32_t pids[LIST_PART];
 	size_t n = 0;
@@ -72,10 +89,10 @@ static int list_into(int file)
 	int code = 0;
 	for (struct dirent *entry; !code && (entry = readdir(proc));) {
 		unsigned long pid = strtoul(entry->d_name, NULL, 10);
-		int maps = -1;
-		if (!pid || open_maps((uint32_t)pid, &maps))
+		char byte;
+		int maps guard_fd = pid ? open_maps(peer, (uint32_t)pid) : -1;
+		if (maps < 0 || pread(maps, &byte, 1, 0) != 1)
 			continue;
-		close(maps);
 		pids[n++] = (uint32_t)pid;
 		if (n == LIST_PART) {
 			code = put(file, pids, n);
@@ -93,7 +110,7 @@ static int list_as_client(const void *what, int *fd)
 		return -errno;
 	int code = become(what);
 	if (!code)
-		code = list_into(file);
+		code = list_into(what, file);
 	if (!code)
 		*fd = steal_fd(file);
 	return code;

@@ -25,16 +25,21 @@ static void reads_a_process(void)
 {
 	pid_t pid = fork();
 	if (!pid) {
-		prctl(PR_SET_NAME, ") Z 1 (\n");
+		prctl(PR_SET_NAME, ") Z\\1 (\n");
 		pause();
 		_exit(0);
 	}
 	struct procfs_stat stat = {0};
-	for (int i = 0; i < 1000 && strcmp(stat.comm, ") Z 1 (\n") != 0; i++) {
+	for (int i = 0; i < 1000 && strcmp(stat.comm, ") Z\\1 (\n") != 0; i++) {
 		CU_ASSERT_EQUAL(procfs_stat((uint32_t)pid, &stat), 0);
 		usleep(1000);
 	}
-	CU_ASSERT_STRING_EQUAL(stat.comm, ") Z 1 (\n");
+	CU_ASSERT_STRING_EQUAL(stat.comm, ") Z\\1 (\n");
+	struct procfs_stat status = {0};
+	CU_ASSERT_EQUAL(procfs_status((uint32_t)pid, &status), 0);
+	CU_ASSERT_STRING_EQUAL(status.comm, stat.comm);
+	CU_ASSERT(status.parent == stat.parent && status.threads == 1 && status.pid == stat.pid);
+	CU_ASSERT(status.uid == stat.uid && !status.kernel_thread && status.state == stat.state);
 	CU_ASSERT_EQUAL(stat.parent, (uint32_t)getpid());
 	CU_ASSERT_EQUAL(stat.threads, 1);
 	CU_ASSERT_FALSE(stat.kernel_thread);
@@ -43,14 +48,23 @@ static void reads_a_process(void)
 	procfs_each(look, &wanted);
 	CU_ASSERT_EQUAL(wanted, 0);
 	kill(pid, SIGKILL);
+	waitid(P_PID, (id_t)pid, &(siginfo_t){0}, WEXITED | WNOWAIT);
+	CU_ASSERT_EQUAL(procfs_status((uint32_t)pid, &status), 0);
+	CU_ASSERT(procfs_has_ended(&status) && !status.kernel_thread);
 	waitpid(pid, NULL, 0);
 	CU_ASSERT_EQUAL(procfs_stat((uint32_t)pid, &stat), -ESRCH);
+	CU_ASSERT_EQUAL(procfs_status((uint32_t)pid, &status), -ESRCH);
+	CU_ASSERT(!procfs_shares_users((uint32_t)pid));
+	CU_ASSERT(procfs_shares_users((uint32_t)getpid()));
+	CU_ASSERT(procfs_has_user((uint32_t)getpid(), 0) && !procfs_has_user((uint32_t)pid, 0));
 }
 
 static void knows_kernel_threads(void)
 {
 	struct procfs_stat stat;
 	if (!procfs_stat(2, &stat) && !strcmp(stat.comm, "kthreadd"))
+		CU_ASSERT_TRUE(stat.kernel_thread);
+	if (!procfs_status(2, &stat) && !strcmp(stat.comm, "kthreadd"))
 		CU_ASSERT_TRUE(stat.kernel_thread);
 	CU_ASSERT_EQUAL(procfs_stat(0, &stat), -ESRCH);
 	CU_ASSERT_EQUAL(procfs_tgid(0), 0);

@@ -143,6 +143,7 @@ static void opens_maps(void)
 	CU_ASSERT_EQUAL(target_files_maps(2, &none), 0); /* kthreadd */
 	CU_ASSERT_EQUAL(none, -1);
 	CU_ASSERT_EQUAL(target_files_maps(-1, &none), -ESRCH);
+	target_files_deinit();
 }
 
 /* The mapping of this process that begins at `start`; start 0: the one that holds this code. */
@@ -268,7 +269,7 @@ static int fail(const void *what, int *fd)
 	return -EXDEV;
 }
 
-/* 0: the child has none of its parent's files but what it answers on. */
+/* -EXDEV: the child has none of its parent's files but what it answers on. */
 static int count_files(const void *what, int *fd)
 {
 	int n = 0;
@@ -365,6 +366,7 @@ static void knows_who_answers(void)
 		kill(pid, SIGKILL);
 		waitpid(pid, NULL, 0);
 	}
+	target_files_deinit();
 }
 
 SUITE(target_files, {"parses lines", parses_lines}, {"refuses lines", refuses_lines},

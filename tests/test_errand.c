@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A child that answers, one that does not, one that crashes; and what is left of each. */
+#include "daemon/errand.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "common/guard.h"
+#include "tests/unit.h"
+
+enum {
+	LONG_MS = 60000, /* on a loaded machine, too */
+};
+
+static int answer(const void *context, const void *request, int *fd)
+{
+	const int *n = request;
+	if (*n == 0)
+		pause();
+	if (*n == 1)
+		kill(getpid(), SIGKILL);
+	if (*n == 2)
+		*fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	return *n == 3 ? -EXDEV : *n + *(const int *)context;
+}
+
+static int refuse(const void *context)
+{
+	return -EPERM;
+}
+
+static const struct errand_kind answering = {.run = answer, .bytes = sizeof(int)};
+
+static int ask(struct errand *errand, int request, int limit_ms, int *fd)
+{
+	static const int context = 100;
+	struct errand_wait wait;
+	int code = errand_ask(errand, &answering, &context, &request, limit_ms, fd, &wait);
+	CU_ASSERT_EQUAL(wait.stuck, -1);
+	return code;
+}
+
+static void stays_until_it_fails(void)
+{
+	struct errand errand = {0};
+	int fd guard_fd = -1, none = 0;
+	CU_ASSERT_EQUAL(ask(&errand, 2, LONG_MS, &fd), 102);
+	CU_ASSERT(fd >= 0);
+	pid_t first = errand.pid;
+	CU_ASSERT_EQUAL(ask(&errand, 3, LONG_MS, &none), -EXDEV);
+	CU_ASSERT_EQUAL(ask(&errand, 4, LONG_MS, &none), 104);
+	CU_ASSERT_EQUAL(none, -1);
+	CU_ASSERT_EQUAL(errand.pid, first);
+	CU_ASSERT_EQUAL(ask(&errand, 1, LONG_MS, &none), -EIO);
+	CU_ASSERT_EQUAL(errand.pid, 0);
+	CU_ASSERT_EQUAL(ask(&errand, 0, 20, &none), -ETIMEDOUT);
+	CU_ASSERT_EQUAL(errand.pid, 0);
+	CU_ASSERT_EQUAL(ask(&errand, 5, LONG_MS, &none), 105);
+	errand_end(&errand, NULL);
+	errand_end(&errand, NULL);
+}
+
+/* One that ended while nobody asked. */
+static void begins_anew(void)
+{
+	struct errand errand = {0};
+	int none = 0;
+	CU_ASSERT_EQUAL(ask(&errand, 5, LONG_MS, &none), 105);
+	kill(errand.pid, SIGKILL);
+	waitid(P_PID, (id_t)errand.pid, &(siginfo_t){0}, WEXITED | WNOWAIT);
+	CU_ASSERT_EQUAL(ask(&errand, 6, LONG_MS, &none), 106);
+	errand_end(&errand, NULL);
+}
+
+static void answers_that_it_could_not_begin(void)
+{
+	static const struct errand_kind kind = {refuse, answer, sizeof(int)};
+	struct errand errand = {0};
+	struct errand_wait wait;
+	int fd = 0;
+	for (int i = 5; i < 7; i++)
+		CU_ASSERT_EQUAL(errand_ask(&errand, &kind, NULL, &i, LONG_MS, &fd, &wait), -EPERM);
+	CU_ASSERT_EQUAL(fd, -1);
+	errand_end(&errand, NULL);
+}
+
+SUITE(errand, {"stays until it fails", stays_until_it_fails}, {"begins anew", begins_anew},
+      {"answers that it could not begin", answers_that_it_could_not_begin});
