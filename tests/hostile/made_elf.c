@@ -340,6 +340,28 @@ static void go_functions(struct file *file, uint32_t size)
 	file_add(file, ".gopclntab", table);
 }
 
+/* One function of Go whose lines and files change again and again, for no code at all. */
+static void go_runs(struct file *file, uint32_t size)
+{
+	enum {
+		HEADER = 72,
+		RUN = HEADER + 1, /* none is at 0 */
+	};
+	const uint64_t functions = RUN + 2ull * size;
+	const uint64_t header[] = {
+		0x08010000fffffff1, 1, 0, FILE_TEXT, HEADER, HEADER, HEADER, HEADER, functions};
+	const uint32_t index[] = {0, 3 * 4, FILE_TEXT_BYTES};
+	const uint32_t record[11] = {[5] = RUN - HEADER, [6] = RUN - HEADER, [9] = 1};
+	struct bytes table = {0};
+	bytes_raw(&table, header, sizeof(header));
+	bytes_number(&table, 'f', 1);
+	for (uint32_t i = 0; i < size; i++)
+		bytes_number(&table, 2, 2);
+	bytes_raw(&table, index, sizeof(index));
+	bytes_raw(&table, record, sizeof(record));
+	file_add(file, ".gopclntab", table);
+}
+
 /* Sections that claim more than there is, each in a way of its own. */
 static void claims(struct file *file, uint32_t size)
 {
@@ -377,6 +399,7 @@ const struct made made_elf[] = {
 	{"frames-times-instructions", frames_times_instructions, 1000000},
 	{"many-relocations", many_relocations, 2000000},
 	{"go-functions", go_functions, 2000000},
+	{"go-runs", go_runs, 32 << 20},
 	{"claims", claims},
 	{"all-bytes", all_bytes, 0, true},
 	{0},
