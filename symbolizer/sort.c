@@ -19,16 +19,34 @@ static bool is_sorted(const uint8_t *at, size_t n, size_t size, compare_records 
 	return true;
 }
 
+/* What most records have; a call for each would be half of the time. */
+static inline void copy(uint8_t *to, const uint8_t *from, size_t size)
+{
+	if (size == 16)
+		memcpy(to, from, 16);
+	else if (size == 24)
+		memcpy(to, from, 24);
+	else
+		memcpy(to, from, size);
+}
+
 /* Two runs beside each other, [at, middle) and [middle, end), become one. */
 static void merge(const uint8_t *at, const uint8_t *middle, const uint8_t *end, uint8_t *to,
 		  size_t size, compare_records compare)
 {
 	const uint8_t *left = at, *right = middle;
-	while (left < middle && right < end) {
-		const uint8_t **next = compare(left, right) <= 0 ? &left : &right;
-		memcpy(to, *next, size);
-		*next += size;
-		to += size;
+	if (middle == end || compare(middle - size, middle) <= 0) {
+		memcpy(to, at, (size_t)(end - at));
+		return;
+	}
+	for (; left < middle && right < end; to += size) {
+		if (compare(left, right) <= 0) {
+			copy(to, left, size);
+			left += size;
+		} else {
+			copy(to, right, size);
+			right += size;
+		}
 	}
 	memcpy(to, left, (size_t)(middle - left));
 	memcpy(to + (middle - left), right, (size_t)(end - right));
