@@ -119,7 +119,7 @@ def test_8_profile_of_a_go_program(tmp_path):
 @pytest.mark.parametrize("sig", ["INT", "TERM", "HUP"])
 def test_9_signals_finish(tmp_path, sig):
     with probe.target("shares", 30) as popen:
-        with probe.Recording("-p", popen.pid, cwd=tmp_path) as recording:
+        with probe.Recording("-p", popen.pid, "-F", 999, cwd=tmp_path) as recording:
             time.sleep(0.6)
             done = recording.end(probe.SIGNALS[sig])
     assert done.code == 0, done
@@ -130,7 +130,7 @@ def test_9_signals_finish(tmp_path, sig):
 
 def test_9_timeout(tmp_path):
     with probe.target("shares", 30) as popen:
-        done = shell("timeout 1 probe record -p $PID", tmp_path, PID=popen.pid)
+        done = shell("timeout 3 probe record -p $PID", tmp_path, PID=popen.pid)
     assert len(profiles(tmp_path)) == 1, done
     assert "Wrote " in done.err
 
