@@ -12,7 +12,7 @@ ONCPU, RUNNABLE, BLOCKED, WALL, STOLEN, MANY = 6, 7, 8, 9, 10, 11
 
 def test_threads_that_have_ended_are_summed(tmp_path):
     result, profile = probe.record(tmp_path / "a.pb.gz", "--mode", "wall", "--",
-                                   probe.TARGETS / "churn", THREADS)
+                                   probe.TARGETS / "churn", THREADS, timeout=300)
     used = int(result.out)
     threads = profile.info.thread
     assert sum(t.get(MANY, 1) for t in threads) == THREADS + 1
