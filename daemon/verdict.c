@@ -31,8 +31,8 @@ static int become(const struct peer *peer)
 static bool may_be_own(const struct peer *peer, const struct target_identity *identity,
 		       uint32_t pid)
 {
-	return procfs_shares_users(pid) ? identity->starter == peer->uid
-					: procfs_has_user(pid, peer->uid);
+	return identity->starter == peer->uid ||
+	       (!procfs_shares_users(pid) && procfs_has_user(pid, peer->uid));
 }
 
 static int open_maps(const struct peer *peer, uint32_t pid)
