@@ -169,18 +169,22 @@ static void rounds_to_the_nearest(void)
 {
 	struct world w;
 	uint32_t stack = world_init(&w);
-	/* 200 and 50 ns, which stand for 333 / 250 of that: 266.4 and 66.6 */
-	const struct wait_event wait = {
+	/* 200 and 50 ns, which stand for 333 / 250 of that: 266.4 and 66.6; then 202: 266.9, 66.1
+	 */
+	struct wait_event wait = {
 		.sample = {.event.kind = EVENT_WAIT, .time_ns = 1000, .tgid = 7, .tid = 8},
 		.blocked_ns = 200,
 		.runnable_ns = 50,
 		.period_ns = 333,
 		.state = WAIT_DISK};
 	tally_add_wait(&w.session.tally, &wait, (struct tally_stacks){.user = stack}, 0, 10000);
+	wait.blocked_ns = 202;
+	tally_add_wait(&w.session.tally, &wait, (struct tally_stacks){0}, 0, 10000);
 	struct build_result result = {0};
 	build_rows(w.profile, &w.sampler, &w.session, w.located, w.named, &result);
-	static const int64_t expected[PROFILE_COLUMNS] = {0, 0, 1, 266, 67, 333};
-	CU_ASSERT_EQUAL_FATAL(w.profile->rows.n, 1);
+	static const int64_t expected[2][PROFILE_COLUMNS] = {{0, 0, 1, 266, 67, 333},
+							     {0, 0, 1, 267, 66, 333}};
+	CU_ASSERT_EQUAL_FATAL(w.profile->rows.n, 2);
 	CU_ASSERT_EQUAL(memcmp(w.profile->values, expected, sizeof(expected)), 0);
 	world_deinit(&w);
 }
