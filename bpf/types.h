@@ -135,7 +135,7 @@ enum wait_state {
 #define WAIT_PERIOD_NS_MAX (1ull << 32)
 
 /* A thread was off the CPU and is back: an interval between two switches, taken by the rule of
- * DESIGN §4: for certain when d = blocked_ns + runnable_ns >= period_ns, else with chance
+ * bpf/pace.h: for certain when d = blocked_ns + runnable_ns >= period_ns, else with chance
  * d / period_ns. So each stands for max(d, period_ns) / d of its kind. It may have begun before a
  * session did. The stacks are those that it waited with. */
 struct wait_event {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A profile as the text of `perf script` (FORMATS.md, "perf script text"), for stackcollapse-perf,
- * hotspot, Firefox Profiler. A profile has no times of single samples: they are laid side by side a
- * thread, in the order of the rows. */
+/* A profile as the text of `perf script` with its default fields
+ * (perf-script(1)), for stackcollapse-perf, hotspot, Firefox Profiler. A profile has no times of
+ * single samples: they are laid side by side a thread, in the order of the rows. */
 #pragma once
 
 #include <stdio.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A profile for speedscope (FORMATS.md, "speedscope"): the selected column of all threads together,
- * then, if there are several, of each. */
+/* A profile for speedscope (its file-format-schema.json, "sampled"): the selected column of all
+ * threads together, then, if there are several, of each. */
 #pragma once
 
 #include <stdio.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The flame graph page: one HTML file that needs nothing else (FORMATS.md, "Flame graph page"). Its
- * sources are in cli/page/. */
+/* The flame graph page: one HTML file that needs nothing else: the sources in cli/page/ and
+ * the data of flamegraph_data.h. */
 #pragma once
 
 #include <stdio.h>

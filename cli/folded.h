@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Folded stacks, as flamegraph.pl and its kin read them: `comm;root;…;leaf COUNT` (FORMATS.md,
- * "Folded"). Lines that would look alike are one. Lines of zero or less are left out: readers drop
- * them. */
+/* Folded stacks, as flamegraph.pl and its kin read them: `comm;root;…;leaf COUNT`. Lines that would
+ * look alike are one. Lines of zero or less are left out: readers drop them. */
 #pragma once
 
 #include <stdbool.h>

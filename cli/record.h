@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* `probe record`: see CLI.md's words in record_args.c's usage. */
+/* `probe record`: what it can do is told by the usage in record_args.c and by probe-record(1). */
 #pragma once
 
 struct command_globals;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The command line of `probe record` (CLI.md), checked as far as it can be without looking at any
+/* The command line of `probe record`, checked as far as it can be without looking at any
  * process. */
 #pragma once
 

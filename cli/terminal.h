@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the terminal can do, and the pager (CLI.md, "Habits"). */
+/* What the terminal can do, and the pager. */
 #pragma once
 
 #include <stdbool.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Durations as people write them: 30s, 2m, 1h30m, 500ms, 1.5s (CLI.md). */
+/* Durations as people write them: 30s, 2m, 1h30m, 500ms, 1.5s. */
 #pragma once
 
 #include <stdbool.h>

@@ -6,7 +6,7 @@
 
 #include <stdbool.h>
 
-/* What went wrong, as the CLI's exit status (CLI.md, "Exit status"). */
+/* What went wrong, as the CLI's exit status (probe(1)). */
 enum err_status {
 	ERR_FAILED = 1,
 	ERR_USAGE = 2,

@@ -5,8 +5,8 @@
  * that are equal in stack and labels are added up.
  *
  * Arrays are public for reading; only the profile_add_…() functions write, and what they are given
- * must not point into the same profile's arrays (they move). Source: profile.proto of pprof;
- * DESIGN §3. */
+ * must not point into the same profile's arrays (they move). Source: common/profile.proto, our
+ * own schema of pprof's. */
 #pragma once
 
 #include <stdbool.h>
@@ -20,7 +20,8 @@ struct profile_type {
 	uint32_t type, unit; /* strings: "cpu", "nanoseconds" */
 };
 struct profile_mapping {
-	uint64_t start, limit, offset; /* the ELF's segment: see FORMATS.md */
+	uint64_t start, limit, offset; /* addresses of the file's code segment, as in its
+					* program headers: pprof's -disasm needs that */
 	uint32_t file, build_id;       /* strings */
 	bool has_functions, has_filenames, has_line_numbers, has_inline_frames;
 };
@@ -86,7 +87,7 @@ struct profile {
 	struct profile_index *index; /* private to profile.c */
 };
 
-/* The columns of every file of ours, in this order (DESIGN §3). */
+/* The columns of every file of ours, in this order; another event than cpu-clock adds a seventh. */
 enum profile_column {
 	COLUMN_SAMPLES, /* samples/count */
 	COLUMN_CPU,	/* cpu/nanoseconds: the default */

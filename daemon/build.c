@@ -207,7 +207,7 @@ static const char *path_of(const struct build *build, uint32_t object)
 }
 
 /* One mapping an object: its segment that holds code, as in the file at rest, so that pprof's own
- * -list and -disasm find their way (FORMATS.md). */
+ * -list and -disasm find their way. */
 static void on_object(void *context, const struct worker_opened *opened)
 {
 	struct build *build = context;

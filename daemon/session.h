@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One recording: its targets, events, samples and losses, from the request to the last count.
- * Naming and writing come after: naming.h, build.h. */
+ * Naming and writing come after: build.h, packer.h. */
 #pragma once
 
 #include <stdbool.h>
