@@ -70,15 +70,6 @@ struct request {
 	enum terminal_colour colour;
 };
 
-static int bad_value(const struct options *options, struct err *err)
-{
-	err_set(err, -EINVAL, ERR_USAGE, "%s cannot be \"%s\"", options_name(options),
-		options->value);
-	err_hint(err, "%s %s: %s", options_name(options), options->option->value,
-		 options->option->help);
-	return -EINVAL;
-}
-
 static int take_percent(double *percent, const struct options *options, struct err *err)
 {
 	char *end;
@@ -86,7 +77,7 @@ static int take_percent(double *percent, const struct options *options, struct e
 	if (*end == '%')
 		end++;
 	if (end == options->value || *end || !(value >= 0) || !isfinite(value))
-		return bad_value(options, err);
+		return options_refuse(options, err);
 	*percent = value;
 	return 0;
 }
@@ -103,7 +94,7 @@ static int take_option(struct request *request, const struct options *options, i
 			      : !strcmp(options->value, "time")	 ? DIFF_BY_TIME
 			      : !strcmp(options->value, "share") ? DIFF_BY_SHARE
 								 : DIFF_BY_DEFAULT;
-		return request->by == DIFF_BY_DEFAULT ? bad_value(options, err) : 0;
+		return request->by == DIFF_BY_DEFAULT ? options_refuse(options, err) : 0;
 	case WORK:
 		request->work = options->value;
 		return 0;
@@ -131,7 +122,7 @@ static int take_option(struct request *request, const struct options *options, i
 		return 0;
 	case COLOUR:
 		return terminal_parse_colour(options->value, &request->colour)
-			       ? bad_value(options, err)
+			       ? options_refuse(options, err)
 			       : 0;
 	}
 	return 0;

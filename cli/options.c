@@ -156,3 +156,12 @@ const char *options_name(const struct options *options)
 		snprintf(name, sizeof(name), "--%s", options->option->name);
 	return name;
 }
+
+int options_refuse(const struct options *options, struct err *err)
+{
+	err_set(err, -EINVAL, ERR_USAGE, "%s cannot be \"%s\"", options_name(options),
+		options->value);
+	err_hint(err, "%s %s: %s", options_name(options), options->option->value,
+		 options->option->help);
+	return -EINVAL;
+}

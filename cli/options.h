@@ -51,3 +51,6 @@ struct options options_init(const char *usage, const struct option *table, int a
 int options_next(struct options *options, struct err *err);
 /* "-p" or "--comm": the option as typed by people, for words. */
 const char *options_name(const struct options *options);
+/* -EINVAL, with words: the value of the option in hand is none that it can have; the hint is its
+ * help. */
+int options_refuse(const struct options *options, struct err *err);

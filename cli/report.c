@@ -79,15 +79,6 @@ struct request {
 	enum terminal_colour colour;
 };
 
-static int bad_value(const struct options *options, struct err *err)
-{
-	err_set(err, -EINVAL, ERR_USAGE, "%s cannot be \"%s\"", options_name(options),
-		options->value);
-	err_hint(err, "%s %s: %s", options_name(options), options->option->value,
-		 options->option->help);
-	return -EINVAL;
-}
-
 static int take_view(struct request *request, const struct options *options, enum report_kind kind,
 		     struct err *err)
 {
@@ -144,17 +135,19 @@ static int take_option(struct request *request, const struct options *options, i
 		request->no_pager = true;
 		return 0;
 	case COLOUR:
-		return terminal_parse_colour(value, &request->colour) ? bad_value(options, err) : 0;
+		return terminal_parse_colour(value, &request->colour) ? options_refuse(options, err)
+								      : 0;
 	case SORT:
 		request->order = strcmp(value, "cum") ? TOTALS_BY_SELF : TOTALS_BY_CUM;
-		return strcmp(value, "cum") && strcmp(value, "self") ? bad_value(options, err) : 0;
+		return strcmp(value, "cum") && strcmp(value, "self") ? options_refuse(options, err)
+								     : 0;
 	case MIN:
 		request->min_percent = strtod(value, &end);
 		if (*end == '%')
 			end++;
 		return end == value || *end || !(request->min_percent >= 0) ||
 				       !isfinite(request->min_percent)
-			       ? bad_value(options, err)
+			       ? options_refuse(options, err)
 			       : 0;
 	}
 	return 0;

@@ -81,20 +81,11 @@ static void add_word(struct top *top, const char *word)
 		top->record[top->n_record++] = (char *)word;
 }
 
-static int bad_value(const struct options *options, struct err *err)
-{
-	err_set(err, -EINVAL, ERR_USAGE, "%s cannot be \"%s\"", options_name(options),
-		options->value);
-	err_hint(err, "%s %s: %s", options_name(options), options->option->value,
-		 options->option->help);
-	return -EINVAL;
-}
-
 static int take_period(struct top *top, const struct options *options, struct err *err)
 {
 	int code = duration_parse(options->value, false, &top->view.period_ns);
 	if (code < 0)
-		return bad_value(options, err);
+		return options_refuse(options, err);
 	if (top->view.period_ns < PERIOD_MIN_NS)
 		return err_set(err, -EINVAL, ERR_USAGE, "-d %s: a table takes at least 200ms",
 			       options->value);
@@ -106,7 +97,7 @@ static int take_sort(struct top *top, const struct options *options, struct err 
 {
 	bool cum = !strcmp(options->value, "cum");
 	top->view.order = cum ? TOTALS_BY_CUM : TOTALS_BY_SELF;
-	return cum || !strcmp(options->value, "self") ? 0 : bad_value(options, err);
+	return cum || !strcmp(options->value, "self") ? 0 : options_refuse(options, err);
 }
 
 static int take_word(const char *word, struct err *err)
@@ -147,8 +138,9 @@ static int take_option(struct top *top, const struct options *options, int got, 
 		top->view.kind = TOP_VIEW_THREADS;
 		return 0;
 	case OPTION_COLOUR:
-		return terminal_parse_colour(options->value, &top->colour) ? bad_value(options, err)
-									   : 0;
+		return terminal_parse_colour(options->value, &top->colour)
+			       ? options_refuse(options, err)
+			       : 0;
 	default:
 		return 0;
 	}
