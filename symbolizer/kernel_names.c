@@ -64,8 +64,11 @@ int kernel_names_find(struct kernel_names *names, uint64_t offset, uint64_t now_
 		      struct kallsyms_name *found)
 {
 	uint64_t address = names->stext + offset;
-	int code = kallsyms_find(names->kallsyms, address, found);
-	if ((code || *found->module) && read_again(names, now_ns))
-		code = kallsyms_find(names->kallsyms, address, found);
+	struct kallsyms_name there = {"", ""};
+	int code = kallsyms_find(names->kallsyms, address, &there);
+	if ((code || *there.module) && read_again(names, now_ns))
+		code = kallsyms_find(names->kallsyms, address, &there);
+	if (!code)
+		*found = there;
 	return code;
 }
