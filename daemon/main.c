@@ -45,6 +45,14 @@ static int complain(const struct err *err)
 	return err->status ? err->status : ERR_FAILED;
 }
 
+static int refuse(const char *what, const char *word)
+{
+	struct err err = {0};
+	err_set(&err, -EINVAL, ERR_USAGE, "%s%s", what, word);
+	err_hint(&err, "--help lists the options");
+	return complain(&err);
+}
+
 static int only_root(struct err *err)
 {
 	if (geteuid() == 0)
@@ -236,7 +244,8 @@ int main(int argc, char **argv)
 	};
 	const char *embedded = NULL, *path = NULL, *config = NULL;
 	bool checks = false;
-	for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
+	opterr = 0;
+	for (int option; (option = getopt_long(argc, argv, ":", options, NULL)) != -1;) {
 		switch (option) {
 		case 'e':
 			embedded = optarg;
@@ -256,14 +265,16 @@ int main(int argc, char **argv)
 		case 'h':
 			fputs(usage, stdout);
 			return EXIT_SUCCESS;
+		case ':':
+			return refuse("no value after ", argv[optind - 1]);
 		default:
-			return ERR_USAGE;
+			return refuse("no option ", argv[optind - 1]);
 		}
 	}
-	if (optind != argc || (embedded && (path || config || checks))) {
-		fputs(usage, stderr);
-		return ERR_USAGE;
-	}
+	if (optind != argc)
+		return refuse("it takes options alone, and not ", argv[optind]);
+	if (embedded && (path || config || checks))
+		return refuse("--embedded goes with no other option", "");
 	if (checks)
 		return check(config);
 	return embedded ? run_embedded(embedded) : run_daemon(path ? path : LISTENER_PATH, config);

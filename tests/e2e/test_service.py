@@ -32,6 +32,13 @@ def test_check(tmp_path):
     assert check(tmp_path / "none").code == 2
 
 
+def test_words_that_are_no_options():
+    """By the program's short name, and with what can be done."""
+    for word, words in {"--sockte": "no option --sockte", "--config": "no value after --config", "start": "not start"}.items():
+        result = probe.run(probe.BUILD / "probed", word)
+        assert result.code == 2 and result.err.startswith("probed: ") and words in result.err and result.hint, result
+
+
 @pytest.fixture
 def place(tmp_path):
     tmp_path.chmod(0o755)
