@@ -276,8 +276,11 @@ static __always_inline __u64 noted_before(const struct noted *entry, __u64 run_d
 static __always_inline void noted_leave(struct noted *entry, const struct task_struct *task,
 					__u32 state, __u64 now_ns)
 {
+	__u64 since = entry->off_since_ns;
 	entry->switches |= 1;
 	NOTED_BARRIER();
+	if (since && now_ns > since) /* nothing told of its return, and it cannot have run long */
+		entry->off_ns += now_ns - since;
 	entry->state = state;
 	__u64 run_delay_ns = noted_run_delay(task);
 	if (entry->first_off_ns) {

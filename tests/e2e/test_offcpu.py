@@ -4,6 +4,7 @@ import contextlib
 import os
 import re
 import signal
+import subprocess
 import time
 
 import offcpu
@@ -99,6 +100,19 @@ def test_many_waits(tmp_path):
     slack = 0.02 * waited + 4 * (waited * period) ** 0.5
     blamed = offcpu.off_ns(waits.profile, lambda s: offcpu.has(s, "waits_born"))
     assert waited - oncpu - slack <= blamed <= waited + slack, (blamed, waited, oncpu, slack)
+
+
+def test_a_thousand_naps(tmp_path):
+    """No more is stolen of all threads than the CPUs have, although kernels do not tell of every switch: where they
+    do not, a thread's time off the CPU is known from its next one."""
+    with probe.target("sleepers", 1000, 100000, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as popen:
+        popen.stdout.readline()
+        _, profile = probe.record(tmp_path / "naps.pb.gz", "-p", popen.pid, "2s")
+        popen.stdin.close()
+    told = offcpu.threads(profile).values()
+    seconds = max(t["wall"] for t in told) / 1e9
+    assert len(told) == 1000 and sum(t["stolen"] for t in told) <= os.cpu_count() * seconds * 1e9
+    assert sum(t["blocked"] for t in told) >= 0.98 * sum(t["wall"] for t in told) - os.cpu_count() * seconds * 1e9
 
 
 def test_waits_by_chance(tmp_path):
