@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The table of functions that a Go program carries for the language's own traces, also when it is
  * stripped: .gopclntab of Go 1.18 and later (go/src/runtime/symtab.go: pcHeader, moduledata;
- * runtime2.go: _func). For go_*.c only. */
+ * runtime2.go: _func). For go_*.c and table_go.c. */
 #pragma once
 
 #include <stdbool.h>

@@ -9,6 +9,7 @@
 #include "symbolizer/cfi_entries.h"
 #include "symbolizer/cfi_state.h"
 #include "symbolizer/elf.h"
+#include "symbolizer/go_frames.h"
 #include "symbolizer/sort.h"
 #include "symbolizer/table_go.h"
 #include "symbolizer/table_signal.h"
@@ -102,6 +103,10 @@ static int input_read(struct input *input, const struct elf *elf)
 	}
 	int debug_code =
 		read_section(elf, ".debug_frame", &input->debug_frame, &source->sections[1]);
+	if (debug_code == -ENODATA && !go_frames_write(elf, &input->debug_frame)) {
+		source->sections[1].bytes = input->debug_frame.data;
+		source->sections[1].n = input->debug_frame.bytes;
+	}
 	if (source->sections[0].bytes || source->sections[1].bytes)
 		return 0;
 	return code == -ENODATA ? debug_code : code;

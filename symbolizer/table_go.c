@@ -7,6 +7,7 @@
 #include "common/guard.h"
 #include "symbolizer/cfi.h"
 #include "symbolizer/elf.h"
+#include "symbolizer/go_table.h"
 #include "symbolizer/table_signal.h"
 
 enum {
@@ -15,6 +16,8 @@ enum {
 	RSP = 7,
 	R12 = 12,
 	MOVE_BYTES = 3,
+	NAME_MAX_BYTES = 64, /* longer than those that are looked for */
+	PATCHES_MAX = 64,    /* a file could have a million of them */
 };
 
 static const uint8_t move_rsp_to_r12[MOVE_BYTES] = {0x49, 0x89, 0xe4};
@@ -46,7 +49,9 @@ bool table_go_is(const struct elf *elf)
 
 static enum patch_kind kind_of(const char *name)
 {
-	size_t n = strlen(name);
+	size_t n = strnlen(name, NAME_MAX_BYTES);
+	if (n == NAME_MAX_BYTES)
+		return PATCH_NONE;
 	if (n > 5 && !strcmp(name + n - 5, ".abi0"))
 		n -= 5;
 	for (unsigned i = 0; i < sizeof(patches) / sizeof(*patches); i++)
@@ -128,16 +133,16 @@ static void patch_clock(struct cfi_table *table, uint32_t start, const uint8_t *
 			table->rows[i].rule = number;
 }
 
-static void patch(const struct elf *elf, struct cfi_table *table, const Elf64_Sym *symbol,
+static void patch(const struct elf *elf, struct cfi_table *table, uint64_t address, uint64_t bytes,
 		  enum patch_kind kind)
 {
 	for (uint32_t i = 0; i < elf->n_segments; i++) {
 		const Elf64_Phdr *segment = &elf->segments[i];
-		uint64_t into = symbol->st_value - segment->p_vaddr;
+		uint64_t into = address - segment->p_vaddr;
 		if (!elf_is_code_segment(segment) || into >= segment->p_filesz ||
-		    symbol->st_size > segment->p_filesz - into)
+		    bytes > segment->p_filesz - into)
 			continue;
-		uint64_t start = segment->p_offset + into, end = start + symbol->st_size;
+		uint64_t start = segment->p_offset + into, end = start + bytes;
 		if (!start || end >= UINT32_MAX || start >= end)
 			return;
 		struct elf_bytes code guard_elf_bytes = {0};
@@ -153,16 +158,38 @@ static void patch(const struct elf *elf, struct cfi_table *table, const Elf64_Sy
 	}
 }
 
+/* Of a stripped program. */
+static void patch_by_go_table(const struct elf *elf, struct cfi_table *table)
+{
+	guard_go_table struct go_table functions = {};
+	struct go_function function;
+	unsigned done = 0;
+	if (go_table_read(elf, &functions))
+		return;
+	for (uint64_t i = 0; done < PATCHES_MAX && go_table_function(&functions, i, &function);
+	     i++) {
+		enum patch_kind kind = kind_of(function.name);
+		if (kind == PATCH_NONE)
+			continue;
+		patch(elf, table, function.address, function.bytes, kind);
+		done++;
+	}
+}
+
 void table_go_patch(const struct elf *elf, struct cfi_table *table)
 {
 	struct elf_bytes symbols guard_elf_bytes = {0}, names guard_elf_bytes = {0};
 	const Elf64_Shdr *symtab = elf_section_of_type(elf, SHT_SYMTAB);
-	if (!symtab || symtab->sh_link >= elf->n_sections ||
+	if (!symtab) {
+		patch_by_go_table(elf, table);
+		return;
+	}
+	if (symtab->sh_link >= elf->n_sections ||
 	    elf_read_section(elf, symtab, SYMBOLS_BYTES_MAX, &symbols) ||
 	    elf_read_section(elf, &elf->sections[symtab->sh_link], SYMBOLS_BYTES_MAX, &names))
 		return;
-	unsigned done = 0; /* a file could have a million of them */
-	for (uint64_t i = 0; i < symbols.bytes / sizeof(Elf64_Sym) && done < 64; i++) {
+	unsigned done = 0;
+	for (uint64_t i = 0; i < symbols.bytes / sizeof(Elf64_Sym) && done < PATCHES_MAX; i++) {
 		Elf64_Sym symbol;
 		memcpy(&symbol, symbols.data + i * sizeof(symbol), sizeof(symbol));
 		if (ELF64_ST_TYPE(symbol.st_info) != STT_FUNC || symbol.st_name >= names.bytes)
@@ -170,7 +197,7 @@ void table_go_patch(const struct elf *elf, struct cfi_table *table)
 		enum patch_kind kind = kind_of((const char *)names.data + symbol.st_name);
 		if (kind == PATCH_NONE)
 			continue;
-		patch(elf, table, &symbol, kind);
+		patch(elf, table, symbol.st_value, symbol.st_size, kind);
 		done++;
 	}
 }

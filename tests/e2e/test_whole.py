@@ -100,13 +100,17 @@ func main() {
 
 
 @contextlib.contextmanager
-def go(tmp):
+def go(tmp, *flags):
     (tmp / "main.go").write_text(GO)
-    built = probe.run("/usr/bin/go", "build", "-o", tmp / "gone", tmp / "main.go", timeout=120,
+    built = probe.run("/usr/bin/go", "build", *flags, "-o", tmp / "gone", tmp / "main.go", timeout=120,
                       env=probe.environment(HOME=str(tmp), GOCACHE=str(tmp / "cache"), GO111MODULE="off"))
     assert built.code == 0, built
     with probe.program(tmp / "gone") as popen:
         yield popen
+
+
+def go_stripped(tmp):
+    return go(tmp, "-ldflags=-s -w")
 
 
 PROGRAMS = {
@@ -119,6 +123,7 @@ PROGRAMS = {
     "postgres": (servers.postgres, f"{servers.POSTGRES}/postgres", 0.999),
     "node": (node, "/usr/bin/node", 0.99),
     "go": (go, "/usr/bin/go", 0.999),
+    "go, stripped": (go_stripped, "/usr/bin/go", 0.999),
 }
 
 
