@@ -38,7 +38,7 @@ def trio(tmp_path_factory):
             statuses = {pid: status(pid) for pid in recording.processes("probed")}
             engine = [p for p in statuses if statuses[p]["Uid"].split()[1] != "0"]
             broker = [p for p in statuses if p not in engine]
-            assert len(engine) == 1 and len(broker) == 1, statuses
+            assert len(engine) == 1 and len(broker) == 2, statuses
             os.kill(recording.pid, probe.SIGNALS["INT"])
             worker = None
             while recording.popen.poll() is None:
@@ -49,15 +49,16 @@ def trio(tmp_path_factory):
             result = recording.end()
     assert result.code == 0, result
     assert worker
-    return {"broker": statuses[broker[0]], "engine": statuses[engine[0]], "worker": worker}
+    return {"broker": statuses[broker[0]], "its reader": statuses[broker[1]], "engine": statuses[engine[0]], "worker": worker}
 
 
-def test_broker(trio):
+@pytest.mark.parametrize("who", ["broker", "its reader"])
+def test_broker(trio, who):
     for kind in ("CapEff", "CapPrm", "CapBnd"):
-        assert capabilities(trio["broker"][kind]) <= BROKER, kind
+        assert capabilities(trio[who][kind]) <= BROKER, kind
     for kind in ("CapInh", "CapAmb"):
-        assert not capabilities(trio["broker"][kind]), kind
-    assert trio["broker"]["NoNewPrivs"] == "1"
+        assert not capabilities(trio[who][kind]), kind
+    assert trio[who]["NoNewPrivs"] == "1"
 
 
 @pytest.mark.parametrize("who", ["engine", "worker"])
