@@ -210,7 +210,8 @@ static __always_inline void noted_birth(const struct task_struct *task, __u64 se
 }
 
 /* Makes the entry say whether the thread is on a CPU, while it may be switching. A switch that
- * comes between leaves a wrong one at worst until the next, which does not believe it. */
+ * comes between leaves a wrong one at worst until the next; what that takes for time off the CPU
+ * is taken off again by its reader, for whom blocked is what nothing else is. */
 static __always_inline void noted_settle(const struct task_struct *task, struct noted *entry,
 					 __u64 now_ns)
 {

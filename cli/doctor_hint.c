@@ -92,6 +92,9 @@ bool doctor_hint_interpreter(const struct Probe__Examine__Module *module,
 			"them";
 	else if (path_has_prefix(name, "ruby") || path_has_prefix(name, "libruby"))
 		words = "start it as `ruby --yjit --yjit-perf`, and its compiled code has names";
+	else if (!strcmp(name, "libjvm.so"))
+		words = "start it as `java -XX:+PreserveFramePointer`, and stacks with Java in "
+			"them are whole; `jcmd PID Compiler.perfmap` gives its methods names";
 	if (words)
 		snprintf(hint, DOCTOR_HINT_BYTES, "%s", words);
 	return words != NULL;

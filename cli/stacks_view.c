@@ -16,6 +16,10 @@
 
 #define STACK_PARTS (FRAMES_FUNCTION | FRAMES_MODULE | FRAMES_LINE | FRAMES_KIND)
 
+enum {
+	THREADS_SHOWN = 20, /* of those that share a stack, by name */
+};
+
 struct thread {
 	int64_t pid, tid;
 	uint32_t name, state; /* strings of the profile */
@@ -196,10 +200,13 @@ static void print_group_head(FILE *out, const struct view *view, const struct th
 	if (group->size > 1)
 		fprintf(out, "%" PRIu32 " threads, ", group->size);
 	fprintf(out, "%s%s%s: ", state, place ? " in " : "", place ? place : "");
-	for (uint32_t i = 0; i < group->size; i++) {
+	uint32_t shown = group->size > THREADS_SHOWN + 1 ? THREADS_SHOWN : group->size;
+	for (uint32_t i = 0; i < shown; i++) {
 		fputs(i ? ", " : "", out);
 		print_thread(out, view, &group[i]);
 	}
+	if (shown < group->size)
+		fprintf(out, ", and %" PRIu32 " more, which --json names", group->size - shown);
 	fputs(wish->colour ? "\033[m\n" : "\n", out);
 }
 

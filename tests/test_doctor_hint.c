@@ -56,6 +56,7 @@ static void interpreters(void)
 	interprets("/usr/lib/libpython3.13.so.1.0", "start it as `python3 -X perf`");
 	interprets("/usr/bin/python3.11", "from 3.12 on");
 	interprets("/usr/lib/libruby-3.1.so.3.1", "--yjit-perf");
+	interprets("/usr/lib/jvm/java-17-openjdk-amd64/lib/server/libjvm.so", "Compiler.perfmap");
 	interprets("/usr/bin/python3.", NULL);
 	interprets("/usr/bin/python3.9-config", NULL);
 	interprets("/usr/bin/redis-server", NULL);

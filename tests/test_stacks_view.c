@@ -78,6 +78,23 @@ static void together(void)
 	profile_free(profile);
 }
 
+/* A line of 60 kB says less than one that ends. */
+static void crowds(void)
+{
+	struct profile *profile = profile_new_ours();
+	struct fixture_wait wait = {"sleeping", "", NULL, 1, 0, 0};
+	for (int tid = 1; tid <= 30; tid++)
+		fixture_profile_wait(profile, "_start;main;wait", tid, &wait);
+	char *text = text_of(profile, false, false), *json = text_of(profile, false, true);
+	CU_ASSERT_PTR_NOT_NULL(
+		strstr(text, "nginx (19), nginx (20), and 10 more, which --json names\n"));
+	CU_ASSERT_PTR_NULL(strstr(text, "(21)"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(json, "\"tid\":30,"));
+	free(text);
+	free(json);
+	profile_free(profile);
+}
+
 static void alone(void)
 {
 	struct profile *profile = snapshot();
@@ -123,5 +140,6 @@ static void control_bytes_are_told(void)
 	profile_free(profile);
 }
 
-SUITE(stacks_view, {"control bytes are told", control_bytes_are_told}, {"together", together},
-      {"alone", alone}, {"as JSON", as_json});
+SUITE(stacks_view, {"names some of a crowd", crowds},
+      {"control bytes are told", control_bytes_are_told}, {"together", together}, {"alone", alone},
+      {"as JSON", as_json});
