@@ -266,7 +266,7 @@ def test_client_is_killed(tmp_path, busy):
 def test_broker_or_engine_is_killed(tmp_path, busy, which):
     with probe.Recording("-p", busy, "-o", tmp_path / "p.pb.gz") as recording:
         pids = recording.processes("probed")
-        assert len(pids) == 2
+        assert len(pids) in (2, 3)  # the broker's reader is the last
         time.sleep(0.3)
         os.kill(pids[0 if which == "first" else 1], SIGNALS["KILL"])
         result = recording.end(timeout=10)
