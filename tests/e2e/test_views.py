@@ -3,6 +3,7 @@
 import json
 import re
 from collections import defaultdict
+from pathlib import Path
 
 import pytest
 
@@ -99,3 +100,19 @@ def test_flamegraph_records_first(tmp_path):
     with probe.target("shares", 30) as popen:
         probe.probe_ok("flamegraph", "-p", popen.pid, "500ms", "-o", "out.html", cwd=tmp_path)
     assert (tmp_path / "out.html").exists() and len(list(tmp_path.glob("*.pb.gz"))) == 1
+
+
+def test_what_only_waited_is_shown(tmp_path):
+    """Without a wish, where there is no time on a CPU."""
+    path = tmp_path / "p.pb.gz"
+    with probe.program("/bin/sleep", 60) as popen:
+        probe.wait_for(lambda: "hrtimer_nanosleep" in Path(f"/proc/{popen.pid}/stack").read_text(), 20, "it sleeps")
+        _, profile = probe.record(path, "-p", popen.pid, "300ms")
+    assert not profile.total("cpu") and profile.total("blocked")
+    for view in ((), ("--tree",)):
+        text = probe.probe_ok("report", *view, path).out
+        assert "\nNothing was sampled on a CPU. Where it waited:\nblocked: " in text and "nanosleep" in text
+    text = probe.probe_ok("report", "--sample", "cpu", path).out
+    assert "Nothing was sampled" not in text and "nanosleep" not in text
+    probe.probe_ok("flamegraph", path, "-o", tmp_path / "graph.svg")
+    assert "nanosleep" in (tmp_path / "graph.svg").read_text()
