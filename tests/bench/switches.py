@@ -229,7 +229,8 @@ def seldom(ways):
 
 def foreign(ways):
     """What a switch of others costs more while a process that sleeps is recorded; beside the least that any program
-    there costs, for it does nothing. By time only: ticks, which `probe wall` has too, are no cost of a switch."""
+    there costs, for it does nothing, and others' that are met by every switch. By time only: ticks, which `probe wall`
+    has too, are no cost of a switch."""
     with probe.program("/bin/sleep", 3600) as sleeper:
         costs = measure("pipe ping-pong of others", waits("pipe", 1, sleeper.pid), ways, max(3 * ROUNDS, 15))
     cost, least = costs["probe off"][1], costs["nothing"][1]
@@ -257,8 +258,9 @@ def switches():
             print(f"  probe wall: {cost:.0f} ns a switch, ceiling 250, aim 150: {verdict}")
             exceeded |= verdict == "TOO MUCH"
         exceeded |= seldom({way: ways[way] for way in ("alone", "probe wall")})
+        everywhere = {way: ways[way] for way in ("alone", "bpftrace", "offcputime") if way in ways}
         bare = {"probe off": probe_record("off", out), "nothing": lambda pid: [probe.BUILD / "bench/bare"]}
-        exceeded |= foreign({**ways, **bare})
+        exceeded |= foreign({**everywhere, **bare})
         measure("redis, GET", redis(name), ways)
         with servers.postgres(Path(name), load=None) as server:
             measure("pgbench, 16 clients", pgbench(server), ways)
