@@ -168,11 +168,15 @@ def test_on_a_terminal(worker, tmp_path):
 
 def test_beside_the_stacks(worker, tmp_path):
     """A recording reads the same each second; views show it, merging keeps both."""
+    def left():  # times that it left a CPU by itself
+        return int(re.search(r"^voluntary_ctxt_switches:\s+(\d+)", Path(f"/proc/{worker}/status").read_text(), re.M)[1])
+    before = left()
     _, profile = probe.record(tmp_path / "p.pb.gz", "-p", worker, "2200ms")
+    most = left() - before
     (used,) = profile.info.resources
     assert len(used["time_ns"]) == len(used["cpu"]) == len(used["rss"]) >= 2
     assert 1.5e9 < used["time_ns"][-1] < 4e9 and min(used["rss"]) > 1 << 20 and set(used["threads"]) == {1}
-    assert sum(used["minor_faults"]) > 100 and sum(used["voluntary_switches"]) > 50
+    assert sum(used["minor_faults"]) > 100 and 0 < sum(used["voluntary_switches"]) <= most
     table = probe.probe_ok("report", "--resources", tmp_path / "p.pb.gz").out
     assert re.search(r"^USED +MIN +MEAN +MAX +TOTAL$", table, re.M) and re.search(r"^cpu +[\d.]+%", table, re.M)
     rows = list(csv.DictReader(io.StringIO(probe.probe_ok("export", tmp_path / "p.pb.gz", "-f", "csv", "-o", "-").out)))
