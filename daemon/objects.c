@@ -103,11 +103,17 @@ uint32_t objects_held(const struct objects *objects)
 	return objects->n - 1 - objects->n_free;
 }
 
+/* Without a path it was dropped before. */
+static bool may_be_dropped(const struct objects *objects, uint32_t number)
+{
+	const struct object *object = &objects->at[number];
+	return object->path && number != objects->vdso && !object->table_pending;
+}
+
 void objects_condemn(struct objects *objects, const bool *used)
 {
 	for (uint32_t i = 1; i < objects->n; i++)
-		objects->at[i].condemned =
-			!used[i] && i != objects->vdso && !objects->at[i].table_pending;
+		objects->at[i].condemned = !used[i] && may_be_dropped(objects, i);
 }
 
 void objects_drop(struct objects *objects, uint32_t number)

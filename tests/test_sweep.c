@@ -192,6 +192,31 @@ static void files_that_come_back(void)
 	end(&scene);
 }
 
+/* What was dropped is not dropped again: two files would get one number. */
+static void numbers_that_are_free(void)
+{
+	static struct scene scene;
+	begin(&scene);
+	struct objects *objects = scene.sampler.objects;
+	bool *taken guard_mem = calloc(4 * OBJECTS_KEPT, sizeof(*taken));
+	uint64_t inode = 1;
+	for (int round = 0; round < 2; round++) {
+		while (objects_held(objects) <= OBJECTS_KEPT + 8 * !round)
+			meet(&scene, inode++);
+		CU_ASSERT_TRUE(look(&scene));
+		CU_ASSERT_EQUAL(objects_held(objects), 0);
+	}
+	for (uint32_t i = 0; i < OBJECTS_KEPT + 16; i++) {
+		uint32_t number = meet(&scene, inode++);
+		CU_ASSERT_FATAL(number > 0 && number < 4 * OBJECTS_KEPT);
+		CU_ASSERT_FALSE(taken[number]);
+		taken[number] = true;
+		CU_ASSERT_EQUAL(objects_held(objects), i + 1);
+	}
+	end(&scene);
+}
+
 SUITE(sweep, {"what a recording leaves behind", what_a_recording_leaves_behind},
       {"files that nobody refers to", files_that_nobody_refers_to},
-      {"files that come back", files_that_come_back});
+      {"files that come back", files_that_come_back},
+      {"numbers that are free", numbers_that_are_free});
