@@ -3,6 +3,7 @@
 import contextlib
 import subprocess
 import time
+from pathlib import Path
 
 import daemon
 import pytest
@@ -16,11 +17,12 @@ HANGS = probe.TARGETS / "hangs"
 
 @contextlib.contextmanager
 def hanging(directory, uid, how):
-    """The process, and what makes it hold on; None where it may not mount a file system of its own."""
+    """The process, which holds nothing yet."""
     directory.mkdir()
     popen = subprocess.Popen([HANGS, directory, str(uid), how], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     try:
-        yield (popen, hold) if popen.stdout.readline() == b"ready\n" else (None, None)
+        assert popen.stdout.readline() == b"ready\n", "it may not mount a file system of its own"
+        yield popen
     finally:
         popen.stdin.close()
         popen.kill()
@@ -43,14 +45,13 @@ def server(tmp_path):
         assert running.answers()
 
 
+@pytest.mark.skipif("\tfuse\n" not in Path("/proc/filesystems").read_text(), reason="a kernel without FUSE")
 @pytest.mark.parametrize("how, asker", [("maps", 0), ("exec", users.ME)])
 def test_target_that_holds_its_locks(server, tmp_path, how, asker):
     """Whoever records it is told so in one line, and others are served."""
-    with hanging(tmp_path / "mount", users.ME, how) as (popen, hold_on), \
+    with hanging(tmp_path / "mount", users.ME, how) as popen, \
             users.target(users.OTHER, probe.TARGETS / "threads", 60) as other:
-        if not popen:
-            return
-        hold_on(popen)
+        hold(popen)
         with daemon.Client(server.path, connected=users.connection(server.path, asker)) as client:
             client.record(popen.pid)
             failed = daemon.fields(client.receive()[daemon.FAILED])
