@@ -16,6 +16,7 @@
 #include "common/clock.h"
 #include "common/guard.h"
 #include "common/packet.h"
+#include "daemon/bounded.h"
 
 GUARD_DEFINE(packet, struct packet *, packet_free)
 
@@ -39,15 +40,6 @@ static int64_t busy_ms(void)
 	return (ran_ns + queued_ns) / 1000000;
 }
 
-/* The child may hang where no signal reaches it: it must hold nothing of its parent's, whose
- * programs and sockets would outlive it. */
-static void keep_only(int fd)
-{
-	if (fd > STDERR_FILENO + 1)
-		close_range(STDERR_FILENO + 1, fd - 1, 0);
-	close_range(fd + 1, ~0u, 0);
-}
-
 static int answer_one(int socket, const struct errand_kind *kind, const void *context, int begun,
 		      const void *request)
 {
@@ -63,7 +55,9 @@ static int answer_one(int socket, const struct errand_kind *kind, const void *co
 static _Noreturn void be_child(int socket, const struct errand_kind *kind, const void *context,
 			       pid_t parent)
 {
-	keep_only(socket);
+	/* It may hang where no signal reaches it: it must hold nothing of its parent's, whose
+	 * programs and sockets would outlive it. */
+	bounded_keep_only(socket, socket);
 	struct packet *packet = packet_new();
 	int code = kind->begin ? kind->begin(context) : 0;
 	/* Its end with the parent would go with privileges that begin() gave up. */

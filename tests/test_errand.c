@@ -5,15 +5,30 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "common/guard.h"
 #include "tests/unit.h"
 
 enum {
 	LONG_MS = 60000, /* on a loaded machine, too */
+	SPENT_MS = 100,
+	WAITS = 10, /* requests */
+	WORKS,
 };
+
+static int wait_or_work(bool works)
+{
+	uint64_t end_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID) + SPENT_MS * 1000000ull;
+	while (works && clock_ns(CLOCK_PROCESS_CPUTIME_ID) < end_ns)
+		;
+	if (!works)
+		usleep(SPENT_MS * 1000);
+	return 0;
+}
 
 static int answer(const void *context, const void *request, int *fd)
 {
@@ -24,6 +39,8 @@ static int answer(const void *context, const void *request, int *fd)
 		kill(getpid(), SIGKILL);
 	if (*n == 2)
 		*fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	if (*n >= WAITS)
+		return wait_or_work(*n == WORKS);
 	return *n == 3 ? -EXDEV : *n + *(const int *)context;
 }
 
@@ -87,5 +104,20 @@ static void answers_that_it_could_not_begin(void)
 	errand_end(&errand, NULL);
 }
 
-SUITE(errand, {"stays until it fails", stays_until_it_fails}, {"begins anew", begins_anew},
+/* Who had to be waited for is charged with that, not with work, nor with waiting for a CPU. */
+static void tells_how_long_it_waited(void)
+{
+	struct errand errand = {0};
+	struct errand_wait waits, works;
+	const int requests[] = {WAITS, WORKS};
+	int fd;
+	errand_ask(&errand, &answering, NULL, &requests[0], LONG_MS, &fd, &waits);
+	errand_ask(&errand, &answering, NULL, &requests[1], LONG_MS, &fd, &works);
+	CU_ASSERT(waits.ms > SPENT_MS / 2);
+	CU_ASSERT(works.ms < SPENT_MS / 2);
+	errand_end(&errand, NULL);
+}
+
+SUITE(errand, {"tells how long it waited", tells_how_long_it_waited},
+      {"stays until it fails", stays_until_it_fails}, {"begins anew", begins_anew},
       {"answers that it could not begin", answers_that_it_could_not_begin});
