@@ -20,12 +20,13 @@ static const char files[12] = "a.go\0b.go";
 static const char names[40] = "main.outer\0main.inner\0main.other";
 /* Runs of pairs: change of the value (zigzag) from -1 on, bytes of code; 0 ends one. */
 static const uint8_t counters[40] = {
-	0,				 /* none is at 0 */
-	2,  0x10, 2, 8, 1,  8, 0,	 /* outer: files 0, 1, 0 */
-	22, 8,	  2, 8, 11, 8, 14, 8, 0, /* lines 10, 11, 5, 12 */
-	0,  0x10, 2, 8, 1,  8, 0,	 /* calls -1, 0, -1 */
-	62, 0x10, 0,			 /* other: line 30 */
-	2,  0x10, 0,			 /* file 0 */
+	0,					 /* none is at 0 */
+	2,  0x10, 2,	8,    1,    8, 0,	 /* outer: files 0, 1, 0 */
+	22, 8,	  2,	8,    11,   8, 14, 8, 0, /* lines 10, 11, 5, 12 */
+	0,  0x10, 2,	8,    1,    8, 0,	 /* calls -1, 0, -1 */
+	62, 0x10, 0,				 /* other: line 30 */
+	2,  0x10, 0,				 /* file 0 */
+	2,  4,	  0x30, 0x18, 0x2f, 4, 0	 /* outer: depths 0, 0x18, 0 */
 };
 
 static void put_header(struct bytes *b, bool is_1_20)
@@ -52,8 +53,8 @@ struct bytes go_program_table(bool is_1_20)
 {
 	struct bytes b = {0};
 	const uint32_t behind = 2 * 8 + 4, record = (is_1_20 ? 44 : 40) + 7 * 4;
-	/* start, name, arguments, deferred calls, stack, files, lines, runs, unit */
-	const uint32_t outer[] = {0, 0, 0, 0, 0, 1, 8, 3, 0},
+	/* start, name, arguments, deferred calls, depths, files, lines, runs, unit */
+	const uint32_t outer[] = {0, 0, 0, 0, 30, 1, 8, 3, 0},
 		       other[] = {0x20, 22, 0, 0, 0, 27, 24, 0, 1};
 	const uint32_t index[] = {0, behind, 0x20, behind + record, 0x30};
 	const uint32_t runs[] = {0, 0, 17}, data[] = {UINT32_MAX, UINT32_MAX, UINT32_MAX, TREE};
@@ -92,4 +93,9 @@ uint8_t *go_program_image(const struct bytes *table, bool is_1_20, size_t *bytes
 	uint8_t *image = image_with(sections, 2, bytes);
 	put_tree(image + IMAGE_OFFSET + TREES + TREE, is_1_20);
 	return image;
+}
+
+void go_program_set(const struct bytes *table, enum go_program_field field, uint64_t value)
+{
+	memcpy(table->at + field, &value, sizeof(value));
 }

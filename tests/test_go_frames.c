@@ -7,47 +7,14 @@
 
 #include "symbolizer/elf.h"
 #include "symbolizer/table.h"
+#include "tests/go_program.h"
 #include "tests/image.h"
 #include "tests/unit.h"
 
-/* Two functions, as Go 1.20 writes them: of 0x20 bytes, 0x18 deep from its byte 4 to its byte 0x1c;
- * and of 0x10 bytes, of which nothing is told. */
-struct table {
-	uint32_t magic;
-	uint8_t pad[2], instruction, pointer;
-	uint64_t n_functions, n_files, text, names, units, files, counters, functions;
-	struct {
-		uint32_t entry, function;
-	} index[2];
-	uint32_t end;
-	struct {
-		uint32_t entry, name, arguments, deferred, depths;
-	} list[2];
-	uint8_t runs[9];
-	char texts[16];
-} __attribute__((packed));
-
-static const struct table good = {
-	.magic = 0xfffffff1,
-	.instruction = 1,
-	.pointer = 8,
-	.n_functions = 2,
-	.text = IMAGE_TEXT,
-	.names = offsetof(struct table, texts),
-	.counters = offsetof(struct table, runs),
-	.functions = offsetof(struct table, index),
-	.index = {{0, 20}, {0x20, 40}},
-	.end = 0x30,
-	.list = {{0, 0, 0, 0, 1}, {0x20, 7, 0, 0, 0}},
-	.runs = {0, 2, 4, 0x30, 0x18, 0x2f, 4, 0},
-	.texts = "main.a\0main.b",
-};
-
-static int build(const struct table *table, size_t bytes, struct cfi_table *rows)
+static int build(const struct bytes *table, struct cfi_table *rows)
 {
 	size_t n;
-	const struct image_section section = {".gopclntab", table, bytes};
-	uint8_t *image = image_with(&section, 1, &n);
+	uint8_t *image = go_program_image(table, true, &n);
 	guard_elf struct elf *elf = NULL;
 	*rows = (struct cfi_table){0};
 	CU_ASSERT_EQUAL(elf_open_memory(image, n, &elf, NULL), 0);
@@ -56,8 +23,9 @@ static int build(const struct table *table, size_t bytes, struct cfi_table *rows
 
 static void tells_of_depths(void)
 {
+	struct bytes program = go_program_table(true);
 	struct cfi_table table;
-	CU_ASSERT_EQUAL_FATAL(build(&good, sizeof(good), &table), 0);
+	CU_ASSERT_EQUAL_FATAL(build(&program, &table), 0);
 	static const struct {
 		uint32_t at;
 		int32_t offset, rbp;
@@ -74,28 +42,25 @@ static void tells_of_depths(void)
 	CU_ASSERT_EQUAL(table.rows[3].pc, IMAGE_OFFSET + 0x20);
 	CU_ASSERT_EQUAL(table.rows[3].rule, UNWIND_NO_RULE);
 	cfi_table_deinit(&table);
+	free(program.at);
 }
 
 static void broken_tables(void)
 {
 	struct cfi_table table;
-	struct table broken = good;
-	broken.runs[3] = 0xff; /* a depth that makes no sense: what comes before it stays */
-	broken.runs[4] = broken.runs[5] = broken.runs[6] = 0xff;
-	broken.runs[7] = 0x7f;
-	CU_ASSERT_EQUAL(build(&broken, sizeof(broken), &table), 0);
-	CU_ASSERT_EQUAL(table.n_rows, 2);
-	cfi_table_deinit(&table);
-	broken = good;
-	broken.counters = UINT64_MAX;
-	CU_ASSERT_EQUAL(build(&broken, sizeof(broken), &table), -ENODATA);
-	broken = good;
-	broken.text = 0; /* to be relocated */
-	CU_ASSERT_EQUAL(build(&broken, sizeof(broken), &table), -ENODATA);
-	for (size_t bytes = 1; bytes < sizeof(good); bytes++) {
-		build(&good, bytes, &table);
+	struct bytes program = go_program_table(true);
+	const size_t whole = program.n;
+	go_program_set(&program, GO_PROGRAM_COUNTERS_AT, UINT64_MAX);
+	CU_ASSERT_EQUAL(build(&program, &table), -ENODATA);
+	go_program_set(&program, GO_PROGRAM_COUNTERS_AT, GO_PROGRAM_COUNTERS);
+	go_program_set(&program, GO_PROGRAM_TEXT, 0); /* to be relocated */
+	CU_ASSERT_EQUAL(build(&program, &table), -ENODATA);
+	go_program_set(&program, GO_PROGRAM_TEXT, IMAGE_TEXT);
+	for (program.n = 1; program.n < whole; program.n++) {
+		build(&program, &table);
 		cfi_table_deinit(&table);
 	}
+	free(program.at);
 }
 
 SUITE(go_frames, {"tells of depths", tells_of_depths}, {"broken tables", broken_tables});

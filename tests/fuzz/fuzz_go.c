@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Any bytes as the table of functions of a Go program: what is not 0 of the input changes a good
- * one, of the version that its first byte tells. Names and lines are looked up. */
+ * one, of the version that its first byte tells. Names and lines are looked up, and the depths of
+ * frames made rows, which must ascend. */
 #include <stdlib.h>
 
 #include "symbolizer/elf.h"
 #include "symbolizer/go_lines.h"
 #include "symbolizer/go_names.h"
 #include "symbolizer/symbols.h"
+#include "symbolizer/table.h"
 #include "tests/go_program.h"
 #include "tests/image.h"
 
@@ -22,6 +24,17 @@ static void look_up(struct go_lines *lines, uint64_t address)
 	for (uint32_t i = 0; i < n; i++)
 		if (dwarf_file(&frames[i], file, sizeof(file)) >= sizeof(file) ||
 		    strlen(frames[i].name) > 1 << 20)
+			abort();
+}
+
+static void make_rows(const struct elf *elf)
+{
+	struct cfi_table table guard(cfi_table_deinit) = {0};
+	if (table_build(elf, &table, NULL))
+		return;
+	for (uint32_t i = 0; i < table.n_rows; i++)
+		if (table.rows[i].rule >= table.n_rules ||
+		    (i && table.rows[i].pc <= table.rows[i - 1].pc))
 			abort();
 }
 
@@ -41,6 +54,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 	guard_go_lines struct go_lines *lines = NULL;
 	if (elf_open_memory(image, n, &elf, NULL) || symbols_new(elf, &symbols))
 		abort();
+	make_rows(elf);
 	(void)go_names_add(symbols, elf);
 	if (symbols_finish(symbols) || go_lines_new(elf, &lines))
 		return 0;
