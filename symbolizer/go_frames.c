@@ -12,6 +12,7 @@
 enum {
 	SECTION_MAX = 128 << 20, /* Kubernetes needs 8 MiB */
 	DEPTHS_AT = 16,		 /* _func.pcsp: where its run of depths begins */
+	BYTES_AT = 16,		 /* of an FDE: how much code it is about */
 	LENGTH_BYTES = 4,
 	ADDRESS_BYTES = 8, /* the return address, which a depth does not count */
 };
@@ -84,8 +85,9 @@ static void put_uleb128(struct writer *w, uint32_t number)
 
 /* The run begins at the function with -1, and goes on by pairs of a change of the depth (zigzag)
  * and for how many bytes of code it holds (runtime/symtab.go: step). Each pair that is read writes
- * something, so that the section's limit is one for the time, too. */
-static void put_depths(struct writer *w, struct cursor run, uint64_t bytes)
+ * something, so that the section's limit is one for the time, too. Returns how much of the function
+ * is told of: not what fills up behind it, nor what follows a pair that makes no sense. */
+static uint64_t put_depths(struct writer *w, struct cursor run, uint64_t bytes)
 {
 	uint32_t depth = UINT32_MAX;
 	uint64_t pc = 0, told = 0;
@@ -93,8 +95,9 @@ static void put_depths(struct writer *w, struct cursor run, uint64_t bytes)
 		const uint32_t change = (uint32_t)cursor_uleb128(&run);
 		const uint64_t holds = cursor_uleb128(&run);
 		depth += (change >> 1) ^ -(change & 1);
-		if (run.failed || (!change && pc) || depth > INT32_MAX / 2 || holds > UINT32_MAX)
-			return;
+		if (run.failed || (!change && pc) || depth > INT32_MAX - ADDRESS_BYTES ||
+		    holds > UINT32_MAX)
+			return pc;
 		if (pc > told) {
 			put_op(w, DW_CFA_advance_loc4);
 			put_u32(w, (uint32_t)(pc - told));
@@ -104,6 +107,7 @@ static void put_depths(struct writer *w, struct cursor run, uint64_t bytes)
 		told = pc;
 		pc += holds;
 	}
+	return pc < bytes ? pc : bytes;
 }
 
 static void put_function(struct writer *w, const struct go_table *table,
@@ -118,11 +122,14 @@ static void put_function(struct writer *w, const struct go_table *table,
 	put_u32(w, 0); /* its length, below */
 	put_u32(w, 0); /* the CIE's place */
 	put(w, &function->address, sizeof(function->address));
-	put(w, &function->bytes, sizeof(function->bytes));
-	put_depths(w, cursor_new(table->bytes.data + at, table->bytes.bytes - at), function->bytes);
+	put(w, &function->bytes, sizeof(function->bytes)); /* or less, below */
+	const uint64_t told = put_depths(
+		w, cursor_new(table->bytes.data + at, table->bytes.bytes - at), function->bytes);
 	uint32_t length = (uint32_t)(w->section.bytes - begin - LENGTH_BYTES);
-	if (!w->code)
-		memcpy(w->section.data + begin, &length, sizeof(length));
+	if (w->code)
+		return;
+	memcpy(w->section.data + begin, &length, sizeof(length));
+	memcpy(w->section.data + begin + BYTES_AT, &told, sizeof(told));
 }
 
 int go_frames_write(const struct elf *elf, struct elf_bytes *section)

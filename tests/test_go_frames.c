@@ -45,6 +45,45 @@ static void tells_of_depths(void)
 	free(program.at);
 }
 
+/* The run of depths becomes these; the rows that it then makes begin at `pc`, and a gap is last. */
+static void makes_rows(const uint8_t run[7], uint32_t n, const uint32_t *pc)
+{
+	struct bytes program = go_program_table(true);
+	struct cfi_table table;
+	memcpy(program.at + GO_PROGRAM_DEPTHS, run, 7);
+	CU_ASSERT_EQUAL(build(&program, &table), 0);
+	CU_ASSERT_EQUAL_FATAL(table.n_rows, n);
+	for (uint32_t i = 0; i < n; i++) {
+		CU_ASSERT_EQUAL(table.rows[i].pc, IMAGE_OFFSET + pc[i]);
+		CU_ASSERT_EQUAL(table.rows[i].rule == UNWIND_NO_RULE, i == n - 1);
+	}
+	cfi_table_deinit(&table);
+	free(program.at);
+}
+
+static void told_in_part(void)
+{
+	makes_rows((const uint8_t[7]){2, 4, 0x30, 0x10}, 3, (const uint32_t[]){0, 4, 0x14});
+	/* depths that make no sense: what comes before them stays */
+	makes_rows((const uint8_t[7]){2, 4, 0xff, 0xff, 0xff, 0xff, 0x7f}, 2,
+		   (const uint32_t[]){0, 4});
+	makes_rows((const uint8_t[7]){2, 4, 3, 0x1c}, 2, (const uint32_t[]){0, 4});
+}
+
+/* runtime.call1073741824 has the deepest one there is. */
+static void deepest_frame(void)
+{
+	struct bytes program = go_program_table(true);
+	struct cfi_table table;
+	memcpy(program.at + GO_PROGRAM_DEPTHS, (const uint8_t[7]){0x92, 0x80, 0x80, 0x80, 8, 0x20},
+	       7);
+	CU_ASSERT_EQUAL_FATAL(build(&program, &table), 0);
+	CU_ASSERT_EQUAL_FATAL(table.n_rows, 2);
+	CU_ASSERT_EQUAL(table.rules[table.rows[0].rule].offset, 0x40000010);
+	cfi_table_deinit(&table);
+	free(program.at);
+}
+
 static void broken_tables(void)
 {
 	struct cfi_table table;
@@ -63,4 +102,5 @@ static void broken_tables(void)
 	free(program.at);
 }
 
-SUITE(go_frames, {"tells of depths", tells_of_depths}, {"broken tables", broken_tables});
+SUITE(go_frames, {"tells of depths", tells_of_depths}, {"told in part", told_in_part},
+      {"deepest frame", deepest_frame}, {"broken tables", broken_tables});
