@@ -16,7 +16,10 @@
 #include <unistd.h>
 
 #include "common/guard.h"
+#include "common/worker.h"
+#include "symbolizer/cfi.h"
 #include "symbolizer/elf.h"
+#include "symbolizer/go_frames.h"
 #include "symbolizer/table.h"
 #include "symbolizer/table_go.h"
 
@@ -43,7 +46,7 @@ enum {
 
 struct totals {
 	uint64_t files, no_cfi, points, same, gaps, roots, unsupported, lost_registers, differ,
-		only_ours;
+		only_ours, go_points;
 	uint64_t rows, rules, fdes, broken, outside, overlapping;
 };
 static struct totals totals;
@@ -287,6 +290,49 @@ static void compare_table(const char *path, const struct elf *elf, const struct 
 	totals.overlapping += t->counts.fdes_overlapping;
 }
 
+/* Rows of `t`, where another table begins its own. */
+static void compare_rows_at(const char *path, const struct elf *elf, const struct cfi_table *t,
+			    const struct cfi_table *starts, Dwarf_CFI *cfi)
+{
+	for (uint32_t i = 0, row = 0; i < starts->n_rows; i++) {
+		const uint32_t pc = starts->rows[i].pc;
+		uint64_t vaddr;
+		while (row < t->n_rows && t->rows[row].pc <= pc)
+			row++;
+		if (row && elf_offset_to_address(elf, pc, &vaddr))
+			compare_at(path, cfi, NULL, vaddr, &t->rules[t->rows[row - 1].rule]);
+	}
+}
+
+/* What .gopclntab tells of the depths of frames, where there is .debug_frame to tell of the same:
+ * also where only the latter begins a row. */
+static void compare_go(const char *path, const struct elf *elf, const struct cfi_table *table,
+		       Dwarf_CFI *debug)
+{
+	struct elf_bytes frames guard_elf_bytes = {0};
+	struct cfi_table t guard(cfi_table_deinit) = {0};
+	struct worker_segment segments[WORKER_SEGMENTS];
+	struct cfi_source source = {.segments = segments, .go = true};
+	if (go_frames_write(elf, &frames))
+		return;
+	for (uint32_t i = 0; i < elf->n_segments && source.n_segments < WORKER_SEGMENTS; i++) {
+		const Elf64_Phdr *s = &elf->segments[i];
+		if (elf_is_code_segment(s))
+			segments[source.n_segments++] = (struct worker_segment){
+				s->p_vaddr, s->p_memsz, s->p_offset, s->p_filesz};
+	}
+	source.sections[1] =
+		(struct cfi_section){.bytes = frames.data, .n = frames.bytes, .debug = true};
+	const uint64_t before = totals.points;
+	if (cfi_compile(&source, &t, NULL)) {
+		differ(path, 0, "rows of .gopclntab", 0, table->n_rows);
+		return;
+	}
+	compare_table(path, elf, &t, debug, NULL);
+	compare_rows_at(path, elf, &t, table, debug);
+	totals.go_points += totals.points - before;
+}
+
 static void agree(const char *path)
 {
 	struct elf *elf guard_elf = NULL;
@@ -307,8 +353,10 @@ static void agree(const char *path)
 	Dwarf_CFI *debug = dwarf ? dwarf_getcfi(dwarf) : NULL;
 	if (cfi || debug)
 		compare_table(path, elf, &table, cfi ? cfi : debug, cfi ? debug : NULL);
-	else
+	else if (!is_go && table.counts.fdes) /* ours of a stripped Go program it cannot know */
 		differ(path, 0, "libdw finds none", table.n_rows, 0);
+	if (debug && is_go)
+		compare_go(path, elf, &table, debug);
 	if (cfi)
 		dwarf_cfi_end(cfi);
 	if (dwarf)
@@ -332,5 +380,7 @@ int main(int argc, char **argv)
 	       ", not found by libdw %" PRIu64 ", differences %" PRIu64 "\n",
 	       totals.points, totals.same, totals.roots, totals.gaps, totals.unsupported,
 	       totals.lost_registers, totals.only_ours, totals.differ);
+	if (totals.go_points)
+		printf("of these by .gopclntab: %" PRIu64 "\n", totals.go_points);
 	return totals.differ != 0;
 }
