@@ -16,6 +16,7 @@ static void numbers_become_digits(void)
 		{15, "e"},
 		{-16, "f"},
 		{16, "gB"},
+		{-17, "hB"},
 		{5000, "w4J"},
 		{INT64_MAX, "+//////////"
 			    "/P"},

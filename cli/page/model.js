@@ -49,12 +49,13 @@ function unpack(text, into) {
 			into[n] = value & 1 ? -(value + 1 >> 1) : value >> 1;
 			continue;
 		}
+		const negative = value & 1; /* a large sum may lose it */
 		for (let scale = 32; digit & 32; scale *= 32) {
 			digit = DIGIT[text.charCodeAt(i++)];
 			value += (digit & 31) * scale;
 		}
 		const half = Math.floor(value / 2);
-		into[n] = half * 2 === value ? half : -half - 1;
+		into[n] = negative ? -half - 1 : half;
 	}
 	return into;
 }

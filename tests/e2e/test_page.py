@@ -144,6 +144,15 @@ def test_dark_as_the_system(browser, recorded):
     page.close()
 
 
+def test_packed_numbers(page):
+    """What tests/test_packed.c packs: negative and long ones, which no recording has, and one after another."""
+    assert page.evaluate("[...unpack('ABCefgBhBw4J', new Float64Array(8))]") == [0, -1, 1, 15, -16, 16, -17, 5000]
+    # 64 bits are more than a number of JavaScript's is exact to.
+    for text, number in (("+" + "/" * 11 + "P", 2.0 ** 63), ("/" * 12 + "P", -2.0 ** 63)):
+        assert page.evaluate(f"unpack('{text}', new Float64Array(1))[0]") == number
+    assert page.evaluate("unpack('', new Float64Array(0)).length") == 0
+
+
 def test_diff(browser, recorded):
     data = json.loads(probe.probe_ok("diff", recorded / "one.pb.gz", recorded / "both.pb.gz", "--json", "--min", 0).out)
     page = browser.open(f"file://{recorded}/diff.html")
