@@ -138,9 +138,26 @@ def test_keys_and_url(page, recorded, browser):
     again.close()
 
 
-def test_dark_as_the_system(browser, recorded):
-    page = browser.open(f"file://{recorded}/both.html", dark=True)
-    assert page.evaluate("document.documentElement.classList.contains('dark')")
+def luminance(colour):
+    """WCAG's relative one, of "rgb(R, G, B)"."""
+    parts = [int(part) / 255 for part in re.fullmatch(r"rgb\((\d+), (\d+), (\d+)\)", colour).groups()]
+    red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+@pytest.mark.parametrize("dark", [True, False])
+def test_dark_or_light_as_the_system(browser, recorded, dark):
+    """Its texts can be read (WCAG's contrast of 4.5) on what is behind them; the graph's root is of the mode, too."""
+    page = browser.open(f"file://{recorded}/both.html", dark=dark)
+    assert page.evaluate("document.documentElement.classList.contains('dark')") == dark
+    back = luminance(page.evaluate("getComputedStyle(document.body).backgroundColor"))
+    assert back < 0.05 if dark else back > 0.9
+    for selector in ("body", "#name", "#lines", "nav label", "#top td", "#top th"):
+        text = luminance(page.evaluate(f"getComputedStyle(document.querySelector('{selector}')).color"))
+        assert (max(back, text) + 0.05) / (min(back, text) + 0.05) >= 4.5, selector
+    pixel = page.evaluate("[...view.canvas.getContext('2d').getImageData(1, view.y(0) + 2, 1, 1).data]")
+    assert pixel == ([0x8b, 0x94, 0x9e, 255] if dark else [0xd0, 0xd7, 0xde, 255])
+    page.assert_quiet()
     page.close()
 
 
