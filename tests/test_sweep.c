@@ -82,7 +82,7 @@ static void end(struct scene *scene)
 	serving_end(&scene->serving);
 }
 
-/* A sample with a deep stack of its own, in this object. */
+/* A sample with a deep stack of its own, of one kind or another, in this object. */
 static uint32_t sample(struct scene *scene, struct session *session, uint64_t hash, uint32_t object)
 {
 	struct stack_event *stack = scene->stack;
@@ -93,7 +93,10 @@ static uint32_t sample(struct scene *scene, struct session *session, uint64_t ha
 	stacks_add(&scene->sampler.stacks, stack);
 	uint32_t number = stacks_find(&scene->sampler.stacks, hash, 0, NULL);
 	const struct sample_event event = {.tid = 7, .tgid = 7, .start_time_ns = 1};
-	tally_add(&session->tally, &event, (struct tally_stacks){.user = number}, WAIT_RUNNING);
+	const struct tally_stacks stacks = {.kernel = hash % 3 == 0 ? number : 0,
+					    .user = hash % 3 == 1 ? number : 0,
+					    .waker = hash % 3 == 2 ? number : 0};
+	tally_add(&session->tally, &event, stacks, WAIT_RUNNING);
 	return number;
 }
 
@@ -174,6 +177,64 @@ static void files_that_nobody_refers_to(void)
 	end(&scene);
 }
 
+static struct process *add_process(struct scene *scene)
+{
+	static const char text[] = "00400000-00401000 r-xp 00000000 00:00 5 /gone\n"
+				   "10000000-10001000 r-xp 00000000 00:00 0 \n";
+	int maps guard_fd = memfd_create("maps", MFD_CLOEXEC);
+	CU_ASSERT_EQUAL(pwrite(maps, text, sizeof(text) - 1, 0), sizeof(text) - 1);
+	return processes_add(scene->sampler.processes, 0x7ffffff0, maps, 0);
+}
+
+static bool is_none(void *context, uint32_t pid)
+{
+	return false;
+}
+
+/* So many that it is worth while. */
+static void meet_many(struct scene *scene, uint64_t first)
+{
+	while (objects_held(scene->sampler.objects) < 2 * OBJECTS_KEPT)
+		meet(scene, first++);
+}
+
+static void what_processes_have(void)
+{
+	static struct scene scene;
+	begin(&scene);
+	struct objects *objects = scene.sampler.objects;
+	struct process *process = add_process(&scene);
+	struct location made;
+	CU_ASSERT_FATAL(process->space && process->space->maps.n == 2);
+	uint32_t mapped = process->space->objects[0];
+	processes_resolve(scene.sampler.processes, process, 0x10000800, &made);
+	CU_ASSERT(mapped && made.object && made.object != mapped);
+	CU_ASSERT_EQUAL(objects_held(objects), 2);
+	meet_many(&scene, 1000);
+	CU_ASSERT_TRUE(look(&scene));
+	CU_ASSERT_EQUAL(objects_held(objects), 2);
+	CU_ASSERT_EQUAL(meet(&scene, 5), mapped);
+	CU_ASSERT_EQUAL(objects_get(objects, made.object)->kind, OBJECT_JIT);
+	processes_prune(scene.sampler.processes, is_none, NULL);
+	meet_many(&scene, 100000);
+	CU_ASSERT_TRUE(look(&scene));
+	CU_ASSERT_EQUAL(objects_held(objects), 0);
+	end(&scene);
+}
+
+/* While names are asked for, objects keep their numbers. */
+static void what_is_being_named(void)
+{
+	static struct scene scene;
+	begin(&scene);
+	meet_many(&scene, 1);
+	uint32_t held = objects_held(scene.sampler.objects);
+	CU_ASSERT_TRUE(symbolizer_prepare(scene.symbolizer, 1));
+	CU_ASSERT_TRUE(look(&scene));
+	CU_ASSERT_EQUAL(objects_held(scene.sampler.objects), held);
+	end(&scene);
+}
+
 /* Met between the steps. */
 static void files_that_come_back(void)
 {
@@ -218,5 +279,6 @@ static void numbers_that_are_free(void)
 
 SUITE(sweep, {"what a recording leaves behind", what_a_recording_leaves_behind},
       {"files that nobody refers to", files_that_nobody_refers_to},
+      {"what processes have", what_processes_have}, {"what is being named", what_is_being_named},
       {"files that come back", files_that_come_back},
       {"numbers that are free", numbers_that_are_free});
