@@ -7,18 +7,6 @@
 #include "cli/report_resources.h"
 #include "common/profile.h"
 
-static void write_types(struct jsontext *json, const struct profile *profile)
-{
-	jsontext_open(json, "sample_types", '[');
-	for (uint32_t i = 0; i < profile->types.n; i++) {
-		jsontext_open(json, NULL, '{');
-		jsontext_string(json, "type", profile_string(profile, profile->types.at[i].type));
-		jsontext_string(json, "unit", profile_string(profile, profile->types.at[i].unit));
-		jsontext_close(json);
-	}
-	jsontext_close(json);
-}
-
 static void write_frames(struct jsontext *json, const struct frames *frames)
 {
 	jsontext_open(json, "frames", '[');
@@ -78,7 +66,7 @@ void export_json_write(FILE *out, const struct profile *profile, const char *nam
 	jsontext_open(&json, NULL, '{');
 	report_head_json(&json, profile, name);
 	report_resources_json(&json, profile);
-	write_types(&json, profile);
+	report_head_json_types(&json, "sample_types", profile);
 	write_frames(&json, frames);
 	jsontext_open(&json, "rows", '[');
 	for (uint32_t i = 0; i < profile->rows.n; i++) {

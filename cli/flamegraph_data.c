@@ -128,14 +128,7 @@ static void write_head(struct jsontext *json, const struct data *data, const cha
 	jsontext_close(json);
 	if (extra)
 		extra->write_more(json, extra->context);
-	jsontext_open(json, "columns", '[');
-	for (uint32_t i = 0; i < profile->types.n; i++) {
-		jsontext_open(json, NULL, '{');
-		jsontext_string(json, "type", profile_string(profile, profile->types.at[i].type));
-		jsontext_string(json, "unit", profile_string(profile, profile->types.at[i].unit));
-		jsontext_close(json);
-	}
-	jsontext_close(json);
+	report_head_json_types(json, "columns", profile);
 	jsontext_int(json, "column", data->selection->column);
 }
 

@@ -365,3 +365,15 @@ void report_head_json(struct jsontext *json, const struct profile *profile, cons
 	}
 	jsontext_close(json);
 }
+
+void report_head_json_types(struct jsontext *json, const char *key, const struct profile *profile)
+{
+	jsontext_open(json, key, '[');
+	for (uint32_t i = 0; i < profile->types.n; i++) {
+		jsontext_open(json, NULL, '{');
+		jsontext_string(json, "type", profile_string(profile, profile->types.at[i].type));
+		jsontext_string(json, "unit", profile_string(profile, profile->types.at[i].unit));
+		jsontext_close(json);
+	}
+	jsontext_close(json);
+}
