@@ -148,10 +148,8 @@ int flamegraph_command(const struct command_globals *globals, int argc, char **a
 	result = input_open(&arguments.input, globals, name, &profile, err);
 	if (result)
 		return result;
-	if (!profile->rows.n)
-		result = err_set(err, -ENODATA, ERR_NOTHING_SAMPLED, "%s: nothing was sampled",
-				 name);
-	else
+	result = input_refuse_empty(profile, name, err);
+	if (!result)
 		result = write_graph(&arguments, format, profile, name, &file, err);
 	profile_free(profile);
 	return result;

@@ -10,6 +10,7 @@
 #include "common/guard.h"
 #include "common/path.h"
 #include "common/pprof.h"
+#include "common/profile.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -117,4 +118,11 @@ int input_open(const struct input *input, const struct command_globals *globals,
 	char path[INPUT_NAME];
 	result = input_record_run(input, globals, path, err);
 	return result ? result : input_read(path, name, profile, err);
+}
+
+int input_refuse_empty(const struct profile *profile, const char *name, struct err *err)
+{
+	return profile->rows.n ? 0
+			       : err_set(err, -ENODATA, ERR_NOTHING_SAMPLED,
+					 "%s: nothing was sampled", name);
 }

@@ -44,3 +44,5 @@ int input_read(const char *file, char name[INPUT_NAME], struct profile **profile
 /* The same with all there is in it, to be written again. */
 int input_read_whole(const char *file, char name[INPUT_NAME], struct profile **profile,
 		     struct err *err);
+/* Of a profile that has nothing to be shown: -ENODATA with words. */
+int input_refuse_empty(const struct profile *profile, const char *name, struct err *err);

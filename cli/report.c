@@ -245,10 +245,8 @@ int report_command(const struct command_globals *globals, int argc, char **argv,
 	result = input_open(&request.input, globals, name, &profile, err);
 	if (result)
 		return result;
-	if (!profile->rows.n)
-		result = err_set(err, -ENODATA, ERR_NOTHING_SAMPLED, "%s: nothing was sampled",
-				 name);
-	else
+	result = input_refuse_empty(profile, name, err);
+	if (!result)
 		result = view_profile(&request, profile, name, err);
 	profile_free(profile);
 	return result;

@@ -56,6 +56,12 @@ def test_wrong_files(place, command):
     refused(place, 2, *command, "--no-such-option")
 
 
+@pytest.mark.parametrize("command", ["report", "flamegraph"])
+def test_nothing_in_it(place, command):
+    (place / "nothing").write_bytes(bytes.fromhex("0a0408011802 3200") + b"\x32\x07samples\x32\x05count")
+    assert refused(place, 6, command, "nothing").err == "probe: nothing: nothing was sampled\n"
+
+
 def test_wrong_values(place):
     for value in WRONG_VALUES:
         refused(place, 2, "record", "-p", os.getpid(), *value)
