@@ -91,7 +91,7 @@ static void patch_switch(struct cfi_table *table, uint32_t start, uint32_t end, 
 	}
 }
 
-/* A row at `pc` with the rule that holds there. False: no memory. */
+/* A row at `pc` with the rule that holds there. False: no memory, or no more rows are allowed. */
 static bool split_row(struct cfi_table *table, uint32_t pc)
 {
 	uint32_t i = 0, rule = table_signal_rule_at(table, pc);
@@ -99,6 +99,8 @@ static bool split_row(struct cfi_table *table, uint32_t pc)
 		i++;
 	if (i < table->n_rows && table->rows[i].pc == pc)
 		return true;
+	if (table->n_rows == UNWIND_ROWS_MAX)
+		return false;
 	struct unwind_row *rows = realloc(table->rows, (table->n_rows + 1) * sizeof(*rows));
 	if (!rows)
 		return false;

@@ -80,6 +80,8 @@ static uint32_t add_rule(struct cfi_table *table)
 
 void table_signal_add(struct cfi_table *table, uint32_t start, uint32_t end)
 {
+	if (table->n_rows + 2 > UNWIND_ROWS_MAX)
+		return;
 	struct unwind_row *rows guard_mem = calloc(table->n_rows + 2, sizeof(*rows));
 	uint32_t rule = rows ? add_rule(table) : UNWIND_NO_RULE, n = 0, i = 0;
 	if (rule == UNWIND_NO_RULE)
@@ -103,8 +105,7 @@ void table_signal_patch(const struct elf *elf, struct cfi_table *table)
 	for (uint32_t i = 0; i < n; i++) {
 		const uint64_t at = places[i].offset;
 		if (!at || at >= UINT32_MAX - TABLE_SIGNAL_BYTES ||
-		    table_signal_rule_at(table, (uint32_t)at) != UNWIND_NO_RULE ||
-		    table->n_rows + 2 > UNWIND_ROWS_MAX)
+		    table_signal_rule_at(table, (uint32_t)at) != UNWIND_NO_RULE)
 			continue;
 		/* It is returned to: looked up one byte before. */
 		table_signal_add(table, (uint32_t)at - 1, (uint32_t)at + TABLE_SIGNAL_BYTES);

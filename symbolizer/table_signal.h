@@ -24,7 +24,7 @@ uint32_t table_signal_places(const struct elf *elf,
 /* Rows for those of them that have none, also in a table that has nothing yet. */
 void table_signal_patch(const struct elf *elf, struct cfi_table *table);
 /* A row for file offsets [start, end), which are returned to, in place of those that are there.
- * Without memory nothing changes. */
+ * Without memory, or where there would be more than UNWIND_ROWS_MAX, nothing changes. */
 void table_signal_add(struct cfi_table *table, uint32_t start, uint32_t end);
 /* The rule that holds at a file offset. */
 uint32_t table_signal_rule_at(const struct cfi_table *table, uint32_t pc);

@@ -64,5 +64,21 @@ static void rows_where_there_were_none(void)
 	CU_ASSERT_EQUAL(table.n_rows, 2);
 }
 
+/* Of which the daemon would take none. */
+static void no_rows_too_many(void)
+{
+	struct cfi_table table guard(cfi_table_deinit) = {.n_rows = UNWIND_ROWS_MAX - 1};
+	table.rows = calloc(table.n_rows, sizeof(*table.rows));
+	for (uint32_t i = 0; i < table.n_rows; i++)
+		table.rows[i].pc = 16 * i;
+	table_signal_add(&table, 0x101, 0x102);
+	CU_ASSERT_EQUAL(table.n_rows, UNWIND_ROWS_MAX - 1);
+	table.n_rows--;
+	table_signal_add(&table, 0x101, 0x102);
+	CU_ASSERT_EQUAL(table.n_rows, UNWIND_ROWS_MAX);
+	CU_ASSERT_EQUAL(table_signal_rule_at(&table, 0x101), 1);
+}
+
 SUITE(table_signal, {"found by instructions", found_by_instructions},
-      {"rows where there were none", rows_where_there_were_none});
+      {"rows where there were none", rows_where_there_were_none},
+      {"no rows too many", no_rows_too_many});
