@@ -12,7 +12,6 @@
 enum {
 	DEPTH_MAX = 1024,     /* blocks in blocks: generated code has 200 */
 	SCOPES_MAX = 4 << 20, /* of one unit */
-	SPANS_MAX = 8 << 20,
 	ATTRIBUTES_MAX = 256, /* of an entry whose name is looked for: compilers write 20 */
 	HOPS_MAX = 16,	      /* entry → abstract origin → specification */
 };
@@ -23,9 +22,8 @@ struct walk {
 	struct dwarf_unit *unit;
 	const struct dwarf_abbrevs *abbrevs;
 	struct dwarf_scopes *scopes;
-	struct span *spans; /* by scope */
-	uint32_t n_spans, room_spans;
-	uint32_t scope; /* the one being added */
+	struct span_list spans; /* by scope */
+	uint32_t scope;		/* the one being added */
 	uint32_t depth;
 	uint32_t function; /* the depth of the entries in the outermost function; 0: in none */
 	uint32_t open[DEPTH_MAX]; /* a level's scope, index + 1; 0: none */
@@ -79,18 +77,7 @@ static void read_entry(struct walk *w, struct cursor *c, const struct dwarf_abbr
 static int on_range(void *data, uint64_t start, uint64_t end)
 {
 	struct walk *w = data;
-	if (w->n_spans == w->room_spans) {
-		uint32_t room = w->room_spans ? 2 * w->room_spans : 256;
-		void *grown = room > SPANS_MAX ? NULL : realloc(w->spans, room * sizeof(*w->spans));
-		if (!grown)
-			return -ENOMEM;
-		w->spans = grown;
-		w->room_spans = room;
-	}
-	uint64_t bytes = end - start;
-	w->spans[w->n_spans++] =
-		(struct span){start, bytes > UINT32_MAX ? UINT32_MAX : (uint32_t)bytes, w->scope};
-	return 0;
+	return spans_gather(&w->spans, start, end, w->scope);
 }
 
 /* A function or an inlined one: adds it if it has code. *number: its index + 1, else 0. */
@@ -189,11 +176,11 @@ static int walk_unit(struct walk *w)
 	int code = 0;
 	while (!code && cursor_left(&c))
 		code = step(w, &c);
-	if (code == -ENOMEM || !w->n_spans)
+	if (code == -ENOMEM || !w->spans.n)
 		return code;
-	int laid_out = sort_records(w->spans, w->n_spans, sizeof(*w->spans), compare_spans);
+	int laid_out = sort_records(w->spans.at, w->spans.n, sizeof(struct span), compare_spans);
 	if (!laid_out)
-		laid_out = spans_lay_out(w->spans, w->n_spans, &w->scopes->spans);
+		laid_out = spans_lay_out(w->spans.at, w->spans.n, &w->scopes->spans);
 	return laid_out ? laid_out : code;
 }
 
@@ -211,7 +198,7 @@ int dwarf_scope_read(struct dwarf *dwarf, struct dwarf_unit *unit, struct dwarf_
 	w->abbrevs = abbrevs;
 	w->scopes = scopes;
 	int code = walk_unit(w);
-	free(w->spans);
+	free(w->spans.at);
 	if (code != -ENOMEM)
 		*out = steal_ptr(scopes);
 	return code;

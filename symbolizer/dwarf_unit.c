@@ -13,8 +13,7 @@
 #include "symbolizer/sort.h"
 
 enum {
-	UNITS_MAX = 1 << 20, /* Chrome has 40,000 */
-	RANGES_MAX = 8 << 20,
+	UNITS_MAX = 1 << 20,   /* Chrome has 40,000 */
 	CLOCK_EVERY = 4 << 20, /* work: 10 ms */
 };
 
@@ -221,26 +220,14 @@ int dwarf_unit_ranges(struct dwarf *dwarf, const struct dwarf_unit *unit, struct
 
 /* Ranges of all units while they are gathered. */
 struct gathering {
-	struct span *at;
-	uint32_t n, room;
+	struct span_list spans;
 	uint32_t unit;
 };
 
 static int on_unit_range(void *data, uint64_t start, uint64_t end)
 {
 	struct gathering *g = data;
-	if (g->n == g->room) {
-		uint32_t room = g->room ? 2 * g->room : 256;
-		void *grown = room > RANGES_MAX ? NULL : realloc(g->at, room * sizeof(*g->at));
-		if (!grown)
-			return -ENOMEM;
-		g->at = grown;
-		g->room = room;
-	}
-	uint64_t bytes = end - start;
-	g->at[g->n++] =
-		(struct span){start, bytes > UINT32_MAX ? UINT32_MAX : (uint32_t)bytes, ~g->unit};
-	return 0;
+	return spans_gather(&g->spans, start, end, ~g->unit);
 }
 
 static void take_root(struct dwarf_unit *unit, uint32_t name, const struct dwarf_value *value,
@@ -378,11 +365,12 @@ int dwarf_unit_read_all(struct dwarf *dwarf)
 	struct gathering gathering = {};
 	int code = read_units(dwarf, &gathering);
 	if (!code)
-		code = sort_records(gathering.at, gathering.n, sizeof(struct span), compare_spans);
+		code = sort_records(gathering.spans.at, gathering.spans.n, sizeof(struct span),
+				    compare_spans);
 	/* ld leaves every unit its claim on a function that many have (COMDAT); the code is the
 	 * first one's. */
 	if (!code)
-		code = spans_lay_out_latest(gathering.at, gathering.n, &dwarf->spans);
-	free(gathering.at);
+		code = spans_lay_out_latest(gathering.spans.at, gathering.spans.n, &dwarf->spans);
+	free(gathering.spans.at);
 	return code;
 }

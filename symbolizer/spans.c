@@ -7,6 +7,23 @@
 
 #include "common/guard.h"
 
+int spans_gather(struct span_list *list, uint64_t start, uint64_t end, uint32_t value)
+{
+	if (list->n == list->room) {
+		uint32_t room = list->room ? 2 * list->room : 256;
+		void *grown =
+			room > SPAN_LIST_MAX ? NULL : realloc(list->at, room * sizeof(*list->at));
+		if (!grown)
+			return -ENOMEM;
+		list->at = grown;
+		list->room = room;
+	}
+	uint64_t bytes = end - start;
+	list->at[list->n++] =
+		(struct span){start, bytes > UINT32_MAX ? UINT32_MAX : (uint32_t)bytes, value};
+	return 0;
+}
+
 static void add(struct spans *spans, uint64_t start, uint64_t end, uint32_t value)
 {
 	if (start < end)

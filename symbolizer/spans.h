@@ -15,6 +15,17 @@ struct spans {
 	uint32_t n;
 };
 
+/* Spans that are gathered to be laid out. */
+struct span_list {
+	struct span *at; /* free() it */
+	uint32_t n, room;
+};
+enum {
+	SPAN_LIST_MAX = 8 << 20,
+};
+/* [start, end), of which 4 GiB count. -ENOMEM: also where there are SPAN_LIST_MAX. */
+int spans_gather(struct span_list *list, uint64_t start, uint64_t end, uint32_t value);
+
 /* Lays out n spans (at most UINT32_MAX / 2) that ascend by start; where several cover an address,
  * the one that comes last among them has it. -ENOMEM. */
 int spans_lay_out(const struct span *in, uint32_t n, struct spans *out);

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "symbolizer/spans.h"
 
+#include <errno.h>
 #include <stddef.h>
+#include <stdlib.h>
 
 #include "tests/unit.h"
 
@@ -80,6 +82,21 @@ static void ends_at_the_highest_address(void)
 	spans_deinit(&spans);
 }
 
-SUITE(spans, {"agrees with the plain way", agrees_with_the_plain_way},
+static void gathers(void)
+{
+	struct span_list list = {};
+	CU_ASSERT_EQUAL(spans_gather(&list, 1, 1ull << 40, 3), 0);
+	CU_ASSERT_EQUAL(list.at[0].bytes, UINT32_MAX);
+	for (uint32_t i = 1; i < SPAN_LIST_MAX; i++)
+		if (spans_gather(&list, i, i + 2ul, i))
+			CU_FAIL_FATAL("no room");
+	CU_ASSERT_EQUAL(spans_gather(&list, 0, 1, 0), -ENOMEM);
+	CU_ASSERT_EQUAL(list.n, SPAN_LIST_MAX);
+	CU_ASSERT(list.at[300].start == 300 && list.at[300].bytes == 2 &&
+		  list.at[300].value == 300);
+	free(list.at);
+}
+
+SUITE(spans, {"gathers", gathers}, {"agrees with the plain way", agrees_with_the_plain_way},
       {"the latest wins", the_latest_wins},
       {"ends at the highest address", ends_at_the_highest_address});
