@@ -83,8 +83,12 @@ static int begin(struct errand *errand, const struct errand_kind *kind, const vo
 		return -errno;
 	if (child == 0)
 		be_child(theirs, kind, context, parent);
-	/* By its pidfd: where SIGCHLD is ignored, an ended child's number is free again. */
-	*errand = (struct errand){child, pidfd_open(child, 0), steal_fd(ours)};
+	/* By its pidfd: where SIGCHLD is ignored, an ended child's number is free again. Without
+	 * one it could not be killed: it ends when nobody asks, and has been asked nothing. */
+	int end = pidfd_open(child, 0);
+	if (end < 0)
+		return -errno;
+	*errand = (struct errand){child, end, steal_fd(ours)};
 	return 0;
 }
 
@@ -96,11 +100,10 @@ void errand_end(struct errand *errand, int *stuck)
 	if (!errand->pid)
 		return;
 	close(errand->socket);
-	if (end >= 0)
-		pidfd_send_signal(end, SIGKILL, NULL, 0);
+	pidfd_send_signal(end, SIGKILL, NULL, 0);
 	/* It closes what it opened: that can hang as well. */
 	struct pollfd ended = {.fd = end, .events = POLLIN};
-	if (end >= 0 && poll(&ended, 1, GOING_MS) == 1)
+	if (poll(&ended, 1, GOING_MS) == 1)
 		waitpid(errand->pid, NULL, 0); /* for the tests: the broker ignores SIGCHLD */
 	else if (stuck)
 		*stuck = steal_fd(end);

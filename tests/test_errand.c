@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -118,6 +119,29 @@ static void tells_how_long_it_waited(void)
 	errand_end(&errand, NULL);
 }
 
+/* Who could not be killed is asked nothing. */
+static void needs_a_hold_on_it(void)
+{
+	struct errand errand = {0};
+	struct rlimit all, few;
+	int none = 0, next = dup(STDERR_FILENO), last = dup(STDERR_FILENO);
+	close(next);
+	close(last);
+	getrlimit(RLIMIT_NOFILE, &all);
+	few = all;
+	few.rlim_cur = (rlim_t)last + 1; /* both ends of the socket */
+	setrlimit(RLIMIT_NOFILE, &few);
+	int code = ask(&errand, 5, LONG_MS, &none);
+	setrlimit(RLIMIT_NOFILE, &all);
+	CU_ASSERT_EQUAL(code, -EMFILE);
+	CU_ASSERT_EQUAL(errand.pid, 0);
+	errand_end(&errand, NULL);
+	CU_ASSERT(wait(NULL) > 0); /* and goes */
+	CU_ASSERT_EQUAL(ask(&errand, 5, LONG_MS, &none), 105);
+	errand_end(&errand, NULL);
+}
+
 SUITE(errand, {"tells how long it waited", tells_how_long_it_waited},
       {"stays until it fails", stays_until_it_fails}, {"begins anew", begins_anew},
+      {"needs a hold on it", needs_a_hold_on_it},
       {"answers that it could not begin", answers_that_it_could_not_begin});
