@@ -76,17 +76,20 @@ def test_3_flamegraph(tmp_path):
 
 
 def test_5_master_and_workers(tmp_path):
-    with probe.nginx(tmp_path):
+    with probe.nginx(tmp_path) as master:
+        pids = {master.pid, *probe.descendants(master.pid)}
         done = shell("probe record -p $(cat nginx.pid) 1s; probe report --processes", tmp_path)
     assert done.code == 0, done
-    assert "nginx" in done.out
+    assert re.search(r"^ +CPU +CPU% .* PID +PROCESS$", done.out, re.M), done
+    assert len(pids) == 3 and pids == {int(pid) for pid in re.findall(r"% .* (\d+) +nginx$", done.out, re.M)}, done
 
 
 def test_6_everything(tmp_path):
     with probe.target("shares", 30):
         done = shell("probe record -a 1s; probe report --modules", tmp_path)
     assert done.code == 0, done
-    assert re.search(r"shares", done.out)
+    assert re.search(r"^ +SELF +SELF% +CUM +CUM% +MODULE$", done.out, re.M), done
+    assert re.search(r"% +shares$", done.out, re.M), done
 
 
 def test_7_command(tmp_path):
