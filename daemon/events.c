@@ -178,10 +178,10 @@ bool events_follow(struct events *events, const struct counters *counters, uint6
 	for (unsigned i = 0; i < CPUS_MAX; i++) {
 		if (!has(events->wanted, i) || !has(online, i))
 			continue;
-		bool came = !has(events->online, i);
-		if (came)
+		if (!has(events->online, i))
 			events->ran_ns[i] = events->looked_ns;
-		if (!came && !is_dead(events, counters, i, now_ns))
+		/* None: it has just come, or could not be opened until now. */
+		else if (events->event[i] >= 0 && !is_dead(events, counters, i, now_ns))
 			continue;
 		close_one(events, (int)i);
 		add(new, i);

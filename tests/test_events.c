@@ -1,7 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "daemon/events.h"
 
+#include <unistd.h>
+
+#include "common/clock.h"
+#include "daemon/counters.h"
+#include "tests/serving.h"
 #include "tests/unit.h"
+
+#define guard_counters guard(free_counters)
+static void free_counters(struct counters **counters)
+{
+	counters_close(*counters);
+}
 
 static void reads_lists_of_cpus(void)
 {
@@ -20,4 +31,37 @@ static void reads_lists_of_cpus(void)
 	CU_ASSERT_EQUAL(cpus[0], 0);
 }
 
-SUITE(events, {"reads lists of CPUs", reads_lists_of_cpus});
+/* An event that could not be opened when its CPU came is not missing for the rest of a recording.
+ */
+static void tries_again(void)
+{
+	struct serving serving guard_serving = serving_start(-1);
+	struct asker *asker guard_asker = asker_new(serving.socket);
+	struct counters *counters guard_counters = NULL;
+	struct asker_rights rights = {.everything = true};
+	struct events events;
+	int fds[LOAD_FDS];
+	serving.socket = -1;
+	CU_ASSERT_EQUAL_FATAL(asker_load(asker, fds, NULL, NULL), 0);
+	CU_ASSERT_EQUAL(counters_open(&counters, fds[LOAD_COUNTERS], fds[LOAD_TICKS], NULL), 0);
+	CU_ASSERT_EQUAL_FATAL(asker_session(asker, 0, serving.client, &rights, NULL), 0);
+	events_init(&events);
+	CU_ASSERT_EQUAL_FATAL(events_open(&events, asker, 0, 100000000, NULL, 0, NULL), 0);
+	events_enable(&events);
+	int cpu = 0;
+	while (events.event[cpu] < 0)
+		cpu++;
+	CU_ASSERT(!events_follow(&events, counters, clock_now_ns()));
+	close(events.event[cpu]);
+	close(events.link[cpu]);
+	events.event[cpu] = events.link[cpu] = -1;
+	CU_ASSERT(events_follow(&events, counters, clock_now_ns()));
+	CU_ASSERT(events.event[cpu] >= 0);
+	CU_ASSERT_EQUAL(events.n_gaps, 1);
+	CU_ASSERT(!events_follow(&events, counters, clock_now_ns()));
+	events_close(&events);
+	for (int i = 0; i < LOAD_FDS; i++)
+		close(fds[i]);
+}
+
+SUITE(events, {"reads lists of CPUs", reads_lists_of_cpus}, {"tries again", tries_again});
