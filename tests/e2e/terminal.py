@@ -25,6 +25,10 @@ class Terminal:
         """What stands on the screen."""
         return self.tmux("capture-pane", "-p", *options, "-t", "t")
 
+    def longest(self):
+        """Columns of the longest line that was printed: the screen itself would have broken it."""
+        return max(len(line.rstrip()) for line in self.text("-J").splitlines())
+
     def wait(self, *words, seconds=20):
         """The screen once all these words are on it."""
         try:

@@ -6,6 +6,7 @@ from collections import defaultdict
 from pathlib import Path
 
 import pytest
+from terminal import Terminal
 
 import probe
 
@@ -116,3 +117,15 @@ def test_what_only_waited_is_shown(tmp_path):
     assert "Nothing was sampled" not in text and "nanosleep" not in text
     probe.probe_ok("flamegraph", path, "-o", tmp_path / "graph.svg")
     assert "nanosleep" in (tmp_path / "graph.svg").read_text()
+
+
+@pytest.mark.parametrize("view", ["", "--tree"])
+@pytest.mark.parametrize("variables", [{}, {"NO_COLOR": "1", "LC_ALL": "C"}], ids=["colour", "plain"])
+def test_on_a_terminal(recorded, tmp_path, view, variables):
+    """No line is longer than the screen is wide; what is large stands out, if that is wanted."""
+    command = f"{probe.BUILD}/probe report {view} --no-pager {recorded[0]}"
+    with Terminal(tmp_path, command, 80, 60, **variables) as terminal:
+        screen = terminal.wait("CUM%", "share_half", "status 0")
+        assert terminal.longest() <= 80
+        assert ("\033[" in terminal.text("-e")) == (not variables)
+        assert not variables or screen.isascii()
