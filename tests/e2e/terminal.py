@@ -13,7 +13,8 @@ class Terminal:
         # A terminal's own environment: no size in it, and what the test asks for.
         env = probe.environment(TERM="xterm", SHELL="/bin/sh", **environment)
         self.tmux("-f", "/dev/null", "new-session", "-d", "-x", str(width), "-y", str(height), "-s", "t",
-                  f"trap : INT; {command}; echo status $?; exec sleep 1000", env=env)
+                  # Keys are not echoed, they would stand among what is printed.
+                  f"stty -echo; trap : INT; {command}; echo status $?; exec sleep 1000", env=env)
 
     def tmux(self, *args, env=None):
         done = subprocess.run(["tmux", "-S", self.socket, *args], capture_output=True, timeout=20, check=False,
@@ -25,15 +26,21 @@ class Terminal:
         """What stands on the screen."""
         return self.tmux("capture-pane", "-p", *options, "-t", "t")
 
-    def longest(self):
-        """Columns of the longest line that was printed: the screen itself would have broken it."""
-        return max(len(line.rstrip()) for line in self.text("-J").splitlines())
+    def table(self, title, *options):
+        """What was printed from the line with this title on, once the command has ended: also what has left the
+        screen, in lines as they were before the screen broke them. (Words before a table are not cut.)"""
+        self.wait("status ")
+        lines = [line.rstrip() for line in self.text("-J", "-S", "-", *options).splitlines()]
+        return lines[next(i for i, line in enumerate(lines) if title in line):]
 
-    def wait(self, *words, seconds=20):
-        """The screen once all these words are on it."""
+    def wait(self, *words, without=(), seconds=20):
+        """The screen once all these words are on it, and none of the others: it may be looked at while it is drawn."""
+        def shown():
+            text = self.text()
+            return all(w in text for w in words) and not any(w in text for w in without) and text
+
         try:
-            return probe.wait_for(lambda: (text := self.text()) and all(w in text for w in words) and text, seconds,
-                                  f"{words} on the screen")
+            return probe.wait_for(shown, seconds, f"{words} on the screen")
         except AssertionError as error:
             raise AssertionError(f"{error}, where stands:\n{self.text()}") from None
 

@@ -56,11 +56,13 @@ def assert_words(expected, actual):
 def test_record_and_report(tmp_path):
     """Of a server that works. The timer of the progress and what is on the screen after it are a terminal's."""
     with probe.nginx(tmp_path):
-        with Terminal(tmp_path, f"cd {tmp_path}; {probe.BUILD}/probe record -p $(cat nginx.pid) -F 99 2s", 150) as terminal:
-            # The first lines may come before the first sample.
-            shown = re.compile("^" + pattern(PROGRESS) + "$", re.M)
+        command = f"cd {tmp_path}; {probe.BUILD}/probe record -p $(cat nginx.pid) -F 99 40s"
+        with Terminal(tmp_path, command, 150) as terminal:
+            # The first lines may come before the first sample: one that tells of a second and more.
+            shown = re.compile(r"^(?=.*\] [1-9])" + pattern(PROGRESS) + "$", re.M)
             probe.wait_for(lambda: shown.search(terminal.text()), 20, "the progress")
-            screen = terminal.wait("status")
+            terminal.keys("C-c")
+            screen = terminal.wait("status ")
     # A busy machine may have a note of its own.
     said = [line for line in screen.splitlines() if re.match("Profiling|Wrote|Next|status", line)]
     assert_words(RECORD + "status 0", "\n".join(said))
