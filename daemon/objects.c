@@ -25,6 +25,8 @@ struct objects {
 	} wanted;	       /* their tables */
 	struct index by_inode; /* dev and inode → the newest object of this inode */
 	uint32_t vdso;
+	uint32_t round; /* 0: none */
+	uint32_t rounds;
 	struct openings openings;
 };
 
@@ -157,13 +159,26 @@ static void describe(struct object *object, const struct stat *st)
 
 /* Whether the file is still what it was when it was opened: then its index and rows hold. ctime
  * moves also when a link to it goes away, so it alone does not count while the fd is open. */
-static bool unchanged(const struct object *object)
+static bool unchanged(const struct objects *objects, struct object *object)
 {
 	struct stat st;
-	if (object->fd < 0)
+	if (object->fd < 0 || (objects->round && object->round == objects->round))
 		return true;
-	return !fstat(object->fd, &st) && (uint64_t)st.st_size == object->size &&
-	       in_ns(&st.st_mtim) == object->mtime_ns;
+	if (fstat(object->fd, &st) || (uint64_t)st.st_size != object->size ||
+	    in_ns(&st.st_mtim) != object->mtime_ns)
+		return false;
+	object->round = objects->round;
+	return true;
+}
+
+void objects_begin_round(struct objects *objects)
+{
+	objects->round = ++objects->rounds ? objects->rounds : ++objects->rounds;
+}
+
+void objects_end_round(struct objects *objects)
+{
+	objects->round = 0;
 }
 
 static bool same_inode(const void *context, uint32_t number, const void *key)
@@ -269,6 +284,24 @@ static void open_again(struct objects *objects, struct asker *asker, uint32_t pi
 		objects_want_table(objects, number);
 }
 
+uint32_t objects_number(const struct objects *objects, const struct maps_line *line)
+{
+	if (line->kind != MAPS_FILE)
+		return 0;
+	struct inode_key key = {line->dev, line->inode};
+	return index_find(&objects->by_inode, inode_hash(key.dev, key.inode), same_inode, objects,
+			  &key);
+}
+
+bool objects_is_known(struct objects *objects, const struct maps_line *line)
+{
+	if (line->kind != MAPS_FILE)
+		return true;
+	struct object *object = &objects->at[objects_number(objects, line)];
+	object->condemned = false;
+	return object->fd >= 0 && unchanged(objects, object);
+}
+
 uint32_t objects_find(struct objects *objects, struct asker *asker, uint32_t pid,
 		      const struct maps_line *line)
 {
@@ -278,10 +311,10 @@ uint32_t objects_find(struct objects *objects, struct asker *asker, uint32_t pid
 		return 0;
 	struct inode_key key = {line->dev, line->inode};
 	uint64_t hash = inode_hash(key.dev, key.inode);
-	uint32_t known = index_find(&objects->by_inode, hash, same_inode, objects, &key);
+	uint32_t known = objects_number(objects, line);
 	struct object *old = &objects->at[known];
 	old->condemned = false;
-	if (known && unchanged(old)) {
+	if (known && unchanged(objects, old)) {
 		if (old->fd < 0 && old->tries < TRIES_MAX)
 			open_again(objects, asker, pid, line, known);
 		else if (old->table_evicted)

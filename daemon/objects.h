@@ -35,6 +35,7 @@ struct object {
 	uint64_t device; /* st_dev, which is not always what maps say */
 	bool gone;	 /* that process, or it runs another program */
 	bool condemned;	 /* nobody mapped it then, nor has since: objects_condemn() */
+	uint32_t round;	 /* when it was last seen to be unchanged */
 	uint32_t next_free;
 };
 
@@ -52,6 +53,14 @@ void objects_free(struct objects *objects);
  * 0: the line has no object (anonymous memory). */
 uint32_t objects_find(struct objects *objects, struct asker *asker, uint32_t pid,
 		      const struct maps_line *line);
+/* The number of a file that is met; 0: it has not been, or lies in no file. */
+uint32_t objects_number(const struct objects *objects, const struct maps_line *line);
+/* Whether nothing is to be opened for the line, now or later. */
+bool objects_is_known(struct objects *objects, const struct maps_line *line);
+/* From the first call to the second, what was seen of a file once holds: what is told of meanwhile
+ * has happened before. */
+void objects_begin_round(struct objects *objects);
+void objects_end_round(struct objects *objects);
 /* Number of a new object: code that this process made. It has no unwind table. Its perf map is
  * asked for at once, since the process may end before the recording does; where there is none, the
  * object `dump` counts, a jitdump that it maps (0: none). */

@@ -16,6 +16,15 @@
 #include "daemon/sideband.h"
 #include "daemon/spaces.h"
 
+/* Of most processes of a storm nobody asks before they end. What a new image maps is only noted
+ * until it is sampled, or so old; while execs are few, each is made known to the programs at once.
+ */
+static const uint64_t SETTLED_NS = 100000000;
+static const uint64_t TOKEN_NS = 50000000;
+enum {
+	TOKENS = 20
+};
+
 struct processes {
 	struct process **at; /* from 1; NULL: free */
 	uint32_t n, room, count;
@@ -25,6 +34,11 @@ struct processes {
 	struct objects *objects;
 	struct asker *asker;
 	bool any_stale, any_changed;
+	struct {
+		uint32_t *at, n, room;
+	} untold; /* pids of those with tell_ns, perhaps of others */
+	uint32_t tokens;
+	uint64_t tokens_ns;
 };
 
 struct processes *processes_new(struct spaces *spaces, struct objects *objects, struct asker *asker)
@@ -47,6 +61,7 @@ void processes_free(struct processes *processes)
 			free(processes->at[i]);
 		}
 	free(processes->at);
+	free(processes->untold.at);
 	index_deinit(&processes->by_pid);
 	free(processes);
 }
@@ -128,6 +143,36 @@ void processes_prune(struct processes *processes, bool (*used)(void *context, ui
 			remove_process(processes, processes->at[i]->pid);
 }
 
+/* Has walks of it go by its space. */
+static void tell(struct processes *processes, struct process *process)
+{
+	process->tell_ns = 0;
+	process->told_ns = clock_now_ns();
+	asker_space(processes->asker, process->pid, process->space->slot, NULL);
+}
+
+static void tell_at(struct processes *processes, struct process *process, uint64_t when_ns)
+{
+	if (!process->tell_ns)
+		*array_add(&processes->untold) = process->pid;
+	process->tell_ns = when_ns;
+}
+
+static bool are_few(struct processes *processes)
+{
+	uint64_t now_ns = clock_now_ns(), more = (now_ns - processes->tokens_ns) / TOKEN_NS;
+	if (more) {
+		processes->tokens = more < TOKENS - processes->tokens
+					    ? processes->tokens + (uint32_t)more
+					    : TOKENS;
+		processes->tokens_ns = now_ns;
+	}
+	if (!processes->tokens)
+		return false;
+	processes->tokens--;
+	return true;
+}
+
 /* A new space, read from its maps, in place of the one it has. */
 static void load_space(struct processes *processes, struct process *process, int maps_fd,
 		       uint64_t read_ns)
@@ -141,9 +186,9 @@ static void load_space(struct processes *processes, struct process *process, int
 	struct address_space *space;
 	if (maps_fd < 0 || spaces_add(processes->spaces, process->pid, maps_fd, read_ns, &space))
 		return;
-	asker_space(processes->asker, process->pid, space->slot, NULL);
 	spaces_unref(processes->spaces, process->space);
 	process->space = space;
+	tell(processes, process);
 }
 
 struct process *processes_add(struct processes *processes, uint32_t pid, int maps_fd,
@@ -162,6 +207,8 @@ void processes_on_fork(struct processes *processes, const struct life_event *eve
 	memcpy(child->comm, event->comm, COMM_BYTES);
 	if (parent && parent->space)
 		child->space = spaces_ref(parent->space);
+	if (child->space && (child->space->dormant || child->space->slot != event->space))
+		tell_at(processes, child, event->time_ns + SETTLED_NS);
 	child->jit = parent ? parent->jit : 0;
 }
 
@@ -174,7 +221,7 @@ void processes_on_exec(struct processes *processes, const struct life_event *eve
 	leave_jit(processes, process);
 	if (process->fresh) {
 		process->fresh = false;
-		asker_space(processes->asker, process->pid, process->space->slot, NULL);
+		tell_at(processes, process, event->time_ns + (are_few(processes) ? 0 : SETTLED_NS));
 		return;
 	}
 	spaces_unref(processes->spaces, process->space);
@@ -251,7 +298,7 @@ static void read_again(struct processes *processes, struct process *process)
 	if (!may_read_again(process, begin))
 		return;
 	int fd guard_fd = -1;
-	if (process->space && process->space->refs == 1 &&
+	if (process->space && !process->space->dormant && process->space->refs == 1 &&
 	    !asker_maps(processes->asker, process->pid, &fd, NULL))
 		spaces_update(processes->spaces, process->space, process->pid, fd, begin);
 	else
@@ -289,7 +336,7 @@ void processes_on_lost_maps(struct processes *processes)
 static void on_image(struct processes *processes, struct process *process)
 {
 	spaces_unref(processes->spaces, process->space);
-	process->space = spaces_copy(processes->spaces, NULL);
+	process->space = spaces_add_dormant(processes->spaces);
 	process->fresh = true;
 	process->stale = false;
 }
@@ -302,14 +349,64 @@ static void own_space(struct processes *processes, struct process *process)
 	struct address_space *own = spaces_copy(processes->spaces, process->space);
 	spaces_unref(processes->spaces, process->space);
 	process->space = own;
+	if (own->dormant)
+		return;
 	/* Before walks go by it: what comes next may be known already, and publish nothing. */
 	spaces_publish(processes->spaces, own);
-	asker_space(processes->asker, process->pid, own->slot, NULL);
+	tell(processes, process);
+}
+
+static void put(struct processes *processes, struct process *process, const struct maps_line *line)
+{
+	uint32_t object = 0;
+	int code = spaces_put(processes->spaces, process->space, process->pid, line, &object);
+	/* Where files lie upon others (overlayfs), some kernels tell another inode here than in
+	 * /proc/PID/maps. And the first mapping of a program reaches over all of it at first, until
+	 * the kernel has unmapped the rest. */
+	if (code < 0 || objects_get(processes->objects, object)->code == -ESTALE ||
+	    objects_is_unsettled(processes->objects, object))
+		mark_stale(processes, process);
+	if (!code)
+		process->changed = processes->any_changed = true;
+}
+
+/* Others may share the space, when this one has ended: it is published at once. */
+static void wake(struct processes *processes, struct process *process)
+{
+	struct maps notes;
+	bool changed = process->changed;
+	if (!process->space || !process->space->dormant)
+		return;
+	spaces_wake(processes->spaces, process->space, &notes);
+	for (uint32_t i = 0; i < notes.n; i++)
+		put(processes, process, &notes.at[i]);
+	maps_deinit(&notes);
+	spaces_publish(processes->spaces, process->space);
+	process->changed = changed;
+}
+
+struct address_space *processes_space(struct processes *processes, struct process *process)
+{
+	wake(processes, process);
+	return process->space;
+}
+
+void processes_ready(struct processes *processes, struct process *process)
+{
+	if (processes_space(processes, process) && process->tell_ns)
+		tell(processes, process);
+}
+
+void processes_on_sample(struct processes *processes, struct process *process,
+			 const struct sample_event *event)
+{
+	const struct address_space *space = processes_space(processes, process);
+	if (space && space->slot != event->space && process->told_ns <= event->time_ns)
+		tell_at(processes, process, event->time_ns);
 }
 
 void processes_on_map(struct processes *processes, const struct sideband_record *record)
 {
-	uint32_t object = 0;
 	struct process *process = processes_find(processes, record->pid);
 	if (!process)
 		return;
@@ -324,16 +421,11 @@ void processes_on_map(struct processes *processes, const struct sideband_record 
 		return;
 	}
 	own_space(processes, process);
-	int code =
-		spaces_put(processes->spaces, process->space, process->pid, &record->line, &object);
-	/* Where files lie upon others (overlayfs), some kernels tell another inode here than in
-	 * /proc/PID/maps. And the first mapping of a program reaches over all of it at first, until
-	 * the kernel has unmapped the rest. */
-	if (code < 0 || objects_get(processes->objects, object)->code == -ESTALE ||
-	    objects_is_unsettled(processes->objects, object))
-		mark_stale(processes, process);
-	if (!code)
-		process->changed = processes->any_changed = true;
+	if (process->space->dormant &&
+	    spaces_note(processes->spaces, process->space, &record->line))
+		return;
+	wake(processes, process);
+	put(processes, process, &record->line);
 }
 
 static void publish_changed(struct processes *processes)
@@ -346,6 +438,25 @@ static void publish_changed(struct processes *processes)
 			process->changed = false;
 	}
 	processes->any_changed = false;
+}
+
+static void tell_untold(struct processes *processes)
+{
+	uint32_t n = 0;
+	uint64_t now_ns = clock_now_ns();
+	for (uint32_t i = 0; i < processes->untold.n; i++) {
+		uint32_t pid = processes->untold.at[i];
+		struct process *process = processes_find(processes, pid);
+		if (!process || !process->tell_ns)
+			continue;
+		if (process->tell_ns > now_ns)
+			processes->untold.at[n++] = pid;
+		else if (processes_space(processes, process))
+			tell(processes, process);
+		else
+			process->tell_ns = 0;
+	}
+	processes->untold.n = n;
 }
 
 static void read_stale(struct processes *processes)
@@ -370,21 +481,24 @@ static void read_stale(struct processes *processes)
 void processes_refresh(struct processes *processes)
 {
 	publish_changed(processes);
+	tell_untold(processes);
 	read_stale(processes);
 }
 
-static const struct maps_line *line_at(const struct process *process, uint64_t address)
+static const struct maps_line *line_at(struct processes *processes, struct process *process,
+				       uint64_t address)
 {
-	return process->space ? maps_find(&process->space->maps, address) : NULL;
+	const struct address_space *space = processes_space(processes, process);
+	return space ? maps_find(&space->maps, address) : NULL;
 }
 
 void processes_resolve(struct processes *processes, struct process *process, uint64_t address,
 		       struct location *location)
 {
-	const struct maps_line *line = line_at(process, address);
+	const struct maps_line *line = line_at(processes, process, address);
 	if (!line) {
 		read_again(processes, process);
-		line = line_at(process, address);
+		line = line_at(processes, process, address);
 	}
 	if (line && line->kind == MAPS_ANONYMOUS && !process->jit)
 		process->jit = objects_add_jit(processes->objects, processes->asker, process->pid,

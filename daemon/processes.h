@@ -17,13 +17,16 @@ struct spaces;
 struct process {
 	uint32_t pid;
 	uint32_t generation; /* another number for each image that any process ever ran here */
-	struct address_space *space; /* NULL: none (kernel thread), or not readable */
+	/* NULL: none (kernel thread), or not readable. Perhaps dormant: processes_space(). */
+	struct address_space *space;
 	uint64_t missed_ns; /* when its maps were last read for an address that was not in them */
 	uint64_t miss_cost_ns, miss_pause_ns;
-	uint32_t jit; /* the object of the code that it made; 0: none seen yet */
-	bool stale;   /* it has mapped something since that is not known */
-	bool fresh;   /* its space is of an image whose exec has not come by the ring yet */
-	bool changed; /* its space is to be published */
+	uint32_t jit;	  /* the object of the code that it made; 0: none seen yet */
+	bool stale;	  /* it has mapped something since that is not known */
+	bool fresh;	  /* its space is of an image whose exec has not come by the ring yet */
+	bool changed;	  /* its space is to be published */
+	uint64_t tell_ns; /* when the programs are to be told which space it has; 0: they were */
+	uint64_t told_ns; /* the last time */
 	char comm[COMM_BYTES + 1];
 };
 
@@ -36,6 +39,13 @@ uint32_t processes_count(const struct processes *processes);
 
 /* NULL: not known. Borrowed until the next add, fork or exit. */
 struct process *processes_find(struct processes *processes, uint32_t pid);
+/* Its space, woken. Borrowed as above. */
+struct address_space *processes_space(struct processes *processes, struct process *process);
+/* It is to be sampled: walks of it go by its space from now on. */
+void processes_ready(struct processes *processes, struct process *process);
+/* It was: so will walks of it, soon. */
+void processes_on_sample(struct processes *processes, struct process *process,
+			 const struct sample_event *event);
 /* Adds or renews pid from its maps (maps_fd borrowed, asked for at read_ns; -1: asks the broker for
  * it) and tells the programs which space it has. A process whose maps cannot be read is added
  * without a space. */

@@ -121,6 +121,7 @@ static void take_or_keep(struct sampler *sampler, const struct sample_event *eve
 		process = processes_find(sampler->processes, event->tgid);
 		if (!process)
 			process = processes_add(sampler->processes, event->tgid, -1, 0);
+		processes_on_sample(sampler->processes, process, event);
 	}
 	if (!unwind_late_keep(sampler->late, event))
 		take(sampler, event, process, NULL);
@@ -170,13 +171,13 @@ static void on_copy(void *context, const struct copy_event *copy)
 static struct unwind_late_process look_up(void *context, uint32_t tgid, uint64_t time_ns)
 {
 	struct sampler *sampler = context;
-	const struct process *process = processes_find(sampler->processes, tgid);
-	if (!process || !process->space)
+	struct process *process = processes_find(sampler->processes, tgid);
+	struct address_space *space = process ? processes_space(sampler->processes, process) : NULL;
+	if (!space)
 		return (struct unwind_late_process){0};
-	bool known = sampler->mapped_ns > time_ns || process->space->read_ns > time_ns ||
+	bool known = sampler->mapped_ns > time_ns || space->read_ns > time_ns ||
 		     clock_now_ns() - time_ns > 50 * 1000000;
-	return (struct unwind_late_process){.space = process->space,
-					    .ready = known && !process->stale};
+	return (struct unwind_late_process){.space = space, .ready = known && !process->stale};
 }
 
 static void each_session(struct sampler *sampler, const struct life_event *event,
@@ -377,12 +378,14 @@ void sampler_drain(struct sampler *sampler)
 		if (sampler->sessions[i] && sampler->sessions[i]->state == SESSION_SAMPLING)
 			gaps_look(sampler->sessions[i]);
 	ring_mark(sampler->ring);
+	objects_begin_round(sampler->objects);
 	if (sampler->sideband && !sideband_collect(sampler->sideband))
 		processes_on_lost_maps(sampler->processes);
 	ring_drain(sampler->ring, &handlers, RING_BYTES / sizeof(struct event));
 	map_until(sampler, now_ns);
 	sampler->mapped_ns = sampler->sideband ? now_ns : 0;
 	processes_refresh(sampler->processes);
+	objects_end_round(sampler->objects);
 	if (now_ns - sampler->looked_ns > LOOK_NS && has_session(sampler))
 		follow_cpus(sampler);
 	unwind_loader_look(sampler->loader);

@@ -125,13 +125,14 @@ static void on_mmap2(struct sideband *s, const struct sideband_cpu *cpu, uint64_
 		     uint64_t time_ns)
 {
 	struct mmap2_record record;
-	char name[NAME_MAX_BYTES] = "";
+	char name[NAME_MAX_BYTES];
 	copy(s, cpu, at, &record, sizeof(record));
 	size_t bytes = record.header.size - sizeof(record) - sizeof(time_ns);
 	if (!(record.protection & PROT_EXEC) || bytes >= sizeof(name) ||
 	    record.start + record.bytes <= record.start)
 		return;
 	copy(s, cpu, at + sizeof(record), name, bytes);
+	name[bytes] = 0;
 	struct maps_line line = {
 		.start = record.start,
 		.end = record.start + record.bytes,

@@ -127,7 +127,8 @@ static uint32_t add_user(struct sampler *sampler, const struct sleeper *sleeper,
 		process = processes_add(sampler->processes, sleeper->thread.tgid, -1, 0);
 	static const struct address_space nowhere;
 	struct copy_event *copy guard_mem = copy_of(sleeper);
-	unwind_late_walk(copy, process->space ? process->space : &nowhere,
+	const struct address_space *space = processes_space(sampler->processes, process);
+	unwind_late_walk(copy, space ? space : &nowhere,
 			 flags & SESSION_BY_POINTER ? no_table : table_of, sampler->objects,
 			 sampler->tables, stack);
 	if (sleeper->is_32bit && stack->n_frames) {

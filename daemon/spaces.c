@@ -19,6 +19,7 @@ static const uint64_t GRACE_NS = 100 * 1000 * 1000;
 enum {
 	CLASSES = 17,	/* pieces of 2^class mappings */
 	PUT_MAX = 4096, /* putting one costs in proportion to those there are */
+	NOTES_MAX = 128,
 };
 
 struct piece {
@@ -179,12 +180,20 @@ void spaces_set_table(struct spaces *spaces, uint32_t object, uint32_t table)
 			__atomic_store_n(&spaces->mappings[i].table, table, __ATOMIC_RELEASE);
 }
 
+static void mark(bool *mapped, uint32_t n, uint32_t object)
+{
+	if (object && object <= n)
+		mapped[object] = true;
+}
+
 void spaces_mark_objects(const struct spaces *spaces, bool *mapped, uint32_t n)
 {
-	for (const struct address_space *s = spaces->first; s; s = s->next)
+	for (const struct address_space *s = spaces->first; s; s = s->next) {
 		for (uint32_t i = 0; i < s->maps.n; i++)
-			if (s->objects[i] && s->objects[i] <= n)
-				mapped[s->objects[i]] = true;
+			mark(mapped, n, s->objects[i]);
+		for (uint32_t i = 0; i < s->notes.n; i++)
+			mark(mapped, n, objects_number(spaces->objects, &s->notes.at[i]));
+	}
 }
 
 int spaces_update(struct spaces *spaces, struct address_space *space, uint32_t pid, int maps_fd,
@@ -206,11 +215,11 @@ int spaces_update(struct spaces *spaces, struct address_space *space, uint32_t p
 	return 0;
 }
 
-static struct address_space *make(struct spaces *spaces)
+static struct address_space *make(struct spaces *spaces, uint32_t slot)
 {
 	struct address_space *new = memory_new(1, sizeof(*new));
 	new->refs = 1;
-	new->slot = take_slot(spaces);
+	new->slot = slot;
 	new->next = spaces->first;
 	new->link = &spaces->first;
 	if (new->next)
@@ -222,7 +231,7 @@ static struct address_space *make(struct spaces *spaces)
 int spaces_add(struct spaces *spaces, uint32_t pid, int maps_fd, uint64_t read_ns,
 	       struct address_space **space)
 {
-	struct address_space *new = make(spaces);
+	struct address_space *new = make(spaces, take_slot(spaces));
 	int code = spaces_update(spaces, new, pid, maps_fd, read_ns);
 	if (code) {
 		spaces_unref(spaces, new);
@@ -264,16 +273,56 @@ static void set_lines(struct address_space *space, struct lines *lines)
 	space->objects = lines->objects;
 }
 
+static void note(struct address_space *space, const struct maps_line *line)
+{
+	struct maps_line own = *line;
+	own.path = copy_path(line);
+	*array_add(&space->notes) = own;
+}
+
+struct address_space *spaces_add_dormant(struct spaces *spaces)
+{
+	struct address_space *new = make(spaces, 0);
+	new->dormant = true;
+	return new;
+}
+
+bool spaces_note(struct spaces *spaces, struct address_space *space, const struct maps_line *line)
+{
+	if (space->notes.n >= NOTES_MAX || !objects_is_known(spaces->objects, line))
+		return false;
+	note(space, line);
+	return true;
+}
+
+void spaces_wake(struct spaces *spaces, struct address_space *space, struct maps *notes)
+{
+	*notes = space->notes;
+	space->notes = (struct maps){0};
+	space->dormant = false;
+	space->slot = take_slot(spaces);
+}
+
+static struct address_space *copy_dormant(struct spaces *spaces, const struct address_space *from)
+{
+	struct address_space *new = spaces_add_dormant(spaces);
+	for (uint32_t i = 0; i < from->notes.n; i++)
+		note(new, &from->notes.at[i]);
+	return new;
+}
+
 struct address_space *spaces_copy(struct spaces *spaces, const struct address_space *from)
 {
-	struct address_space *new = make(spaces);
-	uint32_t n = from ? from->maps.n : 0;
+	if (from->dormant)
+		return copy_dormant(spaces, from);
+	struct address_space *new = make(spaces, take_slot(spaces));
+	uint32_t n = from->maps.n;
 	struct lines lines = {.objects = memory_new(n, sizeof(uint32_t))};
 	for (uint32_t i = 0; i < n; i++)
 		add_line(&lines, &from->maps.at[i], from->objects[i], from->maps.at[i].start,
 			 from->maps.at[i].end, copy_path(&from->maps.at[i]));
 	set_lines(new, &lines);
-	new->read_ns = from ? from->read_ns : 0;
+	new->read_ns = from->read_ns;
 	return new;
 }
 
@@ -337,6 +386,7 @@ void spaces_unref(struct spaces *spaces, struct address_space *space)
 	if (space->next)
 		space->next->link = space->link;
 	maps_deinit(&space->maps);
+	maps_deinit(&space->notes);
 	free(space->objects);
 	free(space);
 }

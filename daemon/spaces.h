@@ -22,8 +22,10 @@ struct address_space {
 	uint32_t slot; /* in the BPF array; also its number, never 0 */
 	uint32_t refs;
 	struct maps maps;
-	uint32_t *objects;		    /* by line of maps; 0: none */
-	uint32_t first, room;		    /* its piece of the mapping array */
+	uint32_t *objects;    /* by line of maps; 0: none */
+	struct maps notes;    /* while `dormant`: what was mapped, in the order of time */
+	bool dormant;	      /* nobody has asked for it: it has no slot, maps or objects yet */
+	uint32_t first, room; /* its piece of the mapping array */
 	struct address_space *next, **link; /* of all there are */
 	uint64_t read_ns; /* CLOCK_MONOTONIC when the last reading of maps began */
 };
@@ -42,8 +44,17 @@ int spaces_add(struct spaces *spaces, uint32_t pid, int maps_fd, uint64_t read_n
 /* Reads again, in place. */
 int spaces_update(struct spaces *spaces, struct address_space *space, uint32_t pid, int maps_fd,
 		  uint64_t read_ns);
-/* A new one with the mappings of `from` (NULL: none), its own copy; to be published. */
+/* A new one with the mappings of `from`, its own copy; to be published unless it is dormant. */
 struct address_space *spaces_copy(struct spaces *spaces, const struct address_space *from);
+/* A new one of nothing, dormant. Of most processes of a storm nobody asks: what they map is noted,
+ * and gone with them. */
+struct address_space *spaces_add_dormant(struct spaces *spaces);
+/* Notes a mapping. False: it does not suit a dormant space: a file to be opened while the process
+ * is there, or there are many already. */
+bool spaces_note(struct spaces *spaces, struct address_space *space, const struct maps_line *line);
+/* It is dormant no more: has a slot, and no mappings; those of *notes, now the caller's, are to be
+ * put. */
+void spaces_wake(struct spaces *spaces, struct address_space *space, struct maps *notes);
 /* One more mapping, of process `pid`, in place of what it covers; to be published. *object: its
  * object. SPACES_KNOWN: it was there already (protection that changes to and fro). -E2BIG: the
  * space has very many already: its maps are better read anew. */

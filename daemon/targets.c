@@ -53,6 +53,8 @@ static int take(struct session *session, uint32_t pid, int pidfd, uint32_t flags
 	/* Another session may have it already, with a table of mappings as good as a new one. */
 	if ((!process || !process->space) && maps >= 0)
 		processes_add(sampler->processes, pid, maps, now);
+	else if (process)
+		processes_ready(sampler->processes, process);
 	return 0;
 }
 

@@ -46,13 +46,27 @@ static void teardown(struct fixture *f)
 	close(f->mappings_fd);
 }
 
+static struct address_space *add(struct fixture *f)
+{
+	struct maps notes;
+	struct address_space *space = spaces_add_dormant(f->spaces);
+	spaces_wake(f->spaces, space, &notes);
+	CU_ASSERT_EQUAL(notes.n, 0);
+	return space;
+}
+
 /* Memory of no file: the broker is not asked for it. */
+static struct maps_line memory(uint64_t start, uint64_t end)
+{
+	static char path[] = "";
+	return (struct maps_line){
+		.start = start, .end = end, .offset = start, .kind = MAPS_ANONYMOUS, .path = path};
+}
+
 static int put(struct fixture *f, struct address_space *space, uint64_t start, uint64_t end)
 {
-	char path[] = "";
 	uint32_t object = 77;
-	struct maps_line line = {
-		.start = start, .end = end, .offset = start, .kind = MAPS_ANONYMOUS, .path = path};
+	struct maps_line line = memory(start, end);
 	int code = spaces_put(f->spaces, space, 1, &line, &object);
 	CU_ASSERT(code < 0 || !object);
 	return code;
@@ -69,7 +83,7 @@ static void a_mapping_takes_the_place_of_what_it_covers(void)
 {
 	struct fixture f;
 	setup(&f);
-	struct address_space *space = spaces_copy(f.spaces, NULL);
+	struct address_space *space = add(&f);
 	CU_ASSERT_EQUAL(space->maps.n, 0);
 	CU_ASSERT_EQUAL(put(&f, space, 0x5000, 0x6000), 0);
 	CU_ASSERT_EQUAL(put(&f, space, 0x1000, 0x2000), 0);
@@ -93,7 +107,7 @@ static void a_mapping_inside_another_cuts_it_in_two(void)
 {
 	struct fixture f;
 	setup(&f);
-	struct address_space *space = spaces_copy(f.spaces, NULL);
+	struct address_space *space = add(&f);
 	CU_ASSERT_EQUAL(put(&f, space, 0x1000, 0x9000), 0);
 	CU_ASSERT_EQUAL(put(&f, space, 0x3000, 0x4000), SPACES_KNOWN);
 	CU_ASSERT_EQUAL(space->maps.n, 1);
@@ -111,7 +125,7 @@ static void what_is_published_is_what_walks_find(void)
 {
 	struct fixture f;
 	setup(&f);
-	struct address_space *space = spaces_copy(f.spaces, NULL);
+	struct address_space *space = add(&f);
 	put(&f, space, 0x1000, 0x2000);
 	CU_ASSERT_EQUAL(f.slots[space->slot].range, 0);
 	spaces_publish(f.spaces, space);
@@ -136,7 +150,7 @@ static void very_many_mappings_are_refused(void)
 {
 	struct fixture f;
 	setup(&f);
-	struct address_space *space = spaces_copy(f.spaces, NULL);
+	struct address_space *space = add(&f);
 	int code = 0;
 	uint32_t n = 0;
 	for (; !code && n < 100000; n++)
@@ -147,8 +161,56 @@ static void very_many_mappings_are_refused(void)
 	teardown(&f);
 }
 
+static void a_dormant_one_only_notes(void)
+{
+	struct fixture f;
+	setup(&f);
+	struct maps notes;
+	struct address_space *space = spaces_add_dormant(f.spaces);
+	struct maps_line line = memory(0x3000, 0x4000), first = memory(0x1000, 0x2000);
+	CU_ASSERT(spaces_note(f.spaces, space, &line));
+	CU_ASSERT(spaces_note(f.spaces, space, &first));
+	CU_ASSERT_EQUAL(space->slot, 0);
+	CU_ASSERT_EQUAL(space->maps.n, 0);
+	struct address_space *copy = spaces_copy(f.spaces, space);
+	CU_ASSERT(spaces_note(f.spaces, copy, &line));
+	CU_ASSERT(copy->dormant);
+	/* Woken, it gives them in their order. */
+	spaces_wake(f.spaces, space, &notes);
+	CU_ASSERT_NOT_EQUAL(space->slot, 0);
+	CU_ASSERT(!space->dormant);
+	CU_ASSERT_EQUAL(notes.n, 2);
+	CU_ASSERT_EQUAL(notes.at[0].start, 0x3000);
+	CU_ASSERT_EQUAL(notes.at[1].start, 0x1000);
+	maps_deinit(&notes);
+	CU_ASSERT_EQUAL(copy->notes.n, 3);
+	spaces_unref(f.spaces, copy);
+	spaces_unref(f.spaces, space);
+	teardown(&f);
+}
+
+static void what_a_dormant_one_cannot_note(void)
+{
+	struct fixture f;
+	setup(&f);
+	struct address_space *space = spaces_add_dormant(f.spaces);
+	struct maps_line line = memory(0x1000, 0x2000), file = line;
+	file.kind = MAPS_FILE;
+	file.inode = 5;
+	CU_ASSERT(!spaces_note(f.spaces, space, &file)); /* nobody has opened it */
+	CU_ASSERT_EQUAL(space->notes.n, 0);
+	uint32_t n = 0;
+	while (n < 100000 && spaces_note(f.spaces, space, &line))
+		n++;
+	CU_ASSERT(n >= 64 && n < 100000);
+	spaces_unref(f.spaces, space);
+	teardown(&f);
+}
+
 SUITE(spaces,
       {"a mapping takes the place of what it covers", a_mapping_takes_the_place_of_what_it_covers},
       {"a mapping inside another cuts it in two", a_mapping_inside_another_cuts_it_in_two},
       {"what is published is what walks find", what_is_published_is_what_walks_find},
-      {"very many mappings are refused", very_many_mappings_are_refused});
+      {"very many mappings are refused", very_many_mappings_are_refused},
+      {"a dormant one only notes", a_dormant_one_only_notes},
+      {"what a dormant one cannot note", what_a_dormant_one_cannot_note});
