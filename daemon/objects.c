@@ -196,6 +196,25 @@ void objects_want_table(struct objects *objects, uint32_t number)
 	*array_add(&objects->wanted) = number;
 }
 
+uint32_t objects_table(struct objects *objects, uint32_t number)
+{
+	const struct object *object = objects_get(objects, number);
+	return object->table_pending ? (uint32_t)MAPPING_TABLE_PENDING : object->table;
+}
+
+/* Met again before it had its turn (it may have it now): of what a recording of everything wants,
+ * which may be much, the next recording's comes first. */
+static void want_sooner(struct objects *objects, uint32_t number)
+{
+	uint32_t n = objects->wanted.n, i = n;
+	while (i && objects->wanted.at[i - 1] != number)
+		i--;
+	if (!i)
+		return;
+	memmove(&objects->wanted.at[i - 1], &objects->wanted.at[i], (n - i) * sizeof(number));
+	objects->wanted.at[n - 1] = number;
+}
+
 static uint32_t add(struct objects *objects, const struct object *object)
 {
 	uint32_t number = new_number(objects);
@@ -211,6 +230,8 @@ static uint32_t find_vdso(struct objects *objects)
 		objects->vdso = add(objects, &(struct object){.kind = OBJECT_VDSO,
 							      .fd = -1,
 							      .path = array_copy("[vdso]", 6)});
+	else if (objects->at[objects->vdso].table_pending)
+		want_sooner(objects, objects->vdso);
 	return objects->vdso;
 }
 
@@ -319,6 +340,8 @@ uint32_t objects_find(struct objects *objects, struct asker *asker, uint32_t pid
 			open_again(objects, asker, pid, line, known);
 		else if (old->table_evicted)
 			objects_want_table(objects, known);
+		else if (old->table_pending)
+			want_sooner(objects, known);
 		return known;
 	}
 

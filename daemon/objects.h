@@ -72,11 +72,13 @@ void objects_renew_jit(struct objects *objects, struct asker *asker, uint32_t nu
 bool objects_is_dump(const struct objects *objects, uint32_t number);
 /* Borrowed; the pointer holds until the next objects_find(). */
 struct object *objects_get(struct objects *objects, uint32_t number);
-/* An object whose unwind table is wanted, each once: new, or mapped again after it was evicted. 0:
- * none. */
+/* An object whose unwind table is wanted, each once: new, or mapped again after it was evicted.
+ * What was met last comes first: a recording begins with what it needs. 0: none. */
 uint32_t objects_take_wanted(struct objects *objects);
 /* The object's table is wanted (again). */
 void objects_want_table(struct objects *objects, uint32_t number);
+/* For walks: its number, 0: none, MAPPING_TABLE_PENDING: it is being made. */
+uint32_t objects_table(struct objects *objects, uint32_t number);
 /* Whether its mapping was not what the maps had said: they change while a program is loaded. */
 bool objects_is_unsettled(const struct objects *objects, uint32_t number);
 /* Why a file could not be opened. */

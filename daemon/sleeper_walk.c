@@ -111,7 +111,7 @@ static struct copy_event *copy_of(const struct sleeper *sleeper)
 
 static uint32_t table_of(void *context, uint32_t object)
 {
-	return objects_get(context, object)->table;
+	return objects_table(context, object);
 }
 
 static uint32_t no_table(void *context, uint32_t object)

@@ -138,11 +138,6 @@ static void drop_mappings(struct spaces *spaces, struct address_space *space)
 	space->room = 0;
 }
 
-static uint32_t table_of(const struct object *object)
-{
-	return object->table_pending ? (uint32_t)MAPPING_TABLE_PENDING : object->table;
-}
-
 void spaces_publish(struct spaces *spaces, struct address_space *space)
 {
 	if (!space->slot)
@@ -164,7 +159,7 @@ void spaces_publish(struct spaces *spaces, struct address_space *space)
 			.end = line->end,
 			.offset = line->offset,
 			.object = object,
-			.table = object ? table_of(objects_get(spaces->objects, object)) : 0,
+			.table = object ? objects_table(spaces->objects, object) : 0,
 		};
 	}
 	__atomic_store_n(&spaces->slots[space->slot].range,
@@ -173,8 +168,9 @@ void spaces_publish(struct spaces *spaces, struct address_space *space)
 }
 
 /* Pieces that are free already are written to as well, which does no harm. */
-void spaces_set_table(struct spaces *spaces, uint32_t object, uint32_t table)
+void spaces_renew_table(struct spaces *spaces, uint32_t object)
 {
+	uint32_t table = objects_table(spaces->objects, object);
 	for (uint32_t i = 0; i < spaces->next_mapping; i++)
 		if (spaces->mappings[i].object == object)
 			__atomic_store_n(&spaces->mappings[i].table, table, __ATOMIC_RELEASE);

@@ -64,7 +64,7 @@ int spaces_put(struct spaces *spaces, struct address_space *space, uint32_t pid,
 void spaces_publish(struct spaces *spaces, struct address_space *space);
 struct address_space *spaces_ref(struct address_space *space);
 void spaces_unref(struct spaces *spaces, struct address_space *space);
-/* The object has a table now, or (0) gets none: all mappings of it name it. */
-void spaces_set_table(struct spaces *spaces, uint32_t object, uint32_t table);
+/* The object has a table now, or gets none: all its mappings say so. */
+void spaces_renew_table(struct spaces *spaces, uint32_t object);
 /* Sets mapped[i] for objects (1 … n) that some space maps; others are left alone. */
 void spaces_mark_objects(const struct spaces *spaces, bool *mapped, uint32_t n);

@@ -126,6 +126,8 @@ static uint32_t walk_frame(const struct walker *walker, struct unwind_state *s,
 		return WALK_NO_MAPPING;
 	uint32_t table = object ? walker->table_of(walker->context, object) : 0;
 	const struct unwind_rule *rule = NULL;
+	if (table == MAPPING_TABLE_PENDING)
+		return WALK_NO_TABLE;
 	if (table)
 		rule = unwind_tables_find(walker->tables, table,
 					  address - line->start + line->offset);
@@ -185,7 +187,7 @@ bool unwind_late_keep(struct unwind_late *late, const struct sample_event *sampl
 
 static uint32_t table_of(void *context, uint32_t object)
 {
-	return objects_get(context, object)->table;
+	return objects_table(context, object);
 }
 
 /* Out of the line, and on. */

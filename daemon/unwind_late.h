@@ -47,7 +47,7 @@ void unwind_late_run(struct unwind_late *late, bool tables_ready);
 void unwind_late_flush(struct unwind_late *late);
 bool unwind_late_is_empty(const struct unwind_late *late);
 
-/* One walk: `stack` has room for USER_FRAMES_MAX frames; table_of: the table of an object, 0: none.
+/* One walk: `stack` has room for USER_FRAMES_MAX frames; table_of: as objects_table().
  * For unwind_late.c and tests. */
 void unwind_late_walk(const struct copy_event *copy, const struct address_space *space,
 		      uint32_t (*table_of)(void *context, uint32_t object), void *context,

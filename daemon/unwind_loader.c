@@ -75,7 +75,6 @@ static void on_table(void *context, int code, const char *words, const struct wo
 	object->rows = code ? 0 : table->n_rows;
 	object->table_code = code;
 	object->table_pending = false;
-	spaces_set_table(loader->spaces, loader->asked, number);
 	if (!code) {
 		loader->counts.loaded++;
 	} else if (code == -ENOSPC) {
@@ -83,6 +82,7 @@ static void on_table(void *context, int code, const char *words, const struct wo
 	} else {
 		loader->counts.failed++;
 	}
+	spaces_renew_table(loader->spaces, loader->asked);
 	loader->asked = 0;
 	ask_next(loader);
 	if (!loader->asked)

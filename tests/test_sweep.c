@@ -177,6 +177,29 @@ static void files_that_nobody_refers_to(void)
 	end(&scene);
 }
 
+/* Also one that was met before, and has not had its turn. */
+static void what_was_met_last_gets_its_table_first(void)
+{
+	static struct scene scene;
+	begin(&scene);
+	struct objects *objects = scene.sampler.objects;
+	const struct maps_line vdso = {.start = 4096, .end = 8192, .kind = MAPS_VDSO};
+	uint32_t first = objects_find(objects, scene.asker, 1, &vdso), others[3];
+	for (uint64_t i = 0; i < 3; i++) {
+		others[i] = meet(&scene, i + 1);
+		objects_want_table(objects, others[i]);
+	}
+	CU_ASSERT_EQUAL(objects_take_wanted(objects), others[2]);
+	CU_ASSERT_EQUAL(objects_find(objects, scene.asker, 1, &vdso), first);
+	CU_ASSERT_EQUAL(objects_take_wanted(objects), first);
+	CU_ASSERT_EQUAL(objects_find(objects, scene.asker, 1, &vdso), first);
+	CU_ASSERT_EQUAL(objects_table(objects, first), MAPPING_TABLE_PENDING);
+	CU_ASSERT_EQUAL(objects_take_wanted(objects), others[1]);
+	CU_ASSERT_EQUAL(objects_take_wanted(objects), others[0]);
+	CU_ASSERT_EQUAL(objects_take_wanted(objects), 0);
+	end(&scene);
+}
+
 static struct process *add_process(struct scene *scene)
 {
 	static const char text[] = "00400000-00401000 r-xp 00000000 00:00 5 /gone\n"
@@ -279,6 +302,7 @@ static void numbers_that_are_free(void)
 
 SUITE(sweep, {"what a recording leaves behind", what_a_recording_leaves_behind},
       {"files that nobody refers to", files_that_nobody_refers_to},
+      {"what was met last gets its table first", what_was_met_last_gets_its_table_first},
       {"what processes have", what_processes_have}, {"what is being named", what_is_being_named},
       {"files that come back", files_that_come_back},
       {"numbers that are free", numbers_that_are_free});

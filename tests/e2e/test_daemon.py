@@ -163,4 +163,5 @@ def test_all_and_then_one(server, tmp_path):
         result = server.record("-p", target.pid, "-F", "999", "-o", tmp_path / "one.pb.gz", "500ms")
         assert result.code == 0, result
     ends = probe.Profile(tmp_path / "one.pb.gz").info.walk_ends
-    assert ends.get("root", 0) > 0.95 * sum(ends.values()), ends
+    # A busy machine may not have made a table in the time that a recording waits for it.
+    assert ends["root"] > 0.95 * (sum(ends.values()) - ends.get("no_table", 0)), ends
