@@ -9,10 +9,10 @@
 #include "bpf/maps.h"
 
 enum {
-	PACE_WINDOW_NS = 20000000,
+	PACE_WINDOW_NS = 100000000,	      /* of some walks, so that chance moves P little */
 	PACE_SPENT_NS = PACE_WINDOW_NS / 320, /* of each on walks: 0.3 % of a CPU */
-	PACE_WALKS_LEAST = 4,		      /* a window, whatever they cost: 200 a second */
-	PACE_WALKS_MOST = 40,		      /* 2,000 a second */
+	PACE_WALKS_LEAST = 5,		      /* a window, whatever they cost: 50 a second */
+	PACE_WALKS_MOST = 200,		      /* 2,000 a second */
 	PACE_WALK_NS = 8000,		      /* what one costs before that was measured */
 	PACE_WALK_NS_MOST = 65536,	      /* more is another's: an interrupt, a stolen CPU */
 	PACE_PERIOD_FIRST = 4096,	      /* above 0 */
@@ -60,7 +60,7 @@ static __always_inline __u64 pace_period(struct pace *pace, __u64 now_ns)
 }
 
 /* Each beyond the budget lengthens P by a fourth: small steps keep it within twice what the budget
- * needs, and a storm is still met within some thirty walks. */
+ * needs, and a storm is still met within some thirty walks more. */
 static __always_inline void pace_walked(struct pace *pace)
 {
 	if (++pace->walks <= pace_walks(pace))
