@@ -51,12 +51,9 @@ static bool lacks_names(const struct Probe__Examine__Module *module)
 	       !has_source(module, "debug file") && !has_source(module, ".symtab");
 }
 
-bool doctor_hint_names(const struct Probe__Examine__Module *module, const char *package,
-		       char hint[DOCTOR_HINT_BYTES])
+void doctor_hint_file(const char *path, const char *package, char hint[DOCTOR_HINT_BYTES])
 {
-	const char *name = base_of(module);
-	if (!lacks_names(module))
-		return false;
+	const char *name = path_base(path);
 	if (package && !*package)
 		snprintf(hint, DOCTOR_HINT_BYTES,
 			 "for names: no package has this file: build it with -g and do not strip "
@@ -74,7 +71,15 @@ bool doctor_hint_names(const struct Probe__Examine__Module *module, const char *
 	else
 		snprintf(hint, DOCTOR_HINT_BYTES,
 			 "for names: install the -dbgsym of its package (Debian: dpkg -S %.120s)",
-			 module->path);
+			 path);
+}
+
+bool doctor_hint_names(const struct Probe__Examine__Module *module, const char *package,
+		       char hint[DOCTOR_HINT_BYTES])
+{
+	if (!lacks_names(module))
+		return false;
+	doctor_hint_file(module->path, package, hint);
 	return true;
 }
 

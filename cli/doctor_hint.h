@@ -14,5 +14,7 @@ enum {
  * file is from, "": none, NULL: not known. */
 bool doctor_hint_names(const struct Probe__Examine__Module *module, const char *package,
 		       char hint[DOCTOR_HINT_BYTES]);
+/* Of a file that is known to lack names. */
+void doctor_hint_file(const char *path, const char *package, char hint[DOCTOR_HINT_BYTES]);
 bool doctor_hint_interpreter(const struct Probe__Examine__Module *module,
 			     char hint[DOCTOR_HINT_BYTES]);

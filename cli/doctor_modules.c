@@ -177,12 +177,9 @@ static void print_note(const char *path, const char *between, const char *words)
 static bool hint_names(const struct doctor_process *process, const Probe__Examine__Module *module,
 		       char hint[DOCTOR_HINT_BYTES])
 {
-	char package[PACKAGE_BYTES] = "";
-	const char *path = text_of(module->path);
-	const bool known = !access(PACKAGE_LISTS, R_OK) && package_same_file(process->pid, path);
-	if (known)
-		(void)package_find(PACKAGE_LISTS, path, package);
-	return doctor_hint_names(module, known ? package : NULL, hint);
+	char package[PACKAGE_BYTES];
+	return doctor_hint_names(
+		module, package_of_process(process->pid, text_of(module->path), package), hint);
 }
 
 /* What a cell has no room for, and what would help: of names only where frames want them. */

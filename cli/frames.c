@@ -225,6 +225,17 @@ void frames_free(struct frames *frames)
 	free(frames);
 }
 
+bool frames_is_nameless(const char *name, const char *module)
+{
+	module += *module == '[';
+	const size_t n = strcspn(module, "]");
+	if (!*name || !strcmp(name, "[jit]") || !strcmp(name, "[unknown]"))
+		return true;
+	name += *name == '[';
+	return !strncmp(name, "0x", 2) ||
+	       (n && !strncmp(name, module, n) && !strncmp(name + n, "+0x", 3));
+}
+
 uint32_t frames_end(const struct frames *frames)
 {
 	return frames->keys.n;

@@ -7,6 +7,7 @@
 #include "common/guard.h"
 #include "common/profile.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* What tells keys apart. */
@@ -37,6 +38,10 @@ struct frames;
 struct frames *frames_new(const struct profile *profile, unsigned parts);
 void frames_free(struct frames *frames);
 GUARD_DEFINE(frames, struct frames *, frames_free)
+
+/* Whether a function is called by an address alone, `xz+0x4a20`, `[xz+0x4a20]`, or not even that.
+ */
+bool frames_is_nameless(const char *name, const char *module);
 
 /* Keys are numbers from 1 up to, not including, frames_end(). */
 uint32_t frames_end(const struct frames *frames);

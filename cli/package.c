@@ -80,3 +80,12 @@ bool package_same_file(unsigned pid, const char *path)
 	return *path == '/' && !stat(path, &here) && !stat(theirs, &there) &&
 	       here.st_dev == there.st_dev && here.st_ino == there.st_ino;
 }
+
+const char *package_of_process(unsigned pid, const char *path, char package[PACKAGE_BYTES])
+{
+	if (access(PACKAGE_LISTS, R_OK) || !package_same_file(pid, path))
+		return NULL;
+	if (!package_find(PACKAGE_LISTS, path, package))
+		*package = 0;
+	return package;
+}

@@ -17,3 +17,5 @@ bool package_find(const char *lists, const char *path, char package[PACKAGE_BYTE
 /* Whether the path leads to the same file for that process as it does here: in a container it may
  * not, and packages of this machine tell nothing of it. */
 bool package_same_file(unsigned pid, const char *path);
+/* Of a file that this process maps; "": it is from none, NULL: this machine cannot tell. */
+const char *package_of_process(unsigned pid, const char *path, char package[PACKAGE_BYTES]);

@@ -9,9 +9,12 @@
 #include "cli/commands.h"
 #include "common/escape.h"
 #include "common/limits.h"
+#include "common/path.h"
 #include "common/protocol.pb-c.h"
 
 #define SECOND_NS 1000000000ull
+/* Less stands out in a report (above 5 %): what has no name is said beside it. */
+#define NAMED_ENOUGH 0.95
 
 enum {
 	BAR_SIGNS = 20
@@ -200,8 +203,13 @@ static void print_next(FILE *out, const char *path)
 	fprintf(out, " go tool pprof -http=: %s\n", path);
 }
 
+bool progress_lacks_names(const Probe__Finished *finished)
+{
+	return finished->has_named && finished->named < NAMED_ENOUGH;
+}
+
 void progress_wrote(struct progress *progress, const Probe__Finished *finished, const char *path,
-		    uint64_t bytes, bool is_pprof)
+		    uint64_t bytes, const char *names_hint, bool is_pprof)
 {
 	FILE *out = progress->out;
 	char text[PROGRESS_TEXT];
@@ -220,9 +228,17 @@ void progress_wrote(struct progress *progress, const Probe__Finished *finished, 
 	fprintf(out, ", %s lost", progress_count(text, finished->lost));
 	if (finished->has_named)
 		fprintf(out, ", %.1f%% named", finished->named * 100);
+	if (progress_lacks_names(finished))
+		fprintf(out, ", %.1f%% by address only", (1 - finished->named) * 100);
 	if (bytes)
 		fprintf(out, ", %s", progress_size(text, bytes));
 	fputc('\n', out);
+	if (names_hint) {
+		print_escaped(out, path_base(finished->nameless));
+		fputs(": -> ", out);
+		print_escaped(out, names_hint);
+		fputc('\n', out);
+	}
 	if (is_pprof && !is_stdout)
 		print_next(out, path);
 	fflush(out);

@@ -41,9 +41,12 @@ void progress_started(struct progress *progress, const struct progress_started *
 void progress_update(struct progress *progress, const struct Probe__Progress *update);
 /* Removes the bar. */
 void progress_clear(struct progress *progress);
-/* "Wrote FILE  1,901 samples, …" and, if it is pprof, the next steps. `bytes` 0: not known. */
+/* "Wrote FILE  1,901 samples, …" and, if it is pprof, the next steps. `bytes` 0: not known.
+ * `names_hint`: what would give the file that `finished` tells of names; NULL: nothing. */
 void progress_wrote(struct progress *progress, const struct Probe__Finished *finished,
-		    const char *path, uint64_t bytes, bool is_pprof);
+		    const char *path, uint64_t bytes, const char *names_hint, bool is_pprof);
+/* Whether so much is known by an address only that it is said. */
+bool progress_lacks_names(const struct Probe__Finished *finished);
 
 /* "1,204" */
 const char *progress_count(char text[PROGRESS_TEXT], uint64_t n);

@@ -14,6 +14,8 @@
 #include <unistd.h>
 
 #include "cli/daemon_link.h"
+#include "cli/doctor_hint.h"
+#include "cli/package.h"
 #include "cli/errors.h"
 #include "cli/export_formats.h"
 #include "cli/output.h"
@@ -88,6 +90,19 @@ static int say_nothing(const struct record *record, struct err *err)
 	return -ENODATA;
 }
 
+/* What would give the file with most that has no name some; NULL: nothing is known. */
+static const char *names_hint(const struct record_session *session, char hint[DOCTOR_HINT_BYTES])
+{
+	const Probe__Finished *finished = session->finished->finished;
+	char package[PACKAGE_BYTES];
+	if (!finished->nameless || *finished->nameless != '/' || !progress_lacks_names(finished))
+		return NULL;
+	doctor_hint_file(
+		finished->nameless,
+		package_of_process(record_session_pid(session), finished->nameless, package), hint);
+	return hint;
+}
+
 static int save(struct record *record, struct err *err)
 {
 	struct record_session *session = &record->session;
@@ -104,8 +119,10 @@ static int save(struct record *record, struct err *err)
 	char *path guard_mem = NULL;
 	uint64_t bytes;
 	int code = output_save(&record->args->output, &session->profile, &name, &path, &bytes, err);
+	char text[DOCTOR_HINT_BYTES];
 	if (code == OUTPUT_SAVED)
-		progress_wrote(&record->progress, finished, path, bytes, !format && !record->turn);
+		progress_wrote(&record->progress, finished, path, bytes, names_hint(session, text),
+			       !format && !record->turn);
 	return code == OUTPUT_SAVED_ELSEWHERE ? -EIO : code;
 }
 

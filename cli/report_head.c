@@ -3,6 +3,7 @@
 
 #include "cli/amount.h"
 #include "cli/jsontext.h"
+#include "cli/report_names.h"
 #include "cli/report_resources.h"
 #include "cli/report_times.h"
 #include "cli/selection.h"
@@ -282,9 +283,11 @@ void report_head_print(FILE *out, const struct profile *profile, const char *fil
 	else
 		fprintf(out, "%s  %s\n", line.text, shown);
 	const Probe__Info *info = profile->info;
+	if (info)
+		report_times_print(out, profile);
+	report_names_print(out, profile);
 	if (!info)
 		return;
-	report_times_print(out, profile);
 	report_resources_print_growth(out, profile);
 	print_whole(out, "whole stacks", info->walk_ends, info->n_walk_ends);
 	print_whole(out, "whole stacks of waits", info->wait_walk_ends, info->n_wait_walk_ends);
@@ -357,6 +360,7 @@ void report_head_json(struct jsontext *json, const struct profile *profile, cons
 		jsontext_real(json, "frequency_hz", hz_of(profile));
 	if (samples >= 0)
 		jsontext_int(json, "samples_count", samples);
+	report_names_json(json, profile);
 	if (profile->info) {
 		report_times_json(json, profile);
 		json_info(json, profile->info);

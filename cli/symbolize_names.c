@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/frames.h"
 #include "cli/symbolize_worker.h"
 #include "common/escape.h"
 #include "common/guard.h"
@@ -21,22 +22,15 @@ struct naming {
 	struct symbolize_names *counts;
 };
 
-/* `xz+0x4a20`, `[xz+0x4a20]`: what stands where nothing is known. */
-static bool is_nameless(const char *name, const char *module)
-{
-	const size_t n = strlen(module);
-	name += *name == '[';
-	return !*name || (!strncmp(name, module, n) && !strncmp(name + n, "+0x", 3));
-}
-
 static bool has_name(const struct profile *profile, const struct profile_location *location)
 {
 	const char *file = profile_string(profile, profile->mappings.at[location->mapping].file);
 	if (!location->n_lines)
 		return false;
 	const uint32_t outermost = location->first_line + location->n_lines - 1;
-	return !is_nameless(profile_function_name(profile, profile->lines.at[outermost].function),
-			    path_base(file));
+	return !frames_is_nameless(
+		profile_function_name(profile, profile->lines.at[outermost].function),
+		path_base(file));
 }
 
 static bool has_line(const struct profile *profile, const struct profile_location *location)

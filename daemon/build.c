@@ -372,8 +372,11 @@ static void finish(struct build *build)
 	name_without_object(build);
 	note_no_names(build);
 	note_hurry(build);
-	build_rows(build->profile, build->sampler, build->session, build->located, build->named,
-		   &result);
+	uint32_t nameless = build_rows(build->profile, build->sampler, build->session,
+				       build->located, build->named, &result);
+	const char *path = nameless ? path_of(build, nameless) : "";
+	if (strlen(path) < sizeof(result.nameless))
+		memcpy(result.nameless, path, strlen(path) + 1);
 	build_info(build->profile, build->sampler, build->session, &result);
 	result.profile = steal_ptr(build->profile);
 	build->on_done(build->context, &result);

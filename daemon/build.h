@@ -16,7 +16,8 @@ struct build_result {
 	uint64_t samples, stacks, lost;
 	double whole; /* share of samples whose user stack reached its root; 1 where there are none
 		       */
-	double named; /* share of samples whose leaf has a name */
+	double named; /* share of samples (waits) whose function has a name: protocol.proto */
+	char nameless[512]; /* the file that most of the others are in; "": none, or too long */
 	uint32_t forbidden; /* files that our own rights were not enough for */
 };
 

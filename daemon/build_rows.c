@@ -214,13 +214,14 @@ static uint32_t stack_of(struct rows *rows, const struct tally_row *row)
 	return profile_add_stack(rows->profile, frames, n);
 }
 
-/* Whether the leaf has a name; a row without any frame has none to lack. */
-static bool leaf_named(const struct rows *rows, const struct tally_row *row, const bool *named)
+/* The location of its innermost function of the program, of the kernel where it has none: what
+ * names a kernel's function is there anyway. 0: it has no frame at all. */
+static uint32_t leaf_of(const struct rows *rows, const struct tally_row *row)
 {
-	uint32_t number = row->stacks.kernel ? row->stacks.kernel : row->stacks.user;
 	const struct stacks *stacks = &rows->sampler->stacks;
-	const struct stack *stack = &stacks->stacks.at[number];
-	return !stack->n || named[stacks->frames.at[stack->first]];
+	const struct stack *user = &stacks->stacks.at[row->stacks.user];
+	const struct stack *stack = user->n ? user : &stacks->stacks.at[row->stacks.kernel];
+	return stack->n ? stacks->frames.at[stack->first] : 0;
 }
 
 void build_rows_add_type(struct profile *profile, const struct session *session)
@@ -251,25 +252,70 @@ static void fill_values(const struct session *session, const struct tally_row *r
 	values[COLUMN_WALL] = values[COLUMN_CPU] + values[COLUMN_BLOCKED] + values[COLUMN_RUNNABLE];
 }
 
-/* Of all samples and waits: those whose user stack was walked, those of them that are whole, and
- * those whose leaf has a name. */
+/* Of all samples and waits: those whose user stack was walked, and those of them that are whole. */
 struct shares {
-	uint64_t taken, walked, whole, named;
+	uint64_t walked, whole;
 };
 
-static void add_shares(const struct rows *rows, const struct tally_row *row, const bool *named,
-		       struct shares *shares)
+static void add_shares(const struct rows *rows, const struct tally_row *row, struct shares *shares)
 {
-	shares->taken += row->taken;
 	shares->walked += row->stacks.user ? row->taken : 0;
 	shares->whole +=
 		row->stacks.user && end_of(rows, row->stacks.user) == WALK_ROOT ? row->taken : 0;
-	shares->named += leaf_named(rows, row, named) ? row->taken : 0;
 }
 
-void build_rows(struct profile *profile, const struct sampler *sampler,
-		const struct session *session, const uint32_t *located, const bool *named,
-		struct build_result *result)
+/* Samples, of which some lack a name: by object, whose numbers end at `n`. */
+struct names {
+	uint64_t taken, lacking, *of_object;
+	uint32_t n;
+};
+
+static struct names names_init(const struct sampler *sampler)
+{
+	struct names names = {.n = 1};
+	for (uint32_t i = 1; i < sampler->locations.n; i++)
+		if (sampler->locations.at[i].object >= names.n)
+			names.n = sampler->locations.at[i].object + 1;
+	names.of_object = memory_new(names.n, sizeof(*names.of_object));
+	return names;
+}
+
+/* A row without any frame has no name to lack. */
+static void add_names(struct names *names, const struct rows *rows, const struct tally_row *row,
+		      const bool *named)
+{
+	uint32_t leaf = leaf_of(rows, row);
+	names->taken += row->taken;
+	if (!leaf || named[leaf])
+		return;
+	const struct location *location = &rows->sampler->locations.at[leaf];
+	names->lacking += row->taken;
+	if (location->kind == LOCATION_FILE)
+		names->of_object[location->object] += row->taken;
+}
+
+/* Of samples on a CPU, which are what views begin with; of all where there are none. Returns the
+ * object that lacks most. */
+static uint32_t count_names(const struct rows *rows, const bool *named, double *share)
+{
+	const struct tally *tally = &rows->session->tally;
+	const bool running = tally->samples > 0;
+	struct names names = names_init(rows->sampler);
+	uint32_t most = 0;
+	for (uint32_t i = 1; i < tally->rows.n; i++)
+		if (!running || tally->rows.at[i].state == WAIT_RUNNING)
+			add_names(&names, rows, &tally->rows.at[i], named);
+	for (uint32_t i = 1; i < names.n; i++)
+		if (names.of_object[i] > names.of_object[most])
+			most = i;
+	free(names.of_object);
+	*share = names.taken ? 1 - (double)names.lacking / (double)names.taken : 1;
+	return most;
+}
+
+uint32_t build_rows(struct profile *profile, const struct sampler *sampler,
+		    const struct session *session, const uint32_t *located, const bool *named,
+		    struct build_result *result)
 {
 	const struct tally *tally = &session->tally;
 	struct rows rows = {
@@ -286,14 +332,14 @@ void build_rows(struct profile *profile, const struct sampler *sampler,
 		int64_t values[VALUES];
 		fill_values(session, row, values);
 		profile_add_row(profile, stack_of(&rows, row), labels_of(&rows, row), values);
-		add_shares(&rows, row, named, &shares);
+		add_shares(&rows, row, &shares);
 	}
+	uint32_t nameless = count_names(&rows, named, &result->named);
 	free(rows.labels);
 	index_deinit(&rows.leaders);
 	result->samples = tally->samples;
 	result->stacks = profile->stacks.n ? profile->stacks.n - 1 : 0;
 	result->whole = shares.walked ? (double)shares.whole / (double)shares.walked : 1;
-	result->named = shares.taken ? (double)shares.named / (double)shares.taken : 1;
 	profile->default_type = !session_is_timed(session)     ? COLUMN_EVENT
 				: session_is_snapshot(session) ? COLUMN_SAMPLES
 				: session_samples(session)     ? COLUMN_CPU
@@ -301,4 +347,5 @@ void build_rows(struct profile *profile, const struct sampler *sampler,
 	profile->time_ns = session->start_time_ns;
 	profile->duration_ns = (int64_t)(session->stopped_ns - session->started_ns);
 	profile->period = (int64_t)session->period_ns;
+	return nameless;
 }

@@ -95,6 +95,7 @@ int news_finished(const struct session *session, const struct build_result *resu
 	finished.stacks = result->stacks;
 	finished.whole = result->whole;
 	finished.named = result->named;
+	finished.nameless = *result->nameless ? (char *)result->nameless : NULL;
 	finished.lost = result->lost;
 	finished.duration_ns = session->stopped_ns - session->started_ns;
 	if (note(session, result, text, sizeof(text)))

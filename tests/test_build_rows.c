@@ -164,6 +164,42 @@ static void tells_what_was_cut(void)
 	world_deinit(&w);
 }
 
+/* By the program's own function: the kernel's above it has a name anyway. Samples go before waits.
+ */
+static void tells_what_has_no_name(void)
+{
+	struct world w;
+	uint32_t named = world_init(&w), found;
+	struct {
+		struct stack_event event;
+		struct frame frames[1];
+	} body = {.event = {.hash = 7, .n_frames = 1, .end = WALK_ROOT},
+		  .frames = {{.address = 99, .object = 4, .kind = FRAME_FILE}}};
+	stacks_add(&w.sampler.stacks, &body.event);
+	uint32_t nameless = stacks_find(&w.sampler.stacks, 7, 0, NULL);
+	const struct sample_event sample = {.period = 10000000, .tgid = 7, .tid = 8, .comm = "t"};
+	const struct wait_event wait = {
+		.sample = {.event.kind = EVENT_WAIT, .time_ns = 1000, .tgid = 7, .tid = 8},
+		.blocked_ns = 200,
+		.period_ns = 1,
+		.state = WAIT_DISK};
+	struct build_result result = {0};
+	tally_add_wait(&w.session.tally, &wait, (struct tally_stacks){.user = named}, 0, 10000);
+	tally_add_wait(&w.session.tally, &wait, (struct tally_stacks){named, nameless}, 0, 10000);
+	found = build_rows(w.profile, &w.sampler, &w.session, w.located, w.named, &result);
+	CU_ASSERT(found == 4 && result.named == 0.5);
+	for (int i = 0; i < 3; i++)
+		tally_add(&w.session.tally, &sample, (struct tally_stacks){.user = nameless},
+			  WAIT_RUNNING);
+	tally_add(&w.session.tally, &sample, (struct tally_stacks){.kernel = named}, WAIT_RUNNING);
+	found = build_rows(w.profile, &w.sampler, &w.session, w.located, w.named, &result);
+	CU_ASSERT(found == 4 && result.named == 0.25);
+	w.named[3] = true;
+	found = build_rows(w.profile, &w.sampler, &w.session, w.located, w.named, &result);
+	CU_ASSERT(found == 0 && result.named == 1);
+	world_deinit(&w);
+}
+
 /* Estimates are rounded to whole nanoseconds. */
 static void rounds_to_the_nearest(void)
 {
@@ -190,4 +226,5 @@ static void rounds_to_the_nearest(void)
 }
 
 SUITE(build_rows, {"labels waits", labels_waits}, {"tells what was cut", tells_what_was_cut},
+      {"tells what has no name", tells_what_has_no_name},
       {"rounds to the nearest", rounds_to_the_nearest});

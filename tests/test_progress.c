@@ -147,7 +147,7 @@ static void wrote(uint64_t samples, const uint64_t *waits, const char *numbers)
 	finished.stacks = 412;
 	finished.has_waits = waits != NULL;
 	finished.waits = waits ? *waits : 0;
-	progress_wrote(&progress, &finished, "x.json", 0, false);
+	progress_wrote(&progress, &finished, "x.json", 0, NULL, false);
 	fclose(out);
 	char expected[100];
 	snprintf(expected, sizeof(expected), "Wrote x.json  %s, 412 stacks, 0 lost\n", numbers);
@@ -164,6 +164,34 @@ static void what_was_written(void)
 	wrote(0, &(uint64_t){20000}, "0 samples, 20,000 waits");
 }
 
+/* The text of a recording with that share of names. */
+static char *wrote_with_names(double named, const char *hint)
+{
+	char *text = NULL;
+	size_t bytes;
+	FILE *out = open_memstream(&text, &bytes);
+	struct progress progress = {.out = out};
+	Probe__Finished finished = PROBE__FINISHED__INIT;
+	finished.samples = finished.stacks = 2;
+	finished.has_named = 1;
+	finished.named = named;
+	finished.nameless = (char *)"/usr/lib/lib\033.so.5";
+	progress_wrote(&progress, &finished, "x.json", 0, hint, false);
+	fclose(out);
+	return text;
+}
+
+static void what_has_no_name(void)
+{
+	char *text = wrote_with_names(0.95, NULL);
+	CU_ASSERT_STRING_EQUAL(text, "Wrote x.json  2 samples, 2 stacks, 0 lost, 95.0% named\n");
+	free(text);
+	text = wrote_with_names(0.064, "install it");
+	CU_ASSERT_STRING_EQUAL(text, "Wrote x.json  2 samples, 2 stacks, 0 lost, 6.4% named, "
+				     "93.6% by address only\nlib\\x1b.so.5: -> install it\n");
+	free(text);
+}
+
 SUITE(progress, {"counts", counts}, {"sizes", sizes}, {"durations", durations}, {"bars", bars},
       {"no bar", no_bar}, {"what is recorded", what_is_recorded},
-      {"what was written", what_was_written});
+      {"what was written", what_was_written}, {"what has no name", what_has_no_name});

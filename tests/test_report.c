@@ -4,6 +4,7 @@
 #include "cli/jsontext.h"
 #include "cli/report_flat.h"
 #include "cli/report_head.h"
+#include "cli/report_names.h"
 #include "cli/report_owners.h"
 #include "cli/report_times.h"
 #include "cli/report_tree.h"
@@ -50,6 +51,39 @@ static void amounts(void)
 		amount_text(text, amount_scale(cases[i].unit, cases[i].total), cases[i].value);
 		CU_ASSERT_STRING_EQUAL(text, cases[i].text);
 	}
+}
+
+static void names_line(struct profile *profile, const char *expected)
+{
+	char *text = NULL;
+	size_t bytes;
+	FILE *out = open_memstream(&text, &bytes);
+	report_names_print(out, profile);
+	fclose(out);
+	same_text(text, expected);
+	free(text);
+}
+
+/* By the program's own function where there is one: the kernel's has a name anyway. */
+static void functions_without_names(void)
+{
+	struct profile *profile = profile_new_ours();
+	const int64_t values[PROFILE_COLUMNS] = {8, 80}, few[PROFILE_COLUMNS] = {1, 10};
+	const int64_t waits[PROFILE_COLUMNS] = {0, 0, 1000, 1000};
+	fixture_profile_row(profile, "main;app+0x20", "app", 1, 1, few);
+	fixture_profile_row(profile, "[kernel]!read", "app", 1, 1, few);
+	fixture_profile_row(profile, "main;parse", "app", 1, 1, values);
+	fixture_profile_row(profile, "main;parse;[kernel]!read", "app", 1, 1, values);
+	fixture_profile_row(profile, "main;[libx.so+0x20]", "app", 1, 1, waits);
+	names_line(profile, "named 94.4%, by address only 5.6%: `probe symbolize` takes names from "
+			    "debug files\n");
+	fixture_profile_row(profile, "main;libx.so!other+0x20", "app", 1, 1, values);
+	names_line(profile, "");
+	fixture_profile_row(profile, "main;libx.so!libx.so+0x20;[kernel]!read", "app", 1, 1,
+			    values);
+	names_line(profile, "named 73.5%, by address only 26.5%: `probe symbolize` takes names "
+			    "from debug files\n");
+	profile_free(profile);
 }
 
 /* The flat table as text. */
@@ -447,7 +481,8 @@ static void reads_head_of_waits(void)
 	profile_free(profile);
 }
 
-SUITE(report, {"amounts", amounts}, {"prints the flat table", prints_the_flat_table},
+SUITE(report, {"amounts", amounts}, {"functions without names", functions_without_names},
+      {"prints the flat table", prints_the_flat_table},
       {"cuts to the terminal", cuts_to_the_terminal}, {"prints modules", prints_modules},
       {"prints threads", prints_threads},
       {"prints threads with their times", prints_threads_with_their_times},

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Separate debug files by .gnu_debuglink, and what dwz moved out of them."""
+import json
+import re
 import shutil
 import subprocess
 
@@ -33,6 +35,23 @@ def check_named(profile):
     assert profile.share("shop::cart<long>::add") > 0.9
     frame = next(f for s in profile.samples for f in s.frames if f.function.startswith("shop::cart"))
     assert frame.file.endswith("tests/targets/mangled.cc") and frame.line > 10
+
+
+def test_no_names(tmp_path):
+    """A stripped program has the starts of its functions from its FDEs: what is said is not that they have names."""
+    program, debug = split(tmp_path)
+    away = debug.rename(tmp_path / "away.debug")
+    result, profile = probe.record(tmp_path / "out.pb.gz", "-F", 499, "--mode", "cpu", "--", program, 0.5)
+    starts = profile.total(where=lambda s: any(re.fullmatch(r"program\+0x[0-9a-f]+", f.function) for f in s.frames))
+    assert starts > 0.9 * profile.total()
+    named, rest = map(float, re.search(r", ([\d.]+)% named, ([\d.]+)% by address only, ", result.err).groups())
+    assert rest > 90 and abs(named + rest - 100) < 0.11
+    assert re.search("^program: -> for names: ", result.err, re.M)
+    said = json.loads(probe.probe_ok("report", "--json", tmp_path / "out.pb.gz").out)["profile"]
+    assert abs(said["named_percent"] - named) < 0.06 and abs(said["by_address_percent"] - rest) < 0.06
+    assert f"\nnamed {named}%, by address only {rest}%: " in probe.probe_ok("report", tmp_path / "out.pb.gz").out
+    probe.probe_ok("symbolize", tmp_path / "out.pb.gz", "--debug-file", away)
+    assert "by address only" not in probe.probe_ok("report", tmp_path / "out.pb.gz").out
 
 
 @pytest.mark.parametrize("build_id", [True, False])

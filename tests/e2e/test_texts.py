@@ -65,7 +65,8 @@ def test_record_and_report(tmp_path):
             screen = terminal.wait("status ")
     # A busy machine may have a note of its own.
     said = [line for line in screen.splitlines() if re.match("Profiling|Wrote|Next|status", line)]
-    assert_words(RECORD + "status 0", "\n".join(said))
+    # libz is stripped: what is said of functions without names depends on how much gets compressed.
+    assert_words(RECORD + "status 0", re.sub(r", [0-9.]+% by address only", "", "\n".join(said)))
     (written,) = tmp_path.glob("*.pb.gz")
     assert screen.count(written.name) == 2
     done = probe.probe_ok("report", cwd=tmp_path)
