@@ -9,17 +9,17 @@ include $(wildcard tests/agree/agree.mk tests/fuzz/fuzz.mk tests/bench/bench.mk 
 check: deps
 	+@$(MAKE) --no-print-directory WERROR=-Werror check-run
 
-# First everything that only needs the CPUs, in parallel; then, one after the other and alone, what
-# measures time.
+# First what only needs the CPUs, in parallel: all that is built, then the tests that measure no time, each
+# with its output in one piece. Alone, at the end, what does.
 check-run:
 	+@$(MAKE) --no-print-directory $(parallel) -k check-build
-	+@$(MAKE) --no-print-directory verify
-	+@$(MAKE) --no-print-directory unit
-	+@$(MAKE) --no-print-directory SANITIZE=1 unit
-	+@$(MAKE) --no-print-directory agree-short
-	+@$(MAKE) --no-print-directory $(parallel) FUZZ_SECONDS=4 fuzz-short
-	+@$(MAKE) --no-print-directory hostile-short
+	+@$(MAKE) --no-print-directory $(parallel) -Otarget FUZZ_SECONDS=4 check-short
 	+@$(MAKE) --no-print-directory e2e
+
+.PHONY: check-short unit-sanitized
+check-short: unit-sanitized agree-short unit hostile-short verify fuzz-short
+unit-sanitized:
+	+@$(MAKE) --no-print-directory SANITIZE=1 unit
 
 check-build: all targets lint $(B)/unit $(B)/hostile sanitized small $(addprefix $(F)/fuzz_,$(fuzz_names))
 
