@@ -4,6 +4,9 @@ import subprocess
 
 import probe
 
+# What a test on a terminal runs with: (variables of the environment, whether it has colours).
+LOOKS = [({}, True), ({"NO_COLOR": "1", "LC_ALL": "C"}, False)]
+
 
 class Terminal:
     """Runs `command` (shell text) in a terminal of this size; the screen says "status N" when it ends."""
@@ -30,8 +33,16 @@ class Terminal:
         """What was printed from the line with this title on, once the command has ended: also what has left the
         screen, in lines as they were before the screen broke them. (Words before a table are not cut.)"""
         self.wait("status ")
-        lines = [line.rstrip() for line in self.text("-J", "-S", "-", *options).splitlines()]
+        lines = [line.rstrip() for line in self.text("-J", "-S", "-", *options).rstrip().splitlines()]
         return lines[next(i for i, line in enumerate(lines) if title in line):]
+
+    def assert_looks(self, title, width, colour):
+        """The table fits; what stands out has colour, where it is wanted. Returns its text."""
+        table = self.table(title)
+        assert table[-1] == "status 0" and max(map(len, table)) <= width, table
+        assert any("\033[" in line for line in self.table(title, "-e")) == colour
+        assert colour or all(line.isascii() for line in table), table
+        return "\n".join(table)
 
     def wait(self, *words, without=(), seconds=20):
         """The screen once all these words are on it, and none of the others: it may be looked at while it is drawn."""

@@ -5,6 +5,7 @@ import os
 import re
 
 import pytest
+import terminal
 
 import probe
 from probe import TARGETS
@@ -36,6 +37,13 @@ def test_changed(runs):
     gone = {f["function"]: f for f in read["functions"]}["share_half"]
     assert gone["sure"] == "less" and gone["after"] == 0 and 0.3 < gone["before"] < 0.7
     assert read["before"]["files"] == ["0.pb.gz", "1.pb.gz"] and read["run_noise"] == "measured"
+
+
+@pytest.mark.parametrize("variables, colour", terminal.LOOKS)
+def test_on_a_terminal(runs, tmp_path, variables, colour):
+    command = f"cd {runs}; {probe.BUILD}/probe diff 0.pb.gz 1.pb.gz -- 2.pb.gz 3.pb.gz"
+    with terminal.Terminal(tmp_path, command, 90, 30, PAGER="cat", **variables) as screen:
+        assert re.search(" gone .* share_half ", screen.assert_looks("CHANGE", 90, colour))
 
 
 def test_slower(tmp_path):

@@ -6,6 +6,8 @@ import re
 import subprocess
 
 import offcpu
+import pytest
+import terminal
 from daemon import Daemon
 
 import probe
@@ -53,6 +55,16 @@ def test_threads_that_sleep():
     assert re.search(r"^sleeping in read: waits \(%d\)$" % popen.pid, rest, re.M)
     assert re.search(r"^  #\d+ +waits_idle at waits\.c:\d+  waits$", rest, re.M)
     assert len(re.findall(r"^sleeping: ", alone, re.M)) == 8 and "[kernel]" not in alone
+
+
+@pytest.mark.parametrize("variables, colour", terminal.LOOKS)
+def test_on_a_terminal(tmp_path, variables, colour):
+    """A frame a line, as it is: it may be longer than the screen is wide. Which threads, stands out."""
+    with asleep() as popen:
+        command = f"{probe.BUILD}/probe stacks -p {popen.pid}"
+        with terminal.Terminal(tmp_path, command, 200, 60, **variables) as screen:
+            text = screen.assert_looks(" threads", 200, colour)
+    assert text.count("waits_idle at waits.c:") == 1 and text.count("\n  #0 ") == 4
 
 
 def test_asked_of_a_daemon(tmp_path):
