@@ -9,6 +9,7 @@
 #include <sys/ioctl.h>
 #include <sys/sysinfo.h>
 #include <unistd.h>
+#include "common/clock.h"
 #include "common/err.h"
 #include "common/guard.h"
 #include "daemon/asker.h"
@@ -101,6 +102,7 @@ int events_open(struct events *events, struct asker *asker, uint32_t session, ui
 	for (int i = 0; !n && i < all && i < CPUS_MAX; i++)
 		add(events->wanted, (unsigned)i);
 	events_read_online(events->online);
+	events->looked_ns = clock_now_ns();
 	if (events->kind == EVENT_TRACEPOINT)
 		keep_first(events->wanted, events->online);
 	int opened = open_on(events, events->wanted, err);
@@ -168,31 +170,42 @@ static void begin_on(struct events *events, const events_cpus new, uint64_t now_
 	}
 }
 
-bool events_follow(struct events *events, const struct counters *counters, uint64_t now_ns)
+/* By when a CPU had gone that is on line now and has no event of ours that runs; 0: not at all, it
+ * could not be opened until now. */
+static uint64_t gone_by(struct events *events, unsigned cpu)
+{
+	if (!has(events->online, cpu)) {
+		events->ran_ns[cpu] = events->looked_ns;
+		return events->looked_ns;
+	}
+	return events->event[cpu] >= 0 ? events->ran_ns[cpu] + 4 * events->period_ns : 0;
+}
+
+uint64_t events_follow(struct events *events, const struct counters *counters, uint64_t now_ns)
 {
 	events_cpus online, new = {0};
 	bool any = false;
+	uint64_t gone_ns = 0;
 	/* A tracepoint's program runs on all CPUs, wherever its event is. */
 	if (events->kind == EVENT_TRACEPOINT || !events_read_online(online))
-		return false;
+		return 0;
 	for (unsigned i = 0; i < CPUS_MAX; i++) {
 		if (!has(events->wanted, i) || !has(online, i))
 			continue;
-		if (!has(events->online, i))
-			events->ran_ns[i] = events->looked_ns;
-		/* None: it has just come, or could not be opened until now. */
-		else if (events->event[i] >= 0 && !is_dead(events, counters, i, now_ns))
+		if (has(events->online, i) && events->event[i] >= 0 &&
+		    !is_dead(events, counters, i, now_ns))
 			continue;
+		uint64_t since_ns = gone_by(events, i);
+		gone_ns = since_ns > gone_ns ? since_ns : gone_ns;
 		close_one(events, (int)i);
 		add(new, i);
 		any = true;
 	}
 	memcpy(events->online, online, sizeof(online));
 	events->looked_ns = now_ns;
-	if (!any || open_on(events, new, NULL) <= 0)
-		return false;
-	begin_on(events, new, now_ns);
-	return true;
+	if (any && open_on(events, new, NULL) > 0)
+		begin_on(events, new, now_ns);
+	return gone_ns;
 }
 
 void events_close(struct events *events)

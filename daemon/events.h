@@ -38,8 +38,9 @@ int events_open(struct events *events, struct asker *asker, uint32_t session, ui
 		const uint32_t *cpus, size_t n, struct err *err);
 void events_enable(struct events *events);
 /* Once in a while: events for CPUs that have come on line since, also those that had gone in
- * between; where one cannot be opened it is tried again. True: there were some. */
-bool events_follow(struct events *events, const struct counters *counters, uint64_t now_ns);
+ * between; where one cannot be opened it is tried again. 0, or by when the last of these CPUs had
+ * gone: what was opened a CPU before then is dead there. */
+uint64_t events_follow(struct events *events, const struct counters *counters, uint64_t now_ns);
 /* Off first, on every CPU, then counted and closed: when it returns no program runs any more.
  * Idempotent; zeroed storage is not fine: events_init(). */
 void events_close(struct events *events);

@@ -228,11 +228,12 @@ static void on_thread(void *context, const struct thread_times *thread)
 static void open_sideband(struct sampler *sampler)
 {
 	int fds[CPUS_MAX];
+	/* What comes or goes from here on is none of those. */
+	sampler->sideband_ns = sampler->looked_ns = clock_now_ns();
+	events_read_online(sampler->online);
 	int n = asker_sideband(sampler->asker, fds, NULL);
 	if (n > 0)
 		sideband_open(&sampler->sideband, fds, (size_t)n, NULL);
-	events_read_online(sampler->online);
-	sampler->looked_ns = clock_now_ns();
 }
 
 static bool has_session(const struct sampler *sampler)
@@ -244,17 +245,24 @@ static bool has_session(const struct sampler *sampler)
 }
 
 /* The kernel takes events from a CPU that goes away: when one has come back, or is new, nothing is
- * told of what is mapped there. Then they are opened anew, and what is mapped is read. */
-void sampler_on_cpus(struct sampler *sampler)
+ * told of what is mapped there. Then they are opened anew, and what is mapped is read; also where
+ * they could not be opened before. */
+static void renew_sideband(struct sampler *sampler)
 {
-	if (!sampler->sideband)
-		return;
+	bool was = sampler->sideband;
 	sideband_close(sampler->sideband);
 	sampler->sideband = NULL;
 	open_sideband(sampler);
 	if (sampler->sideband && has_session(sampler))
 		sideband_enable(sampler->sideband, true);
-	processes_on_lost_maps(sampler->processes);
+	if (sampler->sideband || was)
+		processes_on_lost_maps(sampler->processes);
+}
+
+void sampler_on_cpus(struct sampler *sampler, uint64_t gone_ns)
+{
+	if (sampler->sideband_ns <= gone_ns)
+		renew_sideband(sampler);
 }
 
 static void follow_cpus(struct sampler *sampler)
@@ -267,8 +275,8 @@ static void follow_cpus(struct sampler *sampler)
 	for (size_t i = 0; i < sizeof(online) / sizeof(online[0]); i++)
 		new |= (online[i] & ~sampler->online[i]) != 0;
 	memcpy(sampler->online, online, sizeof(online));
-	if (new)
-		sampler_on_cpus(sampler);
+	if (new || !sampler->sideband)
+		renew_sideband(sampler);
 }
 
 static void *map(int fd, size_t bytes)

@@ -31,6 +31,7 @@ struct sampler {
 	struct sideband *sideband; /* NULL: not to be had; maps are read at a miss only */
 	events_cpus online;	   /* those that its events were opened on, and are on line since */
 	uint64_t looked_ns;	   /* when that was looked at */
+	uint64_t sideband_ns;	   /* when it was opened */
 	uint64_t mapped_ns;	   /* all that was mapped until then is known; 0: not so */
 	struct counters *counters;
 	struct session_config *configs; /* mapped, SESSIONS_MAX */
@@ -53,8 +54,8 @@ int sampler_new(struct asker *asker, struct sampler **sampler, struct err *err);
 void sampler_free(struct sampler *sampler);
 /* Takes the events that are in the ring. */
 void sampler_drain(struct sampler *sampler);
-/* CPUs have come on line. */
-void sampler_on_cpus(struct sampler *sampler);
+/* A CPU is on line that had gone by then. Each recording may tell of it. */
+void sampler_on_cpus(struct sampler *sampler, uint64_t gone_ns);
 /* A free session number, -1: none. */
 int sampler_add_session(struct sampler *sampler, struct session *session);
 void sampler_remove_session(struct sampler *sampler, uint32_t slot);

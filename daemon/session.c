@@ -328,8 +328,9 @@ static void look_after(struct session *session, uint64_t now)
 	for (uint32_t i = 1; i < members->n; i++)
 		if (members->at[i].alive && kill((pid_t)members->at[i].pid, 0) && errno == ESRCH)
 			members_leave(members, members->at[i].pid);
-	if (events_follow(&session->events, session->sampler->counters, now))
-		sampler_on_cpus(session->sampler);
+	uint64_t gone_ns = events_follow(&session->events, session->sampler->counters, now);
+	if (gone_ns)
+		sampler_on_cpus(session->sampler, gone_ns);
 	weigh(session);
 	fold_dead(&session->times, &session->tally, members, now - SECOND_NS);
 }

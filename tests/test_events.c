@@ -51,14 +51,23 @@ static void tries_again(void)
 	int cpu = 0;
 	while (events.event[cpu] < 0)
 		cpu++;
-	CU_ASSERT(!events_follow(&events, counters, clock_now_ns()));
+	CU_ASSERT_EQUAL(events_follow(&events, counters, clock_now_ns()), 0);
+	CU_ASSERT_EQUAL(events.n_gaps, 0);
 	close(events.event[cpu]);
 	close(events.link[cpu]);
 	events.event[cpu] = events.link[cpu] = -1;
-	CU_ASSERT(events_follow(&events, counters, clock_now_ns()));
+	uint64_t then = clock_now_ns();
+	CU_ASSERT_EQUAL(events_follow(&events, counters, then), 0); /* no CPU has come */
 	CU_ASSERT(events.event[cpu] >= 0);
 	CU_ASSERT_EQUAL(events.n_gaps, 1);
-	CU_ASSERT(!events_follow(&events, counters, clock_now_ns()));
+	CU_ASSERT_EQUAL(events_follow(&events, counters, clock_now_ns()), 0);
+	CU_ASSERT_EQUAL(events.n_gaps, 1);
+	/* One that was not there at the last look. */
+	then = events.looked_ns;
+	events.online[cpu / 64] &= ~(1ull << cpu % 64);
+	CU_ASSERT_EQUAL(events_follow(&events, counters, clock_now_ns()), then);
+	CU_ASSERT(events.event[cpu] >= 0);
+	CU_ASSERT_EQUAL(events.n_gaps, 2);
 	events_close(&events);
 	for (int i = 0; i < LOAD_FDS; i++)
 		close(fds[i]);
