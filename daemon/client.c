@@ -96,8 +96,9 @@ static void finish(struct client *client)
 {
 	if (client->session && client->said_started)
 		note(client, false);
-	/* Who waits for an embedded engine's end does not wait for the next tick as well. */
-	if (client->state != OVER)
+	/* Who waits for an embedded engine's end does not wait for the next tick as well. Where
+	 * others are served, whoever comes and goes would make ticks at will. */
+	if (client->state != OVER && !client->engine->listener)
 		sd_event_source_set_time(client->engine->tick, 0);
 	client->state = OVER;
 	examine_free(client->examine);
@@ -241,11 +242,12 @@ static void on_hello(struct client *client, const Probe__Hello *hello)
 /* Who asks for a recording that cannot begin, or passes what is not taken. */
 static void refuse(struct client *client, const struct err *err)
 {
+	char why[sizeof(err->msg)];
 	uint32_t pid, uid;
 	client_peer(client, &pid, &uid);
+	escape_text(why, sizeof(why), err->msg, strlen(err->msg)); /* it may quote the client */
 	if (err->status == ERR_PERMISSION)
-		audit_problem("uid %" PRIu32 " (PID %" PRIu32 ") was refused: %s", uid, pid,
-			      err->msg);
+		audit_problem("uid %" PRIu32 " (PID %" PRIu32 ") was refused: %s", uid, pid, why);
 	fail(client, err);
 }
 

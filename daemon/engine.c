@@ -216,7 +216,6 @@ int engine_prepare(struct engine *engine, struct err *err)
  * means to ask does so in milliseconds. */
 static int make_room(struct engine *engine, struct err *err)
 {
-	part(engine);
 	if (engine->n_clients < LIMIT_CLIENTS)
 		return 0;
 	struct client *idle = engine->clients[0];
@@ -263,6 +262,7 @@ static int check_share(const struct engine *engine, int socket, struct err *err)
 static int add_client(struct engine *engine, int socket_take)
 {
 	struct err err = {0};
+	part(engine);
 	int code = check_share(engine, socket_take, &err);
 	if (!code)
 		code = make_room(engine, &err);

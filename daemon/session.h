@@ -35,6 +35,7 @@ struct session {
 	uint64_t period_ns;
 	struct events events;
 	uint64_t begun_ns;   /* CLOCK_MONOTONIC: of the request */
+	uint64_t look_ns;    /* when it looks again for the awaited process */
 	uint64_t loading_ns; /* since it waits for tables */
 	uint64_t started_ns, stopped_ns;
 	int64_t start_time_ns; /* of day */

@@ -13,6 +13,10 @@
 #include "daemon/session.h"
 
 static const uint64_t DRAIN_NS = 50000000;
+/* To look at all processes takes milliseconds where there are some hundred: no more often than
+ * this, whatever wakes us, and of the time no more than one part in so many. */
+static const uint64_t LOOK_NS = 90000000;
+static const uint64_t LOOK_SHARE = 10;
 
 static void note_first(struct session *session, const struct procfs_stat *stat)
 {
@@ -148,8 +152,13 @@ static bool take_namesake(void *context, const struct procfs_stat *stat)
 int targets_look(struct session *session, struct err *err)
 {
 	const Probe__Record *request = session->request;
+	uint64_t began_ns = clock_now_ns();
+	if (began_ns < session->look_ns)
+		return 0;
 	session->n_refused = 0; /* of this look */
 	procfs_each(take_namesake, session);
+	uint64_t ended_ns = clock_now_ns(), pause_ns = LOOK_SHARE * (ended_ns - began_ns);
+	session->look_ns = ended_ns + (pause_ns > LOOK_NS ? pause_ns : LOOK_NS);
 	if (!session->members.n_alive && session->n_refused)
 		return err_set(err, -EACCES, ERR_PERMISSION,
 			       "permission denied: every process named \"%.15s\" is another's",

@@ -15,5 +15,6 @@ struct session;
  * and counted in session->n_refused. */
 int targets_take(struct session *session, const int *pidfds, uint32_t n_pidfds, struct err *err);
 /* By name (--comm): 0 with members where there are some, 0 without while there is time to wait,
- * negative errno with words. Called until there are some. */
+ * negative errno with words. Called until there are some, as often as one likes: it looks when it
+ * is time to. */
 int targets_look(struct session *session, struct err *err);
