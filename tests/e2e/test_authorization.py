@@ -38,8 +38,8 @@ def own_namespace():
 
 HIDDEN = """import ctypes, time
 ctypes.CDLL(None).prctl(4, 0, 0, 0, 0)
-end = time.monotonic() + 60
-while time.monotonic() < end: pass"""
+time.sleep(600)"""
+SLEEP = Path("/bin/sleep").resolve()
 
 
 @pytest.fixture(scope="module")
@@ -53,12 +53,13 @@ def setuid_program(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def targets(tmp_path_factory):
-    setuid_shares = tmp_path_factory.mktemp("setuid") / "shares"
-    shutil.copy(SHARES, setuid_shares)
-    setuid_shares.chmod(0o4755)
-    with users.target(ME, SHARES, 60) as plain, users.target(ME, "/usr/bin/python3", "-c", HIDDEN) as hidden, \
-            users.target(ME, setuid_shares, 60) as setuid, users.target(STRANGER, SHARES, 60) as other, \
-            users.target(ME, SHARES, 60, prepare=own_namespace) as namespace:
+    """One of them runs, the rest sleep: that would be CPU time of other tests."""
+    setuid_sleep = tmp_path_factory.mktemp("setuid") / "sleep"
+    shutil.copy(SLEEP, setuid_sleep)
+    setuid_sleep.chmod(0o4755)
+    with users.target(ME, SHARES, 600) as plain, users.target(ME, "/usr/bin/python3", "-c", HIDDEN) as hidden, \
+            users.target(ME, setuid_sleep, 600) as setuid, users.target(STRANGER, SLEEP, 600) as other, \
+            users.target(ME, SLEEP, 600, prepare=own_namespace) as namespace:
         pids = {"plain": plain.pid, "non-dumpable": hidden.pid, "setuid": setuid.pid, "other uid's": other.pid,
                 "user namespace": namespace.pid}
         for name in ("non-dumpable", "setuid"):

@@ -66,6 +66,7 @@ def record(popen, out, *args):
         time.sleep(1.5)
     finally:
         recording.send_signal(signal.SIGINT)
+        probe.yield_cpus(popen.pid, *probe.descendants(popen.pid))
         err = recording.communicate(timeout=60)[1].decode()
     assert recording.returncode == 0, err
     profile = probe.Profile(out)

@@ -187,11 +187,11 @@ KEPT void *whole_thread(void *recursions)
 
 KEPT int whole_threads(int n)
 {
-	pthread_t threads[64];
-	for (int i = 0; i < 64; i++)
+	pthread_t threads[8];
+	for (int i = 0; i < 8; i++)
 		if (pthread_create(&threads[i], NULL, whole_thread, (void *)10))
 			abort();
-	for (int i = 0; i < 64; i++)
+	for (int i = 0; i < 8; i++)
 		pthread_join(threads[i], NULL);
 	return n;
 }
