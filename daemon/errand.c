@@ -2,6 +2,7 @@
 #include "daemon/errand.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -30,26 +31,36 @@ struct said {
 	int64_t waited_ms;
 };
 
+/* What a child is for, and what it holds. */
+struct child {
+	const struct errand_kind *kind;
+	const void *context;
+	int socket;
+	int account; /* its /proc/self/schedstat */
+	int begun;   /* the result of begin() */
+};
+
 /* So long this process has run, or waited for a CPU, by the kernel's account. */
-static int64_t busy_ms(void)
+static int64_t busy_ms(int account)
 {
-	FILE *file guard_file = fopen("/proc/self/schedstat", "re");
+	char text[96];
 	long long ran_ns, queued_ns;
-	if (!file || fscanf(file, "%lld %lld", &ran_ns, &queued_ns) != 2)
+	ssize_t n = pread(account, text, sizeof(text) - 1, 0);
+	text[n > 0 ? n : 0] = '\0';
+	if (sscanf(text, "%lld %lld", &ran_ns, &queued_ns) != 2)
 		return 0;
 	return (ran_ns + queued_ns) / 1000000;
 }
 
-static int answer_one(int socket, const struct errand_kind *kind, const void *context, int begun,
-		      const void *request)
+static int answer_one(const struct child *child, const void *request)
 {
 	int fd guard_fd = -1;
-	int64_t since_ms = clock_now_ms(), busy = busy_ms();
-	struct said said = {.code = begun};
+	int64_t since_ms = clock_now_ms(), busy = busy_ms(child->account);
+	struct said said = {.code = child->begun};
 	if (!said.code)
-		said.code = kind->run(context, request, &fd);
-	said.waited_ms = clock_now_ms() - since_ms - (busy_ms() - busy);
-	return packet_send(socket, &said, sizeof(said), &fd, said.code >= 0 && fd >= 0);
+		said.code = child->kind->run(child->context, request, &fd);
+	said.waited_ms = clock_now_ms() - since_ms - (busy_ms(child->account) - busy);
+	return packet_send(child->socket, &said, sizeof(said), &fd, said.code >= 0 && fd >= 0);
 }
 
 static _Noreturn void be_child(int socket, const struct errand_kind *kind, const void *context,
@@ -59,13 +70,15 @@ static _Noreturn void be_child(int socket, const struct errand_kind *kind, const
 	 * programs and sockets would outlive it. */
 	bounded_keep_only(socket, socket);
 	struct packet *packet = packet_new();
-	int code = kind->begin ? kind->begin(context) : 0;
+	struct child child = {.kind = kind, .context = context, .socket = socket};
+	child.account = open("/proc/self/schedstat", O_RDONLY | O_CLOEXEC);
+	child.begun = kind->begin ? kind->begin(context) : 0;
 	/* Its end with the parent would go with privileges that begin() gave up. */
 	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 	if (!packet || getppid() != parent)
 		_exit(EXIT_FAILURE);
 	while (!packet_receive(socket, packet) && packet->bytes == kind->bytes &&
-	       !answer_one(socket, kind, context, code, packet->data))
+	       !answer_one(&child, packet->data))
 		;
 	_exit(EXIT_SUCCESS);
 }
