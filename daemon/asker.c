@@ -118,78 +118,87 @@ int asker_session(struct asker *asker, uint32_t session, int client, struct aske
 	return code;
 }
 
+/* What has been opened a CPU: -1 where nothing, or without gaps and links. */
+struct opened {
+	int *events, *links;
+	int n;
+};
+
 /* Moves the events of one reply to the caller's arrays and counts them. */
-static int take_events(struct asker *asker, int events[CPUS_MAX], int links[CPUS_MAX], int *n)
+static int take_events(struct asker *asker, struct opened *opened)
 {
 	const struct broker_reply *reply = reply_of(asker);
 	int fd = 0;
 	for (int cpu = 0; cpu < CPUS_MAX; cpu++) {
 		if (!(reply->cpus[cpu / 64] >> cpu % 64 & 1))
 			continue;
-		if (fd + 2 > asker->packet->n_fds || events[cpu] >= 0)
+		if (fd + 2 > asker->packet->n_fds || opened->events[cpu] >= 0)
 			return -EPROTO;
-		events[cpu] = packet_take_fd(asker->packet, fd++);
-		links[cpu] = packet_take_fd(asker->packet, fd++);
-		++*n;
+		opened->events[cpu] = packet_take_fd(asker->packet, fd++);
+		opened->links[cpu] = packet_take_fd(asker->packet, fd++);
+		opened->n++;
 	}
 	return 0;
+}
+
+static int take_sideband(struct asker *asker, struct opened *opened)
+{
+	if (opened->n + asker->packet->n_fds > CPUS_MAX)
+		return -EPROTO;
+	for (int i = 0; i < asker->packet->n_fds; i++)
+		opened->events[opened->n++] = packet_take_fd(asker->packet, i);
+	return 0;
+}
+
+/* A reply has room for some CPUs: asks until there are no more. */
+static int ask_by_parts(struct asker *asker, struct broker_request *request,
+			int (*take)(struct asker *asker, struct opened *opened),
+			struct opened *opened, struct err *err)
+{
+	uint32_t first;
+	do {
+		first = request->first_cpu;
+		int code = ask(asker, request, -1, err);
+		if (!code)
+			code = take(asker, opened);
+		if (code)
+			return err_set(err, code, ERR_FAILED, "the broker's reply makes no sense");
+		request->first_cpu = reply_of(asker)->more;
+	} while (request->first_cpu > first);
+	/* It must rise, or this would not end. */
+	return request->first_cpu
+		       ? err_set(err, -EPROTO, ERR_FAILED, "the broker's reply makes no sense")
+		       : 0;
 }
 
 int asker_events(struct asker *asker, const struct broker_request *wanted, int events[CPUS_MAX],
 		 int links[CPUS_MAX], struct err *err)
 {
 	struct broker_request request = *wanted;
+	struct opened opened = {events, links, 0};
 	request.op = BROKER_EVENTS;
 	for (int cpu = 0; cpu < CPUS_MAX; cpu++)
 		events[cpu] = links[cpu] = -1;
-	int n = 0, code;
-	do {
-		uint32_t first = request.first_cpu;
-		code = ask(asker, &request, -1, err);
-		if (code)
-			break;
-		code = take_events(asker, events, links, &n);
-		request.first_cpu = reply_of(asker)->more;
-		if (request.first_cpu && request.first_cpu <= first)
-			code = -EPROTO; /* must rise, or this would not end */
-	} while (!code && request.first_cpu);
-	if (!code)
-		return n;
-	for (int cpu = 0; cpu < CPUS_MAX; cpu++) {
+	int code = ask_by_parts(asker, &request, take_events, &opened, err);
+	for (int cpu = 0; code && cpu < CPUS_MAX; cpu++) {
 		if (events[cpu] < 0)
 			continue;
 		close(events[cpu]);
 		close(links[cpu]);
 		events[cpu] = links[cpu] = -1;
 	}
-	return err_set(err, code, ERR_FAILED, "the broker's reply makes no sense");
+	return code ? code : opened.n;
 }
 
 int asker_sideband(struct asker *asker, int events[CPUS_MAX], struct err *err)
 {
 	struct broker_request request = {.op = BROKER_SIDEBAND};
+	struct opened opened = {.events = events};
 	memset(request.cpus, 0xff, sizeof(request.cpus));
-	int n = 0, code;
-	do {
-		uint32_t first = request.first_cpu;
-		code = ask(asker, &request, -1, err);
-		if (code)
-			break;
-		if (n + asker->packet->n_fds > CPUS_MAX) {
-			code = -EPROTO;
-			break;
-		}
-		for (int i = 0; i < asker->packet->n_fds; i++)
-			events[n++] = packet_take_fd(asker->packet, i);
-		request.first_cpu = reply_of(asker)->more;
-		if (request.first_cpu && request.first_cpu <= first)
-			code = -EPROTO;
-	} while (!code && request.first_cpu);
-	if (!code)
-		return n;
-	while (n > 0)
-		close(events[--n]);
-	return err_set(err, code, ERR_FAILED, "the broker's reply makes no sense");
+	int code = ask_by_parts(asker, &request, take_sideband, &opened, err);
+	while (code && opened.n > 0)
+		close(events[--opened.n]);
+	return code ? code : opened.n;
 }
 
 int asker_take(struct asker *asker, uint32_t session, uint32_t pid, int pidfd, uint32_t flags,
