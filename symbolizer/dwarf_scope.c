@@ -7,7 +7,6 @@
 
 #include "common/guard.h"
 #include "symbolizer/dwarf.h"
-#include "symbolizer/sort.h"
 
 enum {
 	DEPTH_MAX = 1024,     /* blocks in blocks: generated code has 200 */
@@ -159,15 +158,6 @@ static int step(struct walk *w, struct cursor *c)
 	return 0;
 }
 
-/* By start; the scope inlined in another one behind that. */
-static int compare_spans(const void *a, const void *b)
-{
-	const struct span *x = a, *y = b;
-	if (x->start != y->start)
-		return x->start < y->start ? -1 : 1;
-	return (x->value > y->value) - (x->value < y->value);
-}
-
 static int walk_unit(struct walk *w)
 {
 	struct dwarf_unit *unit = w->unit;
@@ -178,7 +168,7 @@ static int walk_unit(struct walk *w)
 		code = step(w, &c);
 	if (code == -ENOMEM || !w->spans.n)
 		return code;
-	int laid_out = sort_records(w->spans.at, w->spans.n, sizeof(struct span), compare_spans);
+	int laid_out = spans_sort(&w->spans); /* a scope inlined in another one behind that */
 	if (!laid_out)
 		laid_out = spans_lay_out(w->spans.at, w->spans.n, &w->scopes->spans);
 	return laid_out ? laid_out : code;

@@ -10,7 +10,6 @@
 #include "symbolizer/dwarf.h"
 #include "symbolizer/dwarf_line.h"
 #include "symbolizer/dwarf_scope.h"
-#include "symbolizer/sort.h"
 
 enum {
 	UNITS_MAX = 1 << 20,   /* Chrome has 40,000 */
@@ -352,21 +351,12 @@ static int read_units(struct dwarf *dwarf, struct gathering *gathering)
 	return 0;
 }
 
-static int compare_spans(const void *a, const void *b)
-{
-	const struct span *x = a, *y = b;
-	if (x->start != y->start)
-		return x->start < y->start ? -1 : 1;
-	return (x->value > y->value) - (x->value < y->value);
-}
-
 int dwarf_unit_read_all(struct dwarf *dwarf)
 {
 	struct gathering gathering = {};
 	int code = read_units(dwarf, &gathering);
 	if (!code)
-		code = sort_records(gathering.spans.at, gathering.spans.n, sizeof(struct span),
-				    compare_spans);
+		code = spans_sort(&gathering.spans);
 	/* ld leaves every unit its claim on a function that many have (COMDAT); the code is the
 	 * first one's. */
 	if (!code)

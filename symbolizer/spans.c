@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "common/guard.h"
+#include "symbolizer/sort.h"
 
 int spans_gather(struct span_list *list, uint64_t start, uint64_t end, uint32_t value)
 {
@@ -22,6 +23,19 @@ int spans_gather(struct span_list *list, uint64_t start, uint64_t end, uint32_t 
 	list->at[list->n++] =
 		(struct span){start, bytes > UINT32_MAX ? UINT32_MAX : (uint32_t)bytes, value};
 	return 0;
+}
+
+static int compare(const void *a, const void *b)
+{
+	const struct span *x = a, *y = b;
+	if (x->start != y->start)
+		return x->start < y->start ? -1 : 1;
+	return (x->value > y->value) - (x->value < y->value);
+}
+
+int spans_sort(struct span_list *list)
+{
+	return sort_records(list->at, list->n, sizeof(*list->at), compare);
 }
 
 static void add(struct spans *spans, uint64_t start, uint64_t end, uint32_t value)

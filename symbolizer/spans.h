@@ -26,6 +26,9 @@ enum {
 /* [start, end), of which 4 GiB count. -ENOMEM: also where there are SPAN_LIST_MAX. */
 int spans_gather(struct span_list *list, uint64_t start, uint64_t end, uint32_t value);
 
+/* By start, and value. -ENOMEM: nothing was sorted. */
+int spans_sort(struct span_list *list);
+
 /* Lays out n spans (at most UINT32_MAX / 2) that ascend by start; where several cover an address,
  * the one that comes last among them has it. -ENOMEM. */
 int spans_lay_out(const struct span *in, uint32_t n, struct spans *out);

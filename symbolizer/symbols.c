@@ -25,7 +25,7 @@ struct symbols {
 	uint32_t n_entries, room_entries;
 	struct entry *entries; /* until symbols_finish() */
 	char *names;	       /* string tables one behind the other, each with a NUL */
-	uint64_t names_bytes;
+	uint64_t names_bytes, room_names;
 	struct spans spans; /* address → name */
 };
 
@@ -107,19 +107,33 @@ static int reserve_entries(struct symbols *symbols, uint64_t more)
 	return 0;
 }
 
+/* A table of strings at once as it is; what comes a name at a time (Go, PLT) in large steps. */
+static int reserve_names(struct symbols *symbols, uint64_t need)
+{
+	uint64_t room = symbols->room_names;
+	if (need <= room)
+		return 0;
+	room = need > room + room / 2 ? need : room + room / 2;
+	char *grown = realloc(symbols->names, room);
+	if (!grown)
+		return -ENOMEM;
+	symbols->names = grown;
+	symbols->room_names = room;
+	return 0;
+}
+
 /* Appends bytes and a NUL; *offset: where they lie. */
 static int append_names(struct symbols *symbols, const void *names, uint64_t bytes,
 			uint64_t *offset)
 {
 	if (bytes >= SYMBOLS_NAMES_MAX - symbols->names_bytes)
 		return -EFBIG;
-	char *grown = realloc(symbols->names, symbols->names_bytes + bytes + 1);
-	if (!grown)
-		return -ENOMEM;
-	memcpy(grown + symbols->names_bytes, names, bytes);
-	grown[symbols->names_bytes + bytes] = 0;
+	int code = reserve_names(symbols, symbols->names_bytes + bytes + 1);
+	if (code)
+		return code;
+	memcpy(symbols->names + symbols->names_bytes, names, bytes);
+	symbols->names[symbols->names_bytes + bytes] = 0;
 	*offset = symbols->names_bytes;
-	symbols->names = grown;
 	symbols->names_bytes += bytes + 1;
 	return 0;
 }

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stddef.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "tests/unit.h"
 
@@ -82,6 +83,19 @@ static void ends_at_the_highest_address(void)
 	spans_deinit(&spans);
 }
 
+/* By start; of one start the higher value behind. */
+static void sorts(void)
+{
+	struct span_list list = {};
+	static const struct span expected[] = {{1, 4, 9}, {5, 2, 0}, {5, 1, 7}};
+	CU_ASSERT_EQUAL(spans_gather(&list, 5, 6, 7), 0);
+	CU_ASSERT_EQUAL(spans_gather(&list, 1, 5, 9), 0);
+	CU_ASSERT_EQUAL(spans_gather(&list, 5, 7, 0), 0);
+	CU_ASSERT_EQUAL(spans_sort(&list), 0);
+	CU_ASSERT_EQUAL(memcmp(list.at, expected, sizeof(expected)), 0);
+	free(list.at);
+}
+
 static void gathers(void)
 {
 	struct span_list list = {};
@@ -97,6 +111,7 @@ static void gathers(void)
 	free(list.at);
 }
 
-SUITE(spans, {"gathers", gathers}, {"agrees with the plain way", agrees_with_the_plain_way},
+SUITE(spans, {"gathers", gathers}, {"sorts", sorts},
+      {"agrees with the plain way", agrees_with_the_plain_way},
       {"the latest wins", the_latest_wins},
       {"ends at the highest address", ends_at_the_highest_address});
