@@ -35,7 +35,24 @@ struct mm_struct;
 /* VM_PFNMAP, VM_IO, VM_UFFD_MISSING, VM_UFFD_WP (include/linux/mm.h, x86-64) */
 #define KERNEL_VM_NOT_STACK 0x5600ul
 
-struct file;
+struct super_block {
+	__u32 s_dev;
+} CORE;
+
+struct inode {
+	struct super_block *i_sb;
+	unsigned long i_ino;
+	__u32 i_generation;
+} CORE;
+
+struct file {
+	struct inode *f_inode;
+} CORE;
+
+struct linux_binprm {
+	struct file *file; /* in the end the program, or a script's interpreter */
+} CORE;
+
 struct vm_area_struct {
 	unsigned long vm_end;
 	unsigned long vm_flags;

@@ -7,21 +7,45 @@
 #include "bpf/filter.h"
 
 enum {
-	LIFE_WAKE_NS = 20000000
+	LIFE_WAKE_NS = 100000000,
+	LIFE_WAKE_NEW_NS = 20000000,
+	LIFE_MET_BITS = 8,
 };
+
+/* Programs that were executed, by hash. One that takes another's place costs a wake-up. Emptied by
+ * the broker when a session begins to take everything. */
+__u64 life_met[1 << LIFE_MET_BITS] = {};
+
+/* The engine has to open a program that it does not know while its process is there. */
+static __always_inline void life_meet(const struct linux_binprm *program)
+{
+	__u32 cpu = bpf_get_smp_processor_id();
+	struct cpu_counters *row = bpf_map_lookup_elem(&counters, &cpu);
+	const struct inode *inode = program->file->f_inode;
+	__u64 hash = (__u64)inode->i_sb->s_dev << 32 | inode->i_generation;
+	hash = (hash * 0x9e3779b97f4a7c15ull ^ inode->i_ino) * 0x9e3779b97f4a7c15ull;
+	__u64 *met = &life_met[hash >> (64 - LIFE_MET_BITS)];
+	if (!row || *met == hash)
+		return;
+	*met = hash;
+	row->exec_new = 1;
+}
 
 /* The engine is woken: an exec waits for its judgement, and all need new mappings. Sessions that
  * take everything judge nobody, and forks and exits bring no mappings: for them, execs wake it, but
- * not each of a storm: a wake-up costs as much as all the rest here. */
+ * not each of a storm, where a wake-up costs more than all the rest here: soon after a new program,
+ * and else not more often than it drains anyway. */
 static __always_inline __u64 life_ring_flags(enum event_kind kind, __u64 for_sessions, __u64 now_ns)
 {
 	__u32 cpu = bpf_get_smp_processor_id();
 	struct cpu_counters *row = bpf_map_lookup_elem(&counters, &cpu);
 	if (for_sessions & ~filter_everything())
 		return BPF_RB_FORCE_WAKEUP;
-	if (kind != EVENT_EXEC || !row || now_ns - row->exec_woken_ns < LIFE_WAKE_NS)
+	if (kind != EVENT_EXEC || !row ||
+	    now_ns - row->exec_woken_ns < (row->exec_new ? LIFE_WAKE_NEW_NS : LIFE_WAKE_NS))
 		return count_ring_flags();
 	row->exec_woken_ns = now_ns;
+	row->exec_new = 0;
 	return BPF_RB_FORCE_WAKEUP;
 }
 
@@ -68,16 +92,21 @@ static __always_inline void life_fork(struct task_struct *parent, struct task_st
 	__u64 bits = inherited.take | inherited.held | inherited.on_exec;
 	if (!bits && !every)
 		return;
-	if ((bits || inherited.space) && bpf_map_update_elem(&filter, &tgid, &inherited, BPF_ANY))
+	if (!bits && !inherited.space)
+		bpf_map_delete_elem(&filter, &tgid); /* one of that number was told of too late */
+	else if (bpf_map_update_elem(&filter, &tgid, &inherited, BPF_ANY))
 		count(COUNTER_FILTER_FULL);
 	life_send(EVENT_FORK, child, bits | every, parent_tgid, inherited.space,
 		  inherited.held != 0);
 }
 
-static __always_inline void life_exec(struct task_struct *task, __u32 old_tid)
+static __always_inline void life_exec(struct task_struct *task, __u32 old_tid,
+				      const struct linux_binprm *program)
 {
 	__u32 tid = task->pid, tgid = task->tgid, space = 0;
 	__u64 bits = filter_everything();
+	if (bits)
+		life_meet(program);
 	struct filter *entry = bpf_map_lookup_elem(&filter, &tgid);
 	if (entry) {
 		/* A session that may not keep it holds it, until it was judged anew. First the

@@ -150,9 +150,9 @@ int BPF_PROG(sampler_newtask, struct task_struct *task, __u64 clone_flags)
 }
 
 SEC("tp_btf/sched_process_exec")
-int BPF_PROG(sampler_exec, struct task_struct *task, int old_tid)
+int BPF_PROG(sampler_exec, struct task_struct *task, int old_tid, struct linux_binprm *program)
 {
-	life_exec(task, old_tid);
+	life_exec(task, old_tid, program);
 	return 0;
 }
 

@@ -470,6 +470,7 @@ int programs_take_all(struct programs *programs, uint32_t session, struct err *e
 	if (session >= SESSIONS_MAX)
 		return -EINVAL;
 	begin_session(programs, session);
+	memset(programs->skeleton->bss->life_met, 0, sizeof(programs->skeleton->bss->life_met));
 	int r = write_everything(programs, programs->taking_all | 1ull << session);
 	return r ? failed(err, r, "taking all processes") : 0;
 }
