@@ -219,9 +219,16 @@ static uint32_t add(struct objects *objects, const struct object *object)
 {
 	uint32_t number = new_number(objects);
 	objects->at[number] = *object;
-	if (object->fd >= 0 || object->kind == OBJECT_VDSO)
-		objects_want_table(objects, number);
+	objects->at[number].table_evicted |= object->fd >= 0;
 	return number;
+}
+
+static void meet(struct objects *objects, uint32_t number)
+{
+	if (objects->at[number].table_evicted)
+		objects_want_table(objects, number);
+	else if (objects->at[number].table_pending)
+		want_sooner(objects, number);
 }
 
 static uint32_t find_vdso(struct objects *objects)
@@ -229,9 +236,9 @@ static uint32_t find_vdso(struct objects *objects)
 	if (!objects->vdso)
 		objects->vdso = add(objects, &(struct object){.kind = OBJECT_VDSO,
 							      .fd = -1,
+							      .table_evicted = true,
 							      .path = array_copy("[vdso]", 6)});
-	else if (objects->at[objects->vdso].table_pending)
-		want_sooner(objects, objects->vdso);
+	meet(objects, objects->vdso);
 	return objects->vdso;
 }
 
@@ -301,8 +308,7 @@ static void open_again(struct objects *objects, struct asker *asker, uint32_t pi
 {
 	struct object *object = &objects->at[number];
 	open_file(objects, asker, pid, line, object);
-	if (object->fd >= 0)
-		objects_want_table(objects, number);
+	object->table_evicted = object->fd >= 0;
 }
 
 uint32_t objects_number(const struct objects *objects, const struct maps_line *line)
@@ -314,22 +320,10 @@ uint32_t objects_number(const struct objects *objects, const struct maps_line *l
 			  &key);
 }
 
-bool objects_is_known(struct objects *objects, const struct maps_line *line)
+/* As objects_find(), of a file, without its table. */
+static uint32_t find_file(struct objects *objects, struct asker *asker, uint32_t pid,
+			  const struct maps_line *line)
 {
-	if (line->kind != MAPS_FILE)
-		return true;
-	struct object *object = &objects->at[objects_number(objects, line)];
-	object->condemned = false;
-	return object->fd >= 0 && unchanged(objects, object);
-}
-
-uint32_t objects_find(struct objects *objects, struct asker *asker, uint32_t pid,
-		      const struct maps_line *line)
-{
-	if (line->kind == MAPS_VDSO)
-		return find_vdso(objects);
-	if (line->kind != MAPS_FILE)
-		return 0;
 	struct inode_key key = {line->dev, line->inode};
 	uint64_t hash = inode_hash(key.dev, key.inode);
 	uint32_t known = objects_number(objects, line);
@@ -338,10 +332,6 @@ uint32_t objects_find(struct objects *objects, struct asker *asker, uint32_t pid
 	if (known && unchanged(objects, old)) {
 		if (old->fd < 0 && old->tries < TRIES_MAX)
 			open_again(objects, asker, pid, line, known);
-		else if (old->table_evicted)
-			objects_want_table(objects, known);
-		else if (old->table_pending)
-			want_sooner(objects, known);
 		return known;
 	}
 
@@ -355,6 +345,26 @@ uint32_t objects_find(struct objects *objects, struct asker *asker, uint32_t pid
 		index_remove(&objects->by_inode, hash, known);
 	index_add(&objects->by_inode, hash, number);
 	return number;
+}
+
+uint32_t objects_find(struct objects *objects, struct asker *asker, uint32_t pid,
+		      const struct maps_line *line)
+{
+	if (line->kind == MAPS_VDSO)
+		return find_vdso(objects);
+	if (line->kind != MAPS_FILE)
+		return 0;
+	uint32_t number = find_file(objects, asker, pid, line);
+	meet(objects, number);
+	return number;
+}
+
+bool objects_hold(struct objects *objects, struct asker *asker, uint32_t pid,
+		  const struct maps_line *line)
+{
+	if (line->kind != MAPS_FILE)
+		return true;
+	return objects->at[find_file(objects, asker, pid, line)].fd >= 0;
 }
 
 const char *objects_words(int code)

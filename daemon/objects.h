@@ -23,7 +23,7 @@ struct object {
 	uint32_t table;	    /* unwind rows: number, 0: none */
 	uint32_t rows;	    /* in it */
 	int table_code;	    /* 0 or why there is none */
-	bool table_evicted; /* it has none for want of room: wanted when it is mapped again */
+	bool table_evicted; /* it has none, for want of room or use: wanted when met again */
 	bool table_pending; /* it is being made */
 	enum {
 		OBJECT_FILE,
@@ -55,8 +55,10 @@ uint32_t objects_find(struct objects *objects, struct asker *asker, uint32_t pid
 		      const struct maps_line *line);
 /* The number of a file that is met; 0: it has not been, or lies in no file. */
 uint32_t objects_number(const struct objects *objects, const struct maps_line *line);
-/* Whether nothing is to be opened for the line, now or later. */
-bool objects_is_known(struct objects *objects, const struct maps_line *line);
+/* Opens the file behind a line, unless it is open: whoever maps it may end. Its table is wanted
+ * when objects_find() meets it. False: it cannot be opened. */
+bool objects_hold(struct objects *objects, struct asker *asker, uint32_t pid,
+		  const struct maps_line *line);
 /* From the first call to the second, what was seen of a file once holds: what is told of meanwhile
  * has happened before. */
 void objects_begin_round(struct objects *objects);

@@ -422,7 +422,7 @@ void processes_on_map(struct processes *processes, const struct sideband_record 
 	}
 	own_space(processes, process);
 	if (process->space->dormant &&
-	    spaces_note(processes->spaces, process->space, &record->line))
+	    spaces_note(processes->spaces, process->space, process->pid, &record->line))
 		return;
 	wake(processes, process);
 	put(processes, process, &record->line);

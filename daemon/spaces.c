@@ -283,9 +283,10 @@ struct address_space *spaces_add_dormant(struct spaces *spaces)
 	return new;
 }
 
-bool spaces_note(struct spaces *spaces, struct address_space *space, const struct maps_line *line)
+bool spaces_note(struct spaces *spaces, struct address_space *space, uint32_t pid,
+		 const struct maps_line *line)
 {
-	if (space->notes.n >= NOTES_MAX || !objects_is_known(spaces->objects, line))
+	if (space->notes.n >= NOTES_MAX || !objects_hold(spaces->objects, spaces->asker, pid, line))
 		return false;
 	note(space, line);
 	return true;

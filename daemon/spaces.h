@@ -49,9 +49,10 @@ struct address_space *spaces_copy(struct spaces *spaces, const struct address_sp
 /* A new one of nothing, dormant. Of most processes of a storm nobody asks: what they map is noted,
  * and gone with them. */
 struct address_space *spaces_add_dormant(struct spaces *spaces);
-/* Notes a mapping. False: it does not suit a dormant space: a file to be opened while the process
- * is there, or there are many already. */
-bool spaces_note(struct spaces *spaces, struct address_space *space, const struct maps_line *line);
+/* Notes a mapping of process `pid`, whose file is opened. False: it cannot be, or there are many
+ * already: that does not suit a dormant space. */
+bool spaces_note(struct spaces *spaces, struct address_space *space, uint32_t pid,
+		 const struct maps_line *line);
 /* It is dormant no more: has a slot, and no mappings; those of *notes, now the caller's, are to be
  * put. */
 void spaces_wake(struct spaces *spaces, struct address_space *space, struct maps *notes);

@@ -168,12 +168,12 @@ static void a_dormant_one_only_notes(void)
 	struct maps notes;
 	struct address_space *space = spaces_add_dormant(f.spaces);
 	struct maps_line line = memory(0x3000, 0x4000), first = memory(0x1000, 0x2000);
-	CU_ASSERT(spaces_note(f.spaces, space, &line));
-	CU_ASSERT(spaces_note(f.spaces, space, &first));
+	CU_ASSERT(spaces_note(f.spaces, space, 1, &line));
+	CU_ASSERT(spaces_note(f.spaces, space, 1, &first));
 	CU_ASSERT_EQUAL(space->slot, 0);
 	CU_ASSERT_EQUAL(space->maps.n, 0);
 	struct address_space *copy = spaces_copy(f.spaces, space);
-	CU_ASSERT(spaces_note(f.spaces, copy, &line));
+	CU_ASSERT(spaces_note(f.spaces, copy, 1, &line));
 	CU_ASSERT(copy->dormant);
 	/* Woken, it gives them in their order. */
 	spaces_wake(f.spaces, space, &notes);
@@ -197,10 +197,10 @@ static void what_a_dormant_one_cannot_note(void)
 	struct maps_line line = memory(0x1000, 0x2000), file = line;
 	file.kind = MAPS_FILE;
 	file.inode = 5;
-	CU_ASSERT(!spaces_note(f.spaces, space, &file)); /* nobody has opened it */
+	CU_ASSERT(!spaces_note(f.spaces, space, 1, &file)); /* nobody has opened it */
 	CU_ASSERT_EQUAL(space->notes.n, 0);
 	uint32_t n = 0;
-	while (n < 100000 && spaces_note(f.spaces, space, &line))
+	while (n < 100000 && spaces_note(f.spaces, space, 1, &line))
 		n++;
 	CU_ASSERT(n >= 64 && n < 100000);
 	spaces_unref(f.spaces, space);
