@@ -5,8 +5,13 @@
 /* Bytes of one name (symbol, path, comm) in a profile of ours: longer ones are cut, which no
  * person reads to the end anyway; template names of 4 KiB exist. */
 #define LIMIT_NAME_BYTES 4096
-/* One frame of the client protocol: a profile chunk fits, a client cannot make us hold more. */
+/* One frame of the client protocol: a profile chunk fits. */
 #define LIMIT_WIRE_BYTES (1 << 20)
+/* One that the daemon takes: a thousand targets and more labels than anybody reads. Others wait
+ * while it is unpacked. */
+#define LIMIT_REQUEST_BYTES (64 << 10)
+/* What a frame may unpack to, in frames of the most bytes: so many small pieces would cost time. */
+#define LIMIT_UNPACKED_FRAMES 4
 /* One packet between broker, engine and workers (SOCK_SEQPACKET). */
 #define LIMIT_PACKET_BYTES (64 << 10)
 /* File descriptors in one packet; the kernel's own limit is 253 (SCM_MAX_FD). */
@@ -29,11 +34,11 @@
 /* Text of /proc/PID/maps: the kernel's 65,530 mappings with long names of files. */
 #define LIMIT_MAPS_BYTES (64 << 20)
 /* Clients of the daemon at once; one more is refused with a line. Together with the bytes below
- * this bounds what clients can make the engine hold to 512 MiB, and to 4 MiB while they behave. */
+ * this bounds what clients can make the engine hold to 272 MiB, and to 4 MiB while they behave. */
 #define LIMIT_CLIENTS 256
 /* Of these, of one user who is not root. */
 #define LIMIT_CLIENTS_PER_UID 64
-/* Bytes queued for one client that reads slowly, and as many that it may have sent in one frame. */
+/* Bytes queued for one client that reads slowly. */
 #define LIMIT_CLIENT_QUEUE_BYTES (1 << 20)
 /* Seconds until a client has said Hello and what it wants; a person does not wait that long. */
 #define LIMIT_HANDSHAKE_SECONDS 5

@@ -73,7 +73,7 @@ int message_receive(struct wire *wire, Probe__Message **message)
 	int code = wire_receive(wire, &frame, &bytes);
 	if (code != WIRE_FRAME)
 		return code;
-	struct budget budget = {.left = 16 * (size_t)LIMIT_WIRE_BYTES};
+	struct budget budget = {.left = LIMIT_UNPACKED_FRAMES * wire_limit(wire)};
 	ProtobufCAllocator allocator = {budget_alloc, budget_free, &budget};
 	Probe__Message *unpacked = probe__message__unpack(&allocator, bytes, frame);
 	if (!unpacked)

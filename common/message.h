@@ -24,7 +24,7 @@ int message_send_failed(struct wire *wire, const struct err *err);
  * kind_case is PROBE__MESSAGE__KIND__NOT_SET for a kind this version does not know, which the
  * receiver ignores. Required fields are there; enums may have any value, strings any bytes but NUL.
  * Its fds: wire_take_fd(), until the next call. -EPROTO: no message, or one that unpacks to more
- * than 16 times LIMIT_WIRE_BYTES; else as wire_receive(). */
+ * than LIMIT_UNPACKED_FRAMES times the wire's limit; else as wire_receive(). */
 int message_receive(struct wire *wire, struct Probe__Message **message);
 /* NULL is fine. */
 void message_free(struct Probe__Message *message);

@@ -29,7 +29,7 @@ struct outgoing {
 
 struct wire {
 	int socket;
-	size_t max_queue_bytes;
+	size_t max_queue_bytes, max_in_bytes;
 
 	struct outgoing *first, **last;
 	size_t queued;
@@ -52,6 +52,7 @@ struct wire *wire_new(int socket_take, size_t max_queue_bytes)
 		return NULL;
 	wire->socket = steal_fd(socket);
 	wire->max_queue_bytes = max_queue_bytes;
+	wire->max_in_bytes = LIMIT_WIRE_BYTES;
 	wire->last = &wire->first;
 	return wire;
 }
@@ -101,6 +102,16 @@ int wire_fd(const struct wire *wire)
 void wire_refuse_fds(struct wire *wire)
 {
 	wire->no_fds = true;
+}
+
+void wire_set_limit(struct wire *wire, size_t bytes)
+{
+	wire->max_in_bytes = bytes;
+}
+
+size_t wire_limit(const struct wire *wire)
+{
+	return wire->max_in_bytes;
 }
 
 size_t wire_queued(const struct wire *wire)
@@ -343,7 +354,7 @@ static int read_frame(struct wire *wire)
 	if (code)
 		return code;
 	size_t length = get_length(wire->in);
-	if (length > LIMIT_WIRE_BYTES)
+	if (length > wire->max_in_bytes)
 		return -EPROTO;
 	code = make_room(wire, HEADER_BYTES + length);
 	return code ? code : fill(wire, HEADER_BYTES + length);

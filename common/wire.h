@@ -25,6 +25,9 @@ int wire_fd(const struct wire *wire);
  * socket. To close one, or to have the kernel drop it, can hang: where its file system is another
  * user's (FUSE), or a socket lingers (SO_LINGER). */
 void wire_refuse_fds(struct wire *wire);
+/* Frames of more bytes than this are refused when they come; LIMIT_WIRE_BYTES without it. */
+void wire_set_limit(struct wire *wire, size_t bytes);
+size_t wire_limit(const struct wire *wire);
 /* Ends the connection and reads what has come, unless fds are there. False: they are, and whoever
  * closes the socket last may hang. */
 bool wire_drain(int socket);

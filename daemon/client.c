@@ -39,7 +39,7 @@
 enum {
 	CHUNK_BYTES = 128 << 10,
 	QUEUE_BYTES = LIMIT_CLIENT_QUEUE_BYTES,
-	MESSAGES_AT_ONCE = 16, /* before other clients have their turn */
+	MESSAGES_LATE = 4, /* that are heard when the time is up: it asks with two */
 };
 
 struct client {
@@ -356,7 +356,7 @@ static void on_message(struct client *client, Probe__Message *message)
 		on_stop(client, message->stop);
 	} else if (client->state > READY && message->kind_case == PROBE__MESSAGE__KIND_EXAMINE) {
 		on_examine(client, message->examine);
-	} else if (message->kind_case != PROBE__MESSAGE__KIND__NOT_SET) {
+	} else if (message->kind_case != PROBE__MESSAGE__KIND__NOT_SET || client->state == HELLO) {
 		err_set(&err, -EPROTO, ERR_FAILED, "a message out of order");
 		fail(client, &err);
 	}
@@ -379,20 +379,19 @@ static bool may_speak(const struct client *client)
 	       (client->state > READY || (!client->asks && !wire_queued(client->wire)));
 }
 
+/* One message: then other clients have their turn. */
 static void hear(struct client *client)
 {
-	for (int i = 0; i < MESSAGES_AT_ONCE && may_speak(client); i++) {
-		Probe__Message *message = NULL;
-		int result = message_receive(client->wire, &message);
-		if (result == WIRE_AGAIN)
-			break;
-		if (result == WIRE_FRAME)
-			on_message(client, message);
-		else if (result == -EOPNOTSUPP)
-			refuse_fds(client);
-		else
-			finish(client); /* gone, or speaks nonsense */
-	}
+	Probe__Message *message = NULL;
+	int result = may_speak(client) ? message_receive(client->wire, &message) : WIRE_AGAIN;
+	if (result == WIRE_FRAME)
+		on_message(client, message);
+	else if (result == -EOPNOTSUPP)
+		refuse_fds(client);
+	else if (result == -EPROTO)
+		client_fail(client, "that is no message of the protocol, or too long a one");
+	else if (result != WIRE_AGAIN)
+		finish(client); /* gone */
 }
 
 static int on_io(sd_event_source *source, int fd, uint32_t revents, void *userdata)
@@ -439,6 +438,12 @@ static void tick_recording(struct client *client)
 		say_progress(client);
 }
 
+static bool is_late(const struct client *client)
+{
+	return client->state <= READY && !client->asks &&
+	       clock_now_ns() - client->begun_ns > LIMIT_HANDSHAKE_SECONDS * 1000000000ull;
+}
+
 /* Whoever does not say what it wants, or does not take what it asked for, is let go. */
 static void check_times(struct client *client)
 {
@@ -448,8 +453,12 @@ static void check_times(struct client *client)
 	if (!queued || queued < client->queued_bytes)
 		client->taken_ns = now;
 	client->queued_bytes = queued;
-	if (client->state <= READY && !client->asks &&
-	    now - client->begun_ns > LIMIT_HANDSHAKE_SECONDS * 1000000000ull) {
+	/* What it wants may have come while we were busy. */
+	for (int i = 0; i < MESSAGES_LATE && is_late(client); i++)
+		hear(client);
+	if (client->state == OVER)
+		return;
+	if (is_late(client)) {
 		err_set(&err, -ETIMEDOUT, ERR_FAILED, "nothing was asked for in %d s",
 			LIMIT_HANDSHAKE_SECONDS);
 		fail(client, &err);
@@ -461,8 +470,6 @@ static void check_times(struct client *client)
 void client_tick(struct client *client)
 {
 	answer(client, client->asks);
-	if (client->state <= READY)
-		hear(client); /* what came with what was heard last time, or while we were busy */
 	if (client->state != OVER)
 		check_times(client);
 	if (client->state == RECORDING)
@@ -501,6 +508,7 @@ struct client *client_new(struct engine *engine, int socket_take)
 	client_peer(client, &pid, &client->uid);
 	if (client->uid)
 		wire_refuse_fds(client->wire);
+	wire_set_limit(client->wire, LIMIT_REQUEST_BYTES);
 	return client;
 }
 

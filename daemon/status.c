@@ -110,7 +110,7 @@ static void fill(Probe__Status *status, const struct engine *engine)
 	status->waits = engine->n_waits;
 	status->landlock = confine_has_landlock();
 	status->own_rss_bytes = own_rss_bytes();
-	status->client_bytes_max = LIMIT_WIRE_BYTES + LIMIT_CLIENT_QUEUE_BYTES;
+	status->client_bytes_max = LIMIT_REQUEST_BYTES + LIMIT_CLIENT_QUEUE_BYTES;
 	status->recordings = engine->n_recordings;
 	for (uint32_t i = 0; i < engine->n_clients; i++) {
 		const struct session *session = client_session(engine->clients[i]);

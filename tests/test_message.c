@@ -150,6 +150,46 @@ static void amplification(void)
 	wire_free(b);
 }
 
+static int received(struct wire *wire)
+{
+	Probe__Message *message = NULL;
+	int code = message_receive(wire, &message);
+	message_free(message);
+	return code;
+}
+
+/* What a daemon takes: the largest request that makes sense, but not as many pieces as fit. */
+static void small_limit(void)
+{
+	struct wire *a, *b;
+	static uint32_t pids[LIMIT_TARGETS];
+	char label[512], *labels[64];
+	memset(label, 'x', sizeof(label) - 1);
+	label[sizeof(label) - 1] = '\0';
+	memset(pids, 0x7f, sizeof(pids));
+	for (int i = 0; i < 64; i++)
+		labels[i] = label;
+	Probe__Record record = PROBE__RECORD__INIT;
+	Probe__Message message = PROBE__MESSAGE__INIT;
+	message.kind_case = PROBE__MESSAGE__KIND_RECORD;
+	message.record = &record;
+	record.pids = pids;
+	record.n_pids = LIMIT_TARGETS;
+	record.labels = labels;
+	record.n_labels = 64;
+	wires(&a, &b);
+	wire_set_limit(b, LIMIT_REQUEST_BYTES);
+	CU_ASSERT_EQUAL(message_send(a, &message, NULL, 0), 0);
+	CU_ASSERT_EQUAL(received(b), WIRE_FRAME);
+	uint8_t unknown[3 * 10000];
+	for (size_t i = 0; i < sizeof(unknown); i += 3)
+		memcpy(unknown + i, "\xfa\x01\x00", 3); /* field 31 */
+	CU_ASSERT_EQUAL(wire_send(a, unknown, sizeof(unknown), NULL, 0), 0);
+	CU_ASSERT_EQUAL(received(b), -EPROTO);
+	wire_free(a);
+	wire_free(b);
+}
+
 SUITE(message, {"hello", hello}, {"failed", failed}, {"largest chunk", largest_chunk},
       {"bytes that are no message", bytes_that_are_no_message}, {"unknown kind", unknown_kind},
-      {"amplification", amplification});
+      {"amplification", amplification}, {"small limit", small_limit});

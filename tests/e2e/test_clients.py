@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a client that is somebody's, not root's, can do to the daemon and to others who use it."""
 import contextlib
+import os
 import select
 import struct
 import time
@@ -86,3 +87,52 @@ def test_who_waits_for_a_process_and_chatters(server):
             time.sleep(0.002)
         looks = (reads(engine) - before) / processes / 4  # of each process two files at most, to their ends
         assert looks < 3 + (time.monotonic() - began) / 0.09, looks
+
+
+FLOOD = struct.pack("<I", 6000) + b"\xf8\x01\x00" * 2000  # fields that nobody knows
+
+
+def flood(sockets, seconds):
+    """As much as they take, by a process of its own."""
+    child = os.fork()
+    if child:
+        return child
+    left, end = {s: b"" for s in sockets}, time.monotonic() + seconds
+    for s in sockets:
+        s.setblocking(False)
+    while left and time.monotonic() < end:
+        for s in select.select([], left, [], 0.1)[1]:
+            try:
+                left[s] = left[s] or FLOOD
+                left[s] = left[s][s.send(left[s]):]
+            except BlockingIOError:
+                pass
+            except OSError:
+                del left[s]
+    os._exit(0)
+
+
+def test_messages_that_take_long_to_unpack(server):
+    """Everybody else has a turn after each: 40 clients who send nothing else keep nobody waiting for long."""
+    clients = [connect(server) for _ in range(40)]
+    child = flood([client.socket for client in clients], 3)
+    try:
+        times = []
+        while os.waitpid(child, os.WNOHANG) == (0, 0):
+            began = time.monotonic()
+            with server.client() as client:
+                client.status()
+            times.append(time.monotonic() - began)
+        assert len(times) > 3 and max(times) < 1, times
+    finally:
+        for client in clients:
+            client.close()
+
+
+@pytest.mark.parametrize("bytes_", [struct.pack("<I", (64 << 10) + 1), struct.pack("<I", 60000) + b"\xf8\x01\x00" * 20000],
+                         ids=["too long", "too many pieces"])
+def test_what_is_too_much_is_said(server, bytes_):
+    with connect(server) as client:
+        client.socket.sendall(bytes_)
+        assert daemon.fields(client.receive()[daemon.FAILED])[2] == b"that is no message of the protocol, or too long a one"
+        assert client.closed(10)
