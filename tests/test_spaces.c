@@ -8,6 +8,8 @@
 
 #include "bpf/types.h"
 #include "common/err.h"
+#include "common/packet.h"
+#include "daemon/asker.h"
 #include "daemon/objects.h"
 #include "tests/unit.h"
 
@@ -15,6 +17,7 @@
 struct fixture {
 	int slots_fd, mappings_fd;
 	struct objects *objects;
+	struct asker *asker; /* of a broker that has gone */
 	struct spaces *spaces;
 	const struct space *slots;
 	const struct mapping *mappings;
@@ -27,9 +30,13 @@ static void setup(struct fixture *f)
 	f->mappings_fd = memfd_create("mappings", MFD_CLOEXEC);
 	CU_ASSERT_EQUAL(ftruncate(f->slots_fd, SPACES_MAX * sizeof(struct space)), 0);
 	CU_ASSERT_EQUAL(ftruncate(f->mappings_fd, MAPPINGS_MAX * sizeof(struct mapping)), 0);
+	int pair[2] = {-1, -1};
+	CU_ASSERT_EQUAL(packet_pair(pair), 0);
+	f->asker = asker_new(pair[0]);
+	close(pair[1]);
 	f->objects = objects_new();
-	CU_ASSERT_EQUAL(spaces_new(f->slots_fd, f->mappings_fd, f->objects, NULL, &f->spaces, &err),
-			0);
+	CU_ASSERT_EQUAL(
+		spaces_new(f->slots_fd, f->mappings_fd, f->objects, f->asker, &f->spaces, &err), 0);
 	f->slots = mmap(NULL, SPACES_MAX * sizeof(struct space), PROT_READ, MAP_SHARED, f->slots_fd,
 			0);
 	f->mappings = mmap(NULL, MAPPINGS_MAX * sizeof(struct mapping), PROT_READ, MAP_SHARED,
@@ -40,6 +47,7 @@ static void teardown(struct fixture *f)
 {
 	spaces_free(f->spaces);
 	objects_free(f->objects);
+	asker_free(f->asker);
 	munmap((void *)f->slots, SPACES_MAX * sizeof(struct space));
 	munmap((void *)f->mappings, MAPPINGS_MAX * sizeof(struct mapping));
 	close(f->slots_fd);
