@@ -41,13 +41,13 @@ def test_recordings_that_follow_each_other(tmp_path):
             if met > 4 * HELD_MAX:
                 break
         assert met > 4 * HELD_MAX
-        probe.wait_for(lambda: status(server)["stack_bytes"] < HELD_MAX, 20, "stacks to be let go")
-        held = status(server)["stacks"]
+        held = probe.wait_for(lambda: (now := status(server))["stack_bytes"] < HELD_MAX and now, 20, "stacks to be let go")
         # They are met again: what was let go comes anew.
         result = server.record(*command, 999, "-o", tmp_path / "x.pb.gz", "500ms")
         assert result.code == 0, result
         finish(recording)
-    assert held < HELD_MAX / STACK_BYTES
+    # Of those that are not as deep, more fit into what is held.
+    assert held["stacks"] < met / STACK_BYTES / 2
     for name in ("long", "x"):
         profile = probe.Profile(tmp_path / f"{name}.pb.gz")
         profile.info.assert_reconciled()
