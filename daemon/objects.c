@@ -37,6 +37,8 @@ struct inode_key {
 enum {
 	TRIES_MAX = 64
 };
+/* Until a table that had no room is tried again. */
+static const uint64_t PAUSE_NS = 1000000000, PAUSE_NS_MAX = 30 * 1000000000ull;
 
 static uint64_t inode_hash(uint64_t dev, uint64_t inode)
 {
@@ -223,12 +225,23 @@ static uint32_t add(struct objects *objects, const struct object *object)
 	return number;
 }
 
+void objects_put_off_table(struct objects *objects, uint32_t number, uint64_t now_ns)
+{
+	struct object *object = &objects->at[number];
+	uint64_t pause_ns = object->table_pause_ns ? 2 * object->table_pause_ns : PAUSE_NS;
+	object->table_pause_ns = pause_ns < PAUSE_NS_MAX ? pause_ns : PAUSE_NS_MAX;
+	object->table_after_ns = now_ns + object->table_pause_ns;
+	object->table_evicted = true;
+}
+
 static void meet(struct objects *objects, uint32_t number)
 {
-	if (objects->at[number].table_evicted)
-		objects_want_table(objects, number);
-	else if (objects->at[number].table_pending)
+	const struct object *object = &objects->at[number];
+	if (object->table_pending)
 		want_sooner(objects, number);
+	else if (object->table_evicted &&
+		 (!object->table_after_ns || clock_now_ns() >= object->table_after_ns))
+		objects_want_table(objects, number);
 }
 
 static uint32_t find_vdso(struct objects *objects)

@@ -25,6 +25,7 @@ struct object {
 	int table_code;	    /* 0 or why there is none */
 	bool table_evicted; /* it has none, for want of room or use: wanted when met again */
 	bool table_pending; /* it is being made */
+	uint64_t table_pause_ns, table_after_ns; /* objects_put_off_table() */
 	enum {
 		OBJECT_FILE,
 		OBJECT_VDSO,
@@ -81,6 +82,9 @@ uint32_t objects_take_wanted(struct objects *objects);
 void objects_want_table(struct objects *objects, uint32_t number);
 /* For walks: its number, 0: none, MAPPING_TABLE_PENDING: it is being made. */
 uint32_t objects_table(struct objects *objects, uint32_t number);
+/* There was no room for the table, and nothing to give up: it is wanted again when the object is
+ * met after a while, a longer one each time. Making one costs the same in vain. */
+void objects_put_off_table(struct objects *objects, uint32_t number, uint64_t now_ns);
 /* Whether its mapping was not what the maps had said: they change while a program is loaded. */
 bool objects_is_unsettled(const struct objects *objects, uint32_t number);
 /* Why a file could not be opened. */

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "common/clock.h"
 #include "common/memory.h"
 #include "daemon/objects.h"
 #include "daemon/spaces.h"
@@ -49,7 +50,7 @@ uint32_t unwind_loader_evict(struct unwind_loader *loader)
 }
 
 /* Room that is given up is free in a moment: asking again takes longer. With nothing to give up,
- * the object has another chance when it is mapped anew. */
+ * the object has another chance when it is mapped anew, in a while. */
 static void no_room(struct unwind_loader *loader, uint32_t number)
 {
 	if (unwind_loader_evict(loader)) {
@@ -57,7 +58,7 @@ static void no_room(struct unwind_loader *loader, uint32_t number)
 		return;
 	}
 	loader->counts.no_room++;
-	objects_get(loader->objects, number)->table_evicted = true;
+	objects_put_off_table(loader->objects, number, clock_now_ns());
 }
 
 static void ask_next(struct unwind_loader *loader);
@@ -76,6 +77,7 @@ static void on_table(void *context, int code, const char *words, const struct wo
 	object->table_code = code;
 	object->table_pending = false;
 	if (!code) {
+		object->table_pause_ns = object->table_after_ns = 0;
 		loader->counts.loaded++;
 	} else if (code == -ENOSPC) {
 		no_room(loader, loader->asked);
