@@ -188,6 +188,16 @@ static void takes_what_the_client_may(void)
 	CU_ASSERT_EQUAL(take(&place, 0, own, 0, NULL), -EPROTO);
 }
 
+/* In a child: the client's own, with nothing but the socket, as standard input. */
+static void become_client(int socket)
+{
+	dup2(socket, STDIN_FILENO);
+	close_range(3, ~0u, 0);
+	if (setresgid(CLIENT_UID, CLIENT_UID, CLIENT_UID) ||
+	    setresuid(CLIENT_UID, CLIENT_UID, CLIENT_UID) || prctl(PR_SET_DUMPABLE, 1, 0, 0, 0))
+		_exit(1);
+}
+
 /* A process that hides (as ssh-agent does) when a byte comes, and answers with one. */
 static pid_t start_hider(int socket)
 {
@@ -195,11 +205,7 @@ static pid_t start_hider(int socket)
 	if (pid)
 		return pid;
 	char byte = 0;
-	dup2(socket, STDIN_FILENO);
-	close_range(3, ~0u, 0);
-	if (setresgid(CLIENT_UID, CLIENT_UID, CLIENT_UID) ||
-	    setresuid(CLIENT_UID, CLIENT_UID, CLIENT_UID) || prctl(PR_SET_DUMPABLE, 1, 0, 0, 0))
-		_exit(1);
+	become_client(socket);
 	while (write(STDIN_FILENO, &byte, 1) == 1 && read(STDIN_FILENO, &byte, 1) == 1)
 		prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	_exit(0);
@@ -276,11 +282,7 @@ static pid_t start_executor(int socket, const char *program)
 	if (pid)
 		return pid;
 	char byte = 0;
-	dup2(socket, STDIN_FILENO);
-	close_range(3, ~0u, 0);
-	if (setresgid(CLIENT_UID, CLIENT_UID, CLIENT_UID) ||
-	    setresuid(CLIENT_UID, CLIENT_UID, CLIENT_UID) || prctl(PR_SET_DUMPABLE, 1, 0, 0, 0))
-		_exit(1);
+	become_client(socket);
 	if (write(STDIN_FILENO, &byte, 1) == 1 && read(STDIN_FILENO, &byte, 1) == 1)
 		execl(program, program, NULL);
 	_exit(2);

@@ -190,9 +190,8 @@ static void prints_modules(void)
 	profile_free(profile);
 }
 
-static void prints_threads(void)
+static void same_owners(struct profile *profile, const char *expected)
 {
-	struct profile *profile = fixture_profile_nginx();
 	struct frames *frames guard(guard_frames) = frames_new(profile, FRAMES_FUNCTION);
 	struct selection selection guard(selection_deinit) = {0};
 	struct selection_wish wish = {0};
@@ -204,12 +203,18 @@ static void prints_threads(void)
 	report_owners_print(out, &view, OWNERS_BY_THREAD);
 	report_owners_print(out, &view, OWNERS_BY_PROCESS);
 	fclose(out);
-	same_text(text, "  CPU   CPU%   PID   TID  THREAD\n"
-			"0.70s  70.0%  4242  4242  nginx\n"
-			"0.30s  30.0%  4242  4243  nginx\n"
-			"  CPU    CPU%   PID  PROCESS\n"
-			"1.00s  100.0%  4242  nginx\n");
+	same_text(text, expected);
 	free(text);
+}
+
+static void prints_threads(void)
+{
+	struct profile *profile = fixture_profile_nginx();
+	same_owners(profile, "  CPU   CPU%   PID   TID  THREAD\n"
+			     "0.70s  70.0%  4242  4242  nginx\n"
+			     "0.30s  30.0%  4242  4243  nginx\n"
+			     "  CPU    CPU%   PID  PROCESS\n"
+			     "1.00s  100.0%  4242  nginx\n");
 	profile_free(profile);
 }
 
@@ -217,24 +222,13 @@ static void prints_threads(void)
 static void prints_threads_with_their_times(void)
 {
 	struct profile *profile = fixture_profile_waits();
-	struct frames *frames guard(guard_frames) = frames_new(profile, FRAMES_FUNCTION);
-	struct selection selection guard(selection_deinit) = {0};
-	struct selection_wish wish = {0};
-	CU_ASSERT_EQUAL(selection_init(&selection, profile, frames, &wish, NULL), 0);
-	struct report_view view = {.profile = profile, .frames = frames, .selection = &selection};
-	char *text = NULL;
-	size_t bytes;
-	FILE *out = open_memstream(&text, &bytes);
-	report_owners_print(out, &view, OWNERS_BY_THREAD);
-	report_owners_print(out, &view, OWNERS_BY_PROCESS);
-	fclose(out);
-	same_text(text, "  CPU    CPU%  ON-CPU  STOLEN  RUNNABLE  BLOCKED   PID   TID  THREAD\n"
-			"2.67s  100.0%   2.50s   0.10s     0.40s   27.00s  4242  4242  nginx\n"
-			"0.00s    0.0%   0.10s   0.00s     0.10s   29.80s  4242  4243  nginx\n"
-			"0.00s    0.0%   0.00s   0.00s     0.00s   30.00s  4242  4244  nginx\n"
-			"  CPU    CPU%  ON-CPU  STOLEN  RUNNABLE  BLOCKED   PID  PROCESS\n"
-			"2.67s  100.0%   2.60s   0.10s     0.50s   86.80s  4242  nginx\n");
-	free(text);
+	same_owners(profile,
+		    "  CPU    CPU%  ON-CPU  STOLEN  RUNNABLE  BLOCKED   PID   TID  THREAD\n"
+		    "2.67s  100.0%   2.50s   0.10s     0.40s   27.00s  4242  4242  nginx\n"
+		    "0.00s    0.0%   0.10s   0.00s     0.10s   29.80s  4242  4243  nginx\n"
+		    "0.00s    0.0%   0.00s   0.00s     0.00s   30.00s  4242  4244  nginx\n"
+		    "  CPU    CPU%  ON-CPU  STOLEN  RUNNABLE  BLOCKED   PID  PROCESS\n"
+		    "2.67s  100.0%   2.60s   0.10s     0.50s   86.80s  4242  nginx\n");
 	profile_free(profile);
 }
 

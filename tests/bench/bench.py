@@ -43,7 +43,7 @@ import names  # noqa: E402
 import probe  # noqa: E402
 import views  # noqa: E402
 import whole as whole_recording  # noqa: E402
-from host import host  # noqa: E402
+from host import host, statistics_on  # noqa: E402
 from switches import switches  # noqa: E402
 
 SECONDS = float(os.environ.get("BENCH_SECONDS", "2.0"))
@@ -51,7 +51,6 @@ ROUNDS = int(os.environ.get("BENCH_ROUNDS", "9"))
 PARTS = os.environ.get("BENCH", "cost,slowdown,whole,depth,tables,attach,names,report,page,switches,host").split(",")
 JOB = probe.TARGETS / "job"
 PERF = "/usr/bin/perf"
-BPF_STATS = Path("/proc/sys/kernel/bpf_stats_enabled")
 BPFTOOL = "/usr/sbin/bpftool"
 
 
@@ -255,16 +254,6 @@ def whole():
     return whole_recording.whole(min(ROUNDS, 5))
 
 
-@contextlib.contextmanager
-def bpf_stats():
-    before = BPF_STATS.read_text()
-    BPF_STATS.write_text("1")
-    try:
-        yield
-    finally:
-        BPF_STATS.write_text(before)
-
-
 def sampler_runs():
     """(ns, runs) of the sampling program of the recording that runs."""
     ours = probe.bpf_objects()
@@ -295,7 +284,7 @@ def sample_cost(depth, out):
 
 def depth():
     rows, exceeded = [], False
-    with tempfile.TemporaryDirectory(prefix="bench") as name, bpf_stats():
+    with tempfile.TemporaryDirectory(prefix="bench") as name, statistics_on():
         for frames in (6, 30, 128, 500, 1000):
             rows.append(sample_cost(frames, Path(name) / "out.pb.gz"))
     print("BPF time of a sample, tables warm")

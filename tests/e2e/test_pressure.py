@@ -15,19 +15,30 @@ from daemon import Daemon
 import probe
 
 
+def stop_for(seconds, server, client):
+    """The engine, while `client` records; to the recording's end."""
+    client.stderr.readline()
+    os.kill(server.engine(), signal.SIGSTOP)
+    time.sleep(seconds)
+    os.kill(server.engine(), signal.SIGCONT)
+    err = client.communicate(timeout=60)[1].decode()
+    assert client.returncode == 0, err
+
+
+def read(path):
+    """A profile in which nothing is missing without a reason."""
+    profile = probe.Profile(path)
+    profile.info.assert_reconciled()
+    assert profile.info.samples == profile.total()
+    return profile
+
+
 def test_engine_stopped_for_5_s(tmp_path):
     """Everything waits in the ring, or is counted as lost."""
     with probe.target("threads", 3600) as target, Daemon(tmp_path) as server:
         client = server.recording("-p", target.pid, "-F", "999", "-o", tmp_path / "x.pb.gz", "6s")
-        client.stderr.readline()
-        os.kill(server.engine(), signal.SIGSTOP)
-        time.sleep(5)
-        os.kill(server.engine(), signal.SIGCONT)
-        err = client.communicate(timeout=60)[1].decode()
-        assert client.returncode == 0, err
-    profile = probe.Profile(tmp_path / "x.pb.gz")
-    profile.info.assert_reconciled()
-    assert profile.info.samples == profile.total()
+        stop_for(5, server, client)
+    profile = read(tmp_path / "x.pb.gz")
     # What does run is in the stacks, and nothing that does not.
     assert profile.share("worker_burn") > 0.8
 
@@ -38,15 +49,8 @@ def test_ring_full(tmp_path):
         hz = int(Path("/proc/sys/kernel/perf_event_max_sample_rate").read_text())
         client = server.recording("-p", target.pid, "-F", str(min(hz, 20000)), "-o",
                                   tmp_path / "x.pb.gz", "5s")
-        client.stderr.readline()
-        os.kill(server.engine(), signal.SIGSTOP)
-        time.sleep(4)
-        os.kill(server.engine(), signal.SIGCONT)
-        err = client.communicate(timeout=60)[1].decode()
-        assert client.returncode == 0, err
-    profile = probe.Profile(tmp_path / "x.pb.gz")
-    profile.info.assert_reconciled()
-    assert profile.info.samples == profile.total()
+        stop_for(4, server, client)
+    read(tmp_path / "x.pb.gz")
 
 
 def ask(client, kind, done, answers, failures):
