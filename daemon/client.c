@@ -28,6 +28,7 @@
 #include "daemon/build.h"
 #include "daemon/engine.h"
 #include "daemon/examine.h"
+#include "daemon/holdings.h"
 #include "daemon/news.h"
 #include "daemon/packer.h"
 #include "daemon/sampler.h"
@@ -39,6 +40,7 @@
 enum {
 	CHUNK_BYTES = 128 << 10,
 	QUEUE_BYTES = LIMIT_CLIENT_QUEUE_BYTES,
+	ENDED_PER_UID = SESSIONS_MAX / 4,
 	MESSAGES_LATE = 4, /* that are heard when the time is up: it asks with two */
 };
 
@@ -251,6 +253,18 @@ static void refuse(struct client *client, const struct err *err)
 	fail(client, err);
 }
 
+/* One user does not take all the places with recordings that are over. */
+static int check_ended(const struct client *client, struct err *err)
+{
+	uint32_t n = holdings_ended(client->engine->sampler, client->uid);
+	if (n < ENDED_PER_UID)
+		return 0;
+	return err_set(err, -EBUSY, ERR_PERMISSION,
+		       "uid %" PRIu32 " has %" PRIu32
+		       " recordings already that have ended but are not read to their end",
+		       client->uid, n);
+}
+
 static void on_record(struct client *client, Probe__Message *message_take)
 {
 	struct err err = {0};
@@ -262,6 +276,8 @@ static void on_record(struct client *client, Probe__Message *message_take)
 	client->state = RECORDING;
 	client->engine->n_recordings++;
 	int code = engine_prepare(client->engine, &err);
+	if (!code)
+		code = check_ended(client, &err);
 	if (!code)
 		code = session_new(client->engine->sampler, message_take->record,
 				   wire_fd(client->wire), &client->session, &err);

@@ -28,6 +28,17 @@ uint64_t holdings_of_others(const struct session *session)
 	return bytes;
 }
 
+uint32_t holdings_ended(const struct sampler *sampler, uint32_t uid)
+{
+	uint32_t n = 0;
+	for (uint32_t i = 0; i < SESSIONS_MAX; i++) {
+		const struct session *session = sampler->sessions[i];
+		n += session && session->state == SESSION_STOPPED && session->uid == uid &&
+		     !session->rights.everything;
+	}
+	return n;
+}
+
 uint64_t holdings_bytes(const struct session *session)
 {
 	const struct stacks *stacks = &session->sampler->stacks;

@@ -109,6 +109,9 @@ static int take_pids(struct session *session, const int *pidfds, uint32_t n_pidf
 {
 	const Probe__Record *request = session->request;
 	for (uint32_t i = 0; i < request->n_pids; i++) {
+		/* Named twice: to judge it takes time again. */
+		if (session_has(session, request->pids[i]))
+			continue;
 		int code = take(session, request->pids[i], i < n_pidfds ? pidfds[i] : -1,
 				take_flags(request), err);
 		if (code == -ESRCH)
@@ -125,12 +128,19 @@ static int take_threads(struct session *session, const int *pidfds, uint32_t n_p
 			struct err *err)
 {
 	const Probe__Record *request = session->request;
+	uint32_t taken = 0; /* once for all of its threads that follow each other */
 	for (uint32_t i = 0; i < request->n_tids; i++) {
 		uint32_t tid = request->tids[i], tgid = procfs_tgid(tid);
 		uint32_t fd = (uint32_t)request->n_pids + i;
 		if (!tgid)
 			return err_set(err, -ESRCH, ERR_NO_PROCESS, "no thread with TID %u", tid);
-		int code = take(session, tgid, fd < n_pidfds ? pidfds[fd] : -1, TAKE_THREADS, err);
+		int code = 0;
+		if (tgid != taken)
+			code = take(session, tgid, fd < n_pidfds ? pidfds[fd] : -1, TAKE_THREADS,
+				    err);
+		else
+			session->n_threads++;
+		taken = tgid;
 		if (!code)
 			code = asker_take_thread(session->sampler->asker, session->slot, tid, err);
 		if (code == -ESRCH)

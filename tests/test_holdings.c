@@ -24,4 +24,22 @@ static void a_user_holds_with_all_recordings(void)
 	CU_ASSERT_EQUAL(holdings_of_others(&sessions[0]), 0);
 }
 
-SUITE(holdings, {"a user holds with all recordings", a_user_holds_with_all_recordings});
+static void counts_what_a_user_has_not_read(void)
+{
+	static struct sampler sampler;
+	static struct session sessions[5];
+	for (int i = 0; i < 5; i++) {
+		sessions[i].uid = 1000;
+		sessions[i].state = SESSION_STOPPED;
+		sampler.sessions[i ? SESSIONS_MAX - i : 0] = &sessions[i];
+	}
+	sessions[1].state = SESSION_SAMPLING;
+	sessions[2].uid = 1001;
+	sessions[3].rights.everything = true;
+	CU_ASSERT_EQUAL(holdings_ended(&sampler, 1000), 2);
+	CU_ASSERT_EQUAL(holdings_ended(&sampler, 1001), 1);
+	CU_ASSERT_EQUAL(holdings_ended(&sampler, 0), 0);
+}
+
+SUITE(holdings, {"counts what a user has not read", counts_what_a_user_has_not_read},
+      {"a user holds with all recordings", a_user_holds_with_all_recordings});

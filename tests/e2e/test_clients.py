@@ -3,6 +3,7 @@
 import contextlib
 import os
 import select
+import signal
 import struct
 import time
 from pathlib import Path
@@ -136,3 +137,33 @@ def test_what_is_too_much_is_said(server, bytes_):
         client.socket.sendall(bytes_)
         assert daemon.fields(client.receive()[daemon.FAILED])[2] == b"that is no message of the protocol, or too long a one"
         assert client.closed(10)
+
+
+def test_recordings_that_are_over_keep_few_places(server):
+    """Of the 64 places for recordings one user gets 16 for those that are not named yet, or not read."""
+    with users.target(users.ME, probe.TARGETS / "shares", 60) as mine, \
+            users.target(users.OTHER, "/bin/sleep", 60) as others, contextlib.ExitStack() as stack:
+        def record(pid, uid):
+            client = stack.enter_context(connect(server, uid))
+            client.record(pid, hz=50, fields=[(13, 150 * 10**6), (15, 2)])
+            return client.receive()
+
+        with connect(server) as first:
+            first.record(mine.pid, hz=50, fields=[(13, 150 * 10**6)])
+            assert first.closed(20)
+        for worker in server.workers():
+            os.kill(worker, signal.SIGSTOP)
+        for _ in range(16):
+            assert daemon.STARTED in record(mine.pid, users.ME)
+        refused = probe.wait_for(lambda: record(mine.pid, users.ME).get(daemon.FAILED), 5, "a refusal")
+        assert b"recordings already that have ended" in daemon.fields(refused)[2], refused
+        assert daemon.STARTED in record(others.pid, users.OTHER)
+        for worker in server.workers():
+            os.kill(worker, signal.SIGCONT)
+
+
+def test_one_process_named_a_thousand_times(server):
+    with users.target(users.ME, "/bin/sleep", 60) as mine, connect(server) as client:
+        client.record(mine.pid, hz=10, fields=[(1, mine.pid)] * 1000)
+        started = daemon.fields(client.receive()[daemon.STARTED])
+        assert (started[3], started[4]) == (1, 1)
