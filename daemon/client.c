@@ -63,6 +63,7 @@ struct client {
 	struct session *session;
 	bool said_started;
 	struct examine *examine; /* the last one asked for */
+	bool examines;		 /* and it is not answered yet */
 	struct build *build;
 	struct packed packed;
 	size_t sent;
@@ -298,6 +299,7 @@ static void on_examined(void *context, Probe__Examine *answer)
 	Probe__Message message = PROBE__MESSAGE__INIT;
 	message.kind_case = PROBE__MESSAGE__KIND_EXAMINE;
 	message.examine = answer;
+	((struct client *)context)->examines = false;
 	say(context, &message);
 }
 
@@ -308,14 +310,19 @@ static void on_examine(struct client *client, const Probe__Examine *asked)
 	const struct session *session = client->session;
 	if (client->state != RECORDING || session->state != SESSION_SAMPLING)
 		return;
-	if (!session_has(session, asked->pid)) {
+	if (client->examines)
+		err_set(&err, -EBUSY, ERR_FAILED,
+			"what is there of a process is asked for before the last answer");
+	else if (!session_has(session, asked->pid))
 		err_set(&err, -ESRCH, ERR_NO_PROCESS, "PID %" PRIu32 " is not recorded",
 			asked->pid);
+	if (err_is_set(&err)) {
 		fail(client, &err);
 		return;
 	}
 	examine_free(client->examine);
 	client->examine = NULL;
+	client->examines = true;
 	client->examine = examine_new(client->engine->symbolizer, session->sampler, asked->pid,
 				      on_examined, client);
 }

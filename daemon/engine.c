@@ -160,8 +160,6 @@ static int on_tick(sd_event_source *source, uint64_t usec, void *userdata)
 	}
 	tick_clients(engine);
 	discard(engine);
-	if (engine->listener)
-		listener_tick(engine->listener);
 	if (engine->n_clients || engine->loaded.n)
 		return arm_tick(engine);
 	return engine->listener ? rest(engine) : sd_event_exit(engine->event, 0);

@@ -20,6 +20,7 @@
 
 enum {
 	ACCEPT_AT_ONCE = 32, /* before other work has its turn */
+	AGAIN_US = 100000,   /* after the fds had run out */
 	LAST_WORDS_MS = 700, /* more than launch.c gives an engine without a broker */
 	RETRY_MS = 20,
 };
@@ -29,7 +30,7 @@ struct listener {
 	/* Given up to accept and turn away a client when there are no fds left: else the queue
 	 * would stay full, and the loop would spin on it. -1: used. */
 	int reserve;
-	sd_event_source *readable;
+	sd_event_source *readable, *again;
 	void (*on_client)(void *context, int socket_take);
 	void *context;
 };
@@ -182,6 +183,22 @@ static bool turn_away(struct listener *listener)
 	return client >= 0;
 }
 
+static int on_again(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct listener *listener = userdata;
+	if (listener->reserve < 0)
+		listener->reserve = open_reserve();
+	return sd_event_source_set_enabled(listener->readable, SD_EVENT_ON);
+}
+
+/* Nobody can be accepted, nor turned away. */
+static int pause_accepting(struct listener *listener)
+{
+	sd_event_source_set_enabled(listener->readable, SD_EVENT_OFF);
+	sd_event_source_set_time_relative(listener->again, AGAIN_US);
+	return sd_event_source_set_enabled(listener->again, SD_EVENT_ONESHOT);
+}
+
 static int on_readable(sd_event_source *source, int fd, uint32_t revents, void *userdata)
 {
 	struct listener *listener = userdata;
@@ -194,7 +211,7 @@ static int on_readable(sd_event_source *source, int fd, uint32_t revents, void *
 		else if ((errno != EMFILE && errno != ENFILE) || turn_away(listener))
 			break;
 		else
-			return sd_event_source_set_enabled(source, SD_EVENT_OFF);
+			return pause_accepting(listener);
 	}
 	return 0;
 }
@@ -212,7 +229,9 @@ struct listener *listener_new(sd_event *event, int socket_take,
 	listener->on_client = on_client;
 	listener->context = context;
 	if (sd_event_add_io(event, &listener->readable, socket_take, EPOLLIN, on_readable,
-			    listener) < 0) {
+			    listener) < 0 ||
+	    sd_event_add_time_relative(event, &listener->again, CLOCK_MONOTONIC, AGAIN_US, 0,
+				       on_again, listener) < 0) {
 		listener_free(listener);
 		return NULL;
 	}
@@ -224,15 +243,9 @@ void listener_free(struct listener *listener)
 	if (!listener)
 		return;
 	sd_event_source_disable_unref(listener->readable);
+	sd_event_source_disable_unref(listener->again);
 	close(listener->socket);
 	if (listener->reserve >= 0)
 		close(listener->reserve);
 	free(listener);
-}
-
-void listener_tick(struct listener *listener)
-{
-	if (listener->reserve < 0)
-		listener->reserve = open_reserve();
-	sd_event_source_set_enabled(listener->readable, SD_EVENT_ON);
 }

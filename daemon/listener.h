@@ -29,10 +29,9 @@ int listener_open(const char *path, mode_t mode, gid_t group, struct listener_so
 void listener_remove(const struct listener_socket *made);
 
 struct listener;
-/* Accepts on `socket_take` and hands each client's socket over (close-on-exec). NULL: no memory. */
+/* Accepts on `socket_take` and hands each client's socket over (close-on-exec). Where there are no
+ * fds left it turns clients away, or tries again a little later. NULL: no memory. */
 struct listener *listener_new(sd_event *event, int socket_take,
 			      void (*on_client)(void *context, int socket_take), void *context);
 /* Accepts no more. NULL is fine. */
 void listener_free(struct listener *listener);
-/* Once in a while: accepts again after the fds had run out. */
-void listener_tick(struct listener *listener);

@@ -97,6 +97,12 @@ static int check_words(const Probe__Record *request, struct err *err)
 		return err_set(err, -E2BIG, ERR_USAGE, "more than %d targets", LIMIT_TARGETS);
 	if (request->no_user && request->no_kernel)
 		return err_set(err, -EINVAL, ERR_USAGE, "-U and -K together leave no stacks");
+	if ((unsigned)request->mode > PROBE__RECORD__MODE__SNAPSHOT ||
+	    (unsigned)request->call_graph > PROBE__RECORD__CALL_GRAPH__FP) {
+		err_set(err, -EINVAL, ERR_USAGE, "a way to record that this daemon does not know");
+		err_hint(err, "install it and `probe` from the same version");
+		return -EINVAL;
+	}
 	int event = request->event ? event_names_find(request->event) : EVENT_CPU_CLOCK;
 	if (event < 0)
 		return refuse_event(request->event, err);

@@ -218,7 +218,6 @@ static void turns_away_without_files(void)
 		CU_ASSERT_EQUAL(recv(clients[i], &byte, 1, MSG_DONTWAIT), 0); /* closed */
 		close(clients[i]);
 	}
-	listener_tick(listener);
 	int client guard_fd = client_of(place.path);
 	for (int i = 0; i < 10 && !accepted.n; i++)
 		sd_event_run(event, 0);
@@ -228,7 +227,34 @@ static void turns_away_without_files(void)
 	sd_event_unref(event);
 }
 
-SUITE(listener, {"is for whom it is made", is_for_whom_it_is_made},
-      {"is there once", is_there_once}, {"takes the service manager's", takes_the_service_managers},
+/* Not even to turn away: by itself it accepts later. */
+static void waits_for_files(void)
+{
+	struct place place guard_place = place_new();
+	struct listener_socket made = {.fd = -1};
+	struct accepted accepted = {.last = -1};
+	sd_event *event = NULL;
+	struct rlimit before;
+	getrlimit(RLIMIT_NOFILE, &before);
+	CU_ASSERT_EQUAL(listener_open(place.path, 0600, (gid_t)-1, &made, NULL), 0);
+	CU_ASSERT(sd_event_new(&event) >= 0);
+	struct listener *listener = listener_new(event, made.fd, on_client, &accepted);
+	int client guard_fd = client_of(place.path);
+	set_files(3);
+	for (int i = 0; i < 5; i++)
+		sd_event_run(event, 0);
+	set_files(before.rlim_cur);
+	CU_ASSERT_EQUAL(accepted.n, 0);
+	for (int i = 0; i < 100 && !accepted.n; i++)
+		sd_event_run(event, 1000000);
+	CU_ASSERT_EQUAL(accepted.n, 1);
+	close(accepted.last);
+	listener_free(listener);
+	sd_event_unref(event);
+}
+
+SUITE(listener, {"waits for files", waits_for_files},
+      {"is for whom it is made", is_for_whom_it_is_made}, {"is there once", is_there_once},
+      {"takes the service manager's", takes_the_service_managers},
       {"hands clients over", hands_clients_over},
       {"turns away without files", turns_away_without_files});

@@ -43,6 +43,14 @@ static void refuses_what_nobody_may_ask(void)
 	request.n_cpus = 1;
 	CU_ASSERT_EQUAL(check(&request, EVERY, &err), -EINVAL);
 	request.n_cpus = 0;
+	request.mode = PROBE__RECORD__MODE__SNAPSHOT + 1; /* a later version's */
+	CU_ASSERT_EQUAL(check(&request, EVERY, &err), -EINVAL);
+	request.mode = (Probe__Record__Mode)-1;
+	CU_ASSERT_EQUAL(check(&request, EVERY, &err), -EINVAL);
+	request.mode = PROBE__RECORD__MODE__CPU;
+	request.call_graph = PROBE__RECORD__CALL_GRAPH__FP + 1;
+	CU_ASSERT_EQUAL(check(&request, EVERY, &err), -EINVAL);
+	request.call_graph = PROBE__RECORD__CALL_GRAPH__AUTO;
 	static const double bad[] = {0.001, -1, 1e9, NAN, INFINITY};
 	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
 		request.hz = bad[i];
