@@ -8,7 +8,8 @@
 
 enum {
 	LIFE_WAKE_NS = 100000000,
-	LIFE_WAKE_NEW_NS = 20000000,
+	LIFE_WAKE_SOON_NS = 20000000,
+	LIFE_EXECS = 32, /* may map enough to fill half of a side-band's ring */
 	LIFE_MET_BITS = 8,
 };
 
@@ -34,18 +35,20 @@ static __always_inline void life_meet(const struct linux_binprm *program)
 /* The engine is woken: an exec waits for its judgement, and all need new mappings. Sessions that
  * take everything judge nobody, and forks and exits bring no mappings: for them, execs wake it, but
  * not each of a storm, where a wake-up costs more than all the rest here: soon after a new program,
- * and else not more often than it drains anyway. */
+ * or many, and else not more often than it drains anyway. */
 static __always_inline __u64 life_ring_flags(enum event_kind kind, __u64 for_sessions, __u64 now_ns)
 {
 	__u32 cpu = bpf_get_smp_processor_id();
 	struct cpu_counters *row = bpf_map_lookup_elem(&counters, &cpu);
 	if (for_sessions & ~filter_everything())
 		return BPF_RB_FORCE_WAKEUP;
-	if (kind != EVENT_EXEC || !row ||
-	    now_ns - row->exec_woken_ns < (row->exec_new ? LIFE_WAKE_NEW_NS : LIFE_WAKE_NS))
+	if (kind != EVENT_EXEC || !row)
+		return count_ring_flags();
+	bool soon = ++row->execs >= LIFE_EXECS || row->exec_new;
+	if (now_ns - row->exec_woken_ns < (soon ? LIFE_WAKE_SOON_NS : LIFE_WAKE_NS))
 		return count_ring_flags();
 	row->exec_woken_ns = now_ns;
-	row->exec_new = 0;
+	row->exec_new = row->execs = 0;
 	return BPF_RB_FORCE_WAKEUP;
 }
 

@@ -370,7 +370,8 @@ struct cpu_counters {
 	__u64 spent_ns;	     /* in sampler_tick, and on walks of waits and wakers */
 	__u64 exec_woken_ns; /* when an exec last woke the engine; no counter */
 	__u64 exec_new;	     /* whether one of a new program has not, since; no counter */
-	__u64 pad[13];
+	__u64 execs;	     /* since; no counter */
+	__u64 pad[12];
 };
 TYPES_ASSERT_SIZE(struct cpu_counters, 512);
 
