@@ -266,21 +266,21 @@ static int check_ended(const struct client *client, struct err *err)
 		       client->uid, n);
 }
 
-static void on_record(struct client *client, Probe__Message *message_take)
+static void begin_recording(struct client *client)
 {
 	struct err err = {0};
 	int fds[LIMIT_TARGETS];
 	uint32_t n = 0;
+	uint64_t began_ns = clock_now_ns();
 	for (int fd; n < LIMIT_TARGETS && (fd = wire_take_fd(client->wire)) >= 0;)
 		fds[n++] = fd;
-	client->record = message_take;
 	client->state = RECORDING;
 	client->engine->n_recordings++;
 	int code = engine_prepare(client->engine, &err);
 	if (!code)
 		code = check_ended(client, &err);
 	if (!code)
-		code = session_new(client->engine->sampler, message_take->record,
+		code = session_new(client->engine->sampler, client->record->record,
 				   wire_fd(client->wire), &client->session, &err);
 	if (!code) {
 		client->session->uid = client->uid;
@@ -288,6 +288,8 @@ static void on_record(struct client *client, Probe__Message *message_take)
 	}
 	for (uint32_t i = 0; i < n; i++)
 		close(fds[i]);
+	uint64_t now_ns = clock_now_ns();
+	questions_charge(&client->engine->questions, client->uid, now_ns, now_ns - began_ns);
 	if (code)
 		refuse(client, &err);
 	else if (client->session->state == SESSION_SAMPLING)
@@ -353,6 +355,13 @@ static void answer(struct client *client, enum questions_kind asks)
 {
 	struct engine *engine = client->engine;
 	client->asks = asks;
+	if (asks == QUESTIONS_RECORD) {
+		if (!questions_may_begin(&engine->questions, client->uid, clock_now_ns()))
+			return;
+		client->asks = QUESTIONS_NONE;
+		begin_recording(client);
+		return;
+	}
 	if (!asks || client->state != READY ||
 	    !questions_take(&engine->questions, client->uid, asks))
 		return;
@@ -369,7 +378,8 @@ static void on_message(struct client *client, Probe__Message *message)
 	if (client->state == HELLO && message->kind_case == PROBE__MESSAGE__KIND_HELLO) {
 		on_hello(client, message->hello);
 	} else if (client->state == READY && message->kind_case == PROBE__MESSAGE__KIND_RECORD) {
-		on_record(client, message);
+		client->record = message;
+		answer(client, QUESTIONS_RECORD);
 		return;
 	} else if (client->state == READY && message->kind_case == PROBE__MESSAGE__KIND_STATUS) {
 		answer(client, QUESTIONS_STATUS);
