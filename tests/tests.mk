@@ -13,7 +13,7 @@ check: deps
 # with its output in one piece. Alone, at the end, what does.
 check-run:
 	+@$(MAKE) --no-print-directory $(parallel) -k check-build
-	+@$(MAKE) --no-print-directory $(parallel) -Otarget FUZZ_SECONDS=4 check-short
+	+@$(MAKE) --no-print-directory $(parallel) -Otarget FUZZ_SECONDS=5 check-short
 	+@$(MAKE) --no-print-directory e2e
 
 .PHONY: check-short unit-sanitized
