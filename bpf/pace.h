@@ -31,8 +31,8 @@ struct pace {
 struct waits_wanted waits_wanted = {};
 
 /* So many walks a window keep to the budget: where one takes an interrupt that a hypervisor must
- * deliver it costs several times what it does elsewhere. Near a ceiling on our cost they are fewer,
- * as ticks are. */
+ * deliver it costs several times what it does elsewhere. At low frequencies, and near a ceiling on
+ * our cost, they are fewer, as ticks are. */
 static __always_inline __u32 pace_walks(const struct pace *pace)
 {
 	__u32 n = PACE_SPENT_NS / (pace->walk_ns ? pace->walk_ns : PACE_WALK_NS);
@@ -40,8 +40,10 @@ static __always_inline __u32 pace_walks(const struct pace *pace)
 	struct session_config *config = bpf_map_lookup_elem(&sessions, &first);
 	__u32 thin = config ? config->thin & 15 : 0;
 	if (n < PACE_WALKS_LEAST)
-		return PACE_WALKS_LEAST >> thin;
-	return (n < PACE_WALKS_MOST ? n : PACE_WALKS_MOST) >> thin;
+		n = PACE_WALKS_LEAST;
+	if (n > PACE_WALKS_MOST)
+		n = PACE_WALKS_MOST;
+	return n * waits_wanted.hz / WAIT_HZ >> thin;
 }
 
 /* What is in force now. A window of few walks halves it, and so does each that passed unseen. */

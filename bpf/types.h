@@ -134,6 +134,10 @@ enum wait_state {
 /* The most of period_ns, 4.3 s: a product with 32 bits fits. */
 #define WAIT_PERIOD_NS_MAX (1ull << 32)
 
+/* Below this many samples a second a session is one that is to cost little: fewer waits are walked,
+ * too, in proportion. */
+#define WAIT_HZ 99
+
 /* A thread was off the CPU and is back: an interval between two switches, taken by the rule of
  * bpf/pace.h: for certain when d = blocked_ns + runnable_ns >= period_ns, else with chance
  * d / period_ns. So each stands for max(d, period_ns) / d of its kind. It may have begun before a
@@ -303,8 +307,10 @@ struct session_config {
 	__u32 flags; /* enum session_flags */
 	__u32 thin;  /* one of 1 << thin ticks is taken, up to THIN_MAX; changed while they come */
 	__u64 off_period_ns; /* the least period_ns of waits; BPF raises it to keep its budget */
+	__u32 hz;	     /* of its samples; 0: as WAIT_HZ */
+	__u32 pad;
 };
-TYPES_ASSERT_SIZE(struct session_config, 16);
+TYPES_ASSERT_SIZE(struct session_config, 24);
 enum {
 	THIN_MAX = 10
 };
@@ -317,8 +323,10 @@ struct waits_wanted {
 	__u64 period_ns; /* the least off_period_ns */
 	__u32 flags;	 /* SESSION_BY_POINTER only when all have it */
 	__u32 first;	 /* of the sessions, by number: its `thin` is that of all */
+	__u32 hz;	 /* the most of theirs, 1 to WAIT_HZ */
+	__u32 pad;
 };
-TYPES_ASSERT_SIZE(struct waits_wanted, 32);
+TYPES_ASSERT_SIZE(struct waits_wanted, 40);
 
 /* spaces: mmapable array by slot. The engine writes mappings elsewhere first, then flips `range` in
  * one store; memory that a walk under way may still read is reused only after 100 ms. */

@@ -108,11 +108,14 @@ static void want(const struct follow *follow, uint64_t sessions)
 			sum.period_ns = config.off_period_ns;
 		if (!sum.sessions)
 			sum.first = i;
+		uint32_t hz = config.hz && config.hz < WAIT_HZ ? config.hz : WAIT_HZ;
+		sum.hz = hz > sum.hz ? hz : sum.hz;
 		sum.sessions |= 1ull << i;
 		sum.wakers |= config.flags & SESSION_WAKERS ? 1ull << i : 0;
 	}
 	wanted->period_ns = sum.period_ns < WAIT_PERIOD_NS_MAX ? sum.period_ns : WAIT_PERIOD_NS_MAX;
 	wanted->flags = sum.flags;
+	wanted->hz = sum.hz;
 	wanted->first = sum.first;
 	wanted->wakers = sum.wakers;
 	__atomic_store_n(&wanted->sessions, sum.sessions, __ATOMIC_RELEASE);

@@ -142,11 +142,12 @@ static int begin_times(struct session *session, struct err *err)
 {
 	int fd guard_fd = -1;
 	struct err why = {0};
+	uint64_t began_ns = clock_now_ns();
 	int code = asker_threads(session->sampler->asker, session->slot, &fd, &why);
 	if (!code)
-		code = times_begin(&session->times, session->slot, session->started_ns, fd);
+		code = times_begin(&session->times, session->slot, began_ns, fd);
 	note_times(session, code, &why);
-	session->reading_ns = clock_now_ns() - session->started_ns;
+	session->reading_ns = clock_now_ns() - began_ns;
 	if (!code || session_samples(session))
 		return 0;
 	return err_set(err, code, ERR_FAILED, "what threads wait for cannot be followed: %s",
@@ -186,6 +187,13 @@ static uint32_t flags_of(const struct session *session)
 	       (session_waits(session) && request->wakers ? SESSION_WAKERS : 0);
 }
 
+static uint32_t hz_of(const struct session *session)
+{
+	if (session->hz >= WAIT_HZ)
+		return WAIT_HZ;
+	return session->hz > 1 ? (uint32_t)session->hz : 1;
+}
+
 static int open_events(struct session *session, struct err *err)
 {
 	const Probe__Record *request = session->request;
@@ -200,7 +208,8 @@ static int begin(struct session *session, struct err *err)
 	session->sampler->configs[session->slot] =
 		(struct session_config){.flags = flags_of(session),
 					.thin = session->sampler->thin,
-					.off_period_ns = session->request->off_period_ns};
+					.off_period_ns = session->request->off_period_ns,
+					.hz = hz_of(session)};
 	/* A tracepoint's program runs from its opening on. */
 	counters_read(session->sampler->counters, session->slot, &session->start);
 	int code = open_events(session, err);
@@ -208,11 +217,12 @@ static int begin(struct session *session, struct err *err)
 		return code;
 	procfs_steal(&session->stolen, &session->all_time);
 	session->state = SESSION_SAMPLING;
-	session->started_ns = session->checked_ns = clock_now_ns();
-	session->start_time_ns = (int64_t)clock_ns(CLOCK_REALTIME);
 	code = begin_times(session, err);
 	if (code)
 		return code;
+	/* Now that each thread was read, so that each has all of what was asked for. */
+	session->started_ns = session->checked_ns = clock_now_ns();
+	session->start_time_ns = (int64_t)clock_ns(CLOCK_REALTIME);
 	if (session_is_snapshot(session))
 		snapshot_begin(session);
 	events_enable(&session->events);
