@@ -16,10 +16,9 @@ HANGS = probe.TARGETS / "hangs"
 
 
 @contextlib.contextmanager
-def hanging(directory, uid, how):
+def hanging(uid, how):
     """The process, which holds nothing yet."""
-    directory.mkdir()
-    popen = subprocess.Popen([HANGS, directory, str(uid), how], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    popen = subprocess.Popen([HANGS, str(uid), how], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     try:
         assert popen.stdout.readline() == b"ready\n", "it may not mount a file system of its own"
         yield popen
@@ -49,7 +48,7 @@ def server(tmp_path):
 @pytest.mark.parametrize("how, asker", [("maps", 0), ("exec", users.ME)])
 def test_target_that_holds_its_locks(server, tmp_path, how, asker):
     """Whoever records it is told so in one line, and others are served."""
-    with hanging(tmp_path / "mount", users.ME, how) as popen, \
+    with hanging(users.ME, how) as popen, \
             users.target(users.OTHER, probe.TARGETS / "threads", 60) as other:
         hold(popen)
         with daemon.Client(server.path, connected=users.connection(server.path, asker)) as client:

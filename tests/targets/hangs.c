@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A process that keeps whoever looks at it waiting, by a file system of its own (FUSE) that does
- *not answer: how another's file system can reach the locks of the process itself.
+ * not answer: how another's file system can reach the locks of the process itself.
  *
- *	hangs DIRECTORY UID maps	holds its mappings' lock: puts others in place of a changed
- *					part of such a file, which is written back first
- *	hangs DIRECTORY UID exec	holds the lock of its exec: closes such a file in it
+ *	hangs UID maps	holds its mappings' lock: puts others in place of a changed part of such a
+ *			file, which is written back first
+ *	hangs UID exec	holds the lock of its exec: closes such a file in it
  *
  * It runs as UID, spins in a thread of its own, holds the lock when a byte comes on standard input,
  * and lets go at the end of that. Says "ready" when it spins; "none" where it may not mount.
@@ -16,7 +16,6 @@
 #include <linux/fuse.h>
 #include <poll.h>
 #include <pthread.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -95,15 +94,23 @@ static _Noreturn void be_server(int device)
 	_exit(0);
 }
 
-static bool mount_own(const char *directory, int *device)
+static bool set(int context, const char *key, const char *value)
 {
-	char options[128];
-	*device = open("/dev/fuse", O_RDWR | O_CLOEXEC);
-	snprintf(options, sizeof(options), "fd=%d,rootmode=40000,user_id=0,group_id=0,allow_other",
-		 *device);
-	return *device >= 0 && !unshare(CLONE_NEWNS) &&
-	       !mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) &&
-	       !mount("hangs", directory, "fuse", 0, options);
+	return !fsconfig(context, FSCONFIG_SET_STRING, key, value, 0);
+}
+
+/* A file system of its own, which lies nowhere: also below a changed root. Its fd, or -1. */
+static int mount_own(int device)
+{
+	char number[16];
+	int context = fsopen("fuse", FSOPEN_CLOEXEC);
+	snprintf(number, sizeof(number), "%d", device);
+	if (context < 0 || !set(context, "fd", number) || !set(context, "rootmode", "40000") ||
+	    !set(context, "user_id", "0") || !set(context, "group_id", "0") ||
+	    fsconfig(context, FSCONFIG_SET_FLAG, "allow_other", NULL, 0) ||
+	    fsconfig(context, FSCONFIG_CMD_CREATE, NULL, NULL, 0))
+		return -1;
+	return fsmount(context, FSMOUNT_CLOEXEC, 0);
 }
 
 static void become(uid_t uid)
@@ -129,12 +136,12 @@ static void hold_maps(int file)
 
 int main(int argc, char **argv)
 {
-	char path[4096], byte;
-	int device;
+	char byte;
 	pthread_t thread;
-	if (argc != 4)
+	if (argc != 3)
 		return 2;
-	if (!mount_own(argv[1], &device)) {
+	int device = open("/dev/fuse", O_RDWR | O_CLOEXEC), root = mount_own(device);
+	if (root < 0) {
 		puts("none");
 		return 0;
 	}
@@ -142,16 +149,16 @@ int main(int argc, char **argv)
 	if (server == 0)
 		be_server(device);
 	close(device);
-	snprintf(path, sizeof(path), "%s/file", argv[1]);
-	int file = open(path, O_RDWR | O_CLOEXEC);
-	become((uid_t)strtoul(argv[2], NULL, 10));
+	int file = openat(root, "file", O_RDWR | O_CLOEXEC);
+	close(root);
+	become((uid_t)strtoul(argv[1], NULL, 10));
 	if (file < 0 || pthread_create(&thread, NULL, spin, NULL))
 		return 1;
 	puts("ready");
 	fflush(stdout);
 	if (read(STDIN_FILENO, &byte, 1) != 1)
 		return 0;
-	if (!strcmp(argv[3], "maps"))
+	if (!strcmp(argv[2], "maps"))
 		hold_maps(file);
 	else
 		execl("/bin/sleep", "sleep", "0", NULL);
