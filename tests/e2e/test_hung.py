@@ -46,7 +46,7 @@ def server(tmp_path):
 
 @pytest.mark.skipif("\tfuse\n" not in Path("/proc/filesystems").read_text(), reason="a kernel without FUSE")
 @pytest.mark.parametrize("how, asker", [("maps", 0), ("exec", users.ME)])
-def test_target_that_holds_its_locks(server, tmp_path, how, asker):
+def test_target_that_holds_its_locks(server, how, asker):
     """Whoever records it is told so in one line, and others are served."""
     with hanging(users.ME, how) as popen, \
             users.target(users.OTHER, probe.TARGETS / "threads", 60) as other:
