@@ -271,12 +271,12 @@ static void begin_recording(struct client *client)
 	struct err err = {0};
 	int fds[LIMIT_TARGETS];
 	uint32_t n = 0;
-	uint64_t began_ns = clock_now_ns();
 	for (int fd; n < LIMIT_TARGETS && (fd = wire_take_fd(client->wire)) >= 0;)
 		fds[n++] = fd;
 	client->state = RECORDING;
 	client->engine->n_recordings++;
 	int code = engine_prepare(client->engine, &err);
+	uint64_t began_ns = clock_now_ns(); /* to load the programs is for all who come after */
 	if (!code)
 		code = check_ended(client, &err);
 	if (!code)
@@ -355,6 +355,8 @@ static void answer(struct client *client, enum questions_kind asks)
 {
 	struct engine *engine = client->engine;
 	client->asks = asks;
+	if (!asks || client->state != READY) /* it may have left */
+		return;
 	if (asks == QUESTIONS_RECORD) {
 		if (!questions_may_begin(&engine->questions, client->uid, clock_now_ns()))
 			return;
@@ -362,8 +364,7 @@ static void answer(struct client *client, enum questions_kind asks)
 		begin_recording(client);
 		return;
 	}
-	if (!asks || client->state != READY ||
-	    !questions_take(&engine->questions, client->uid, asks))
+	if (!questions_take(&engine->questions, client->uid, asks))
 		return;
 	client->asks = QUESTIONS_NONE;
 	client->begun_ns = clock_now_ns();
@@ -521,7 +522,7 @@ bool client_is_over(const struct client *client)
 
 uint64_t client_undecided_ns(const struct client *client)
 {
-	return client->state <= READY ? client->begun_ns : UINT64_MAX;
+	return client->state <= READY && !client->asks ? client->begun_ns : UINT64_MAX;
 }
 
 struct client *client_new(struct engine *engine, int socket_take)

@@ -146,42 +146,56 @@ static void takes_the_service_managers(void)
 	close(made.fd);
 }
 
-struct accepted {
+/* A listener in a loop of its own, and what it has accepted. */
+struct listening {
+	struct place place;
+	struct listener *listener;
+	sd_event *event;
 	int n, last;
 };
 
 static void on_client(void *context, int socket_take)
 {
-	struct accepted *accepted = context;
-	accepted->n++;
-	close(accepted->last);
-	accepted->last = socket_take;
+	struct listening *l = context;
+	l->n++;
+	close(l->last);
+	l->last = socket_take;
+}
+
+static void listen_on(struct listening *l)
+{
+	struct listener_socket made = {.fd = -1};
+	*l = (struct listening){.place = place_new(), .last = -1};
+	CU_ASSERT_EQUAL(listener_open(l->place.path, 0600, (gid_t)-1, &made, NULL), 0);
+	CU_ASSERT(sd_event_new(&l->event) >= 0);
+	l->listener = listener_new(l->event, made.fd, on_client, l);
+}
+
+static void listen_end(struct listening *l)
+{
+	close(l->last);
+	listener_free(l->listener);
+	sd_event_unref(l->event);
+	place_remove(&l->place);
 }
 
 static void hands_clients_over(void)
 {
-	struct place place guard_place = place_new();
-	struct listener_socket made = {.fd = -1};
-	struct accepted accepted = {.last = -1};
-	sd_event *event = NULL;
-	CU_ASSERT_EQUAL(listener_open(place.path, 0600, (gid_t)-1, &made, NULL), 0);
-	CU_ASSERT(sd_event_new(&event) >= 0);
-	struct listener *listener = listener_new(event, made.fd, on_client, &accepted);
+	struct listening l;
+	listen_on(&l);
 	enum {
 		CLIENTS = 100
 	};
 	int clients[CLIENTS];
 	for (int i = 0; i < CLIENTS; i++)
-		clients[i] = client_of(place.path);
-	for (int i = 0; i < CLIENTS && accepted.n < CLIENTS; i++)
-		sd_event_run(event, 0);
-	CU_ASSERT_EQUAL(accepted.n, CLIENTS);
-	CU_ASSERT_EQUAL(fcntl(accepted.last, F_GETFD), FD_CLOEXEC);
+		clients[i] = client_of(l.place.path);
+	for (int i = 0; i < CLIENTS && l.n < CLIENTS; i++)
+		sd_event_run(l.event, 0);
+	CU_ASSERT_EQUAL(l.n, CLIENTS);
+	CU_ASSERT_EQUAL(fcntl(l.last, F_GETFD), FD_CLOEXEC);
 	for (int i = 0; i < CLIENTS; i++)
 		close(clients[i]);
-	close(accepted.last);
-	listener_free(listener);
-	sd_event_unref(event);
+	listen_end(&l);
 }
 
 static void set_files(rlim_t n)
@@ -194,63 +208,49 @@ static void set_files(rlim_t n)
 
 static void turns_away_without_files(void)
 {
-	struct place place guard_place = place_new();
-	struct listener_socket made = {.fd = -1};
-	struct accepted accepted = {.last = -1};
-	sd_event *event = NULL;
+	struct listening l;
+	listen_on(&l);
 	struct rlimit before;
 	getrlimit(RLIMIT_NOFILE, &before);
-	CU_ASSERT_EQUAL(listener_open(place.path, 0600, (gid_t)-1, &made, NULL), 0);
-	CU_ASSERT(sd_event_new(&event) >= 0);
-	struct listener *listener = listener_new(event, made.fd, on_client, &accepted);
 	int clients[3];
 	for (int i = 0; i < 3; i++)
-		clients[i] = client_of(place.path);
+		clients[i] = client_of(l.place.path);
 	int next = dup(STDIN_FILENO); /* the lowest free one: none from there on */
 	close(next);
 	set_files(next);
 	for (int i = 0; i < 10; i++)
-		sd_event_run(event, 0);
+		sd_event_run(l.event, 0);
 	set_files(before.rlim_cur);
-	CU_ASSERT_EQUAL(accepted.n, 0);
+	CU_ASSERT_EQUAL(l.n, 0);
 	for (int i = 0; i < 3; i++) {
 		char byte;
 		CU_ASSERT_EQUAL(recv(clients[i], &byte, 1, MSG_DONTWAIT), 0); /* closed */
 		close(clients[i]);
 	}
-	int client guard_fd = client_of(place.path);
-	for (int i = 0; i < 10 && !accepted.n; i++)
-		sd_event_run(event, 0);
-	CU_ASSERT_EQUAL(accepted.n, 1);
-	close(accepted.last);
-	listener_free(listener);
-	sd_event_unref(event);
+	int client guard_fd = client_of(l.place.path);
+	for (int i = 0; i < 10 && !l.n; i++)
+		sd_event_run(l.event, 0);
+	CU_ASSERT_EQUAL(l.n, 1);
+	listen_end(&l);
 }
 
 /* Not even to turn away: by itself it accepts later. */
 static void waits_for_files(void)
 {
-	struct place place guard_place = place_new();
-	struct listener_socket made = {.fd = -1};
-	struct accepted accepted = {.last = -1};
-	sd_event *event = NULL;
+	struct listening l;
+	listen_on(&l);
 	struct rlimit before;
 	getrlimit(RLIMIT_NOFILE, &before);
-	CU_ASSERT_EQUAL(listener_open(place.path, 0600, (gid_t)-1, &made, NULL), 0);
-	CU_ASSERT(sd_event_new(&event) >= 0);
-	struct listener *listener = listener_new(event, made.fd, on_client, &accepted);
-	int client guard_fd = client_of(place.path);
+	int client guard_fd = client_of(l.place.path);
 	set_files(3);
 	for (int i = 0; i < 5; i++)
-		sd_event_run(event, 0);
+		sd_event_run(l.event, 0);
 	set_files(before.rlim_cur);
-	CU_ASSERT_EQUAL(accepted.n, 0);
-	for (int i = 0; i < 100 && !accepted.n; i++)
-		sd_event_run(event, 1000000);
-	CU_ASSERT_EQUAL(accepted.n, 1);
-	close(accepted.last);
-	listener_free(listener);
-	sd_event_unref(event);
+	CU_ASSERT_EQUAL(l.n, 0);
+	for (int i = 0; i < 100 && !l.n; i++)
+		sd_event_run(l.event, 1000000);
+	CU_ASSERT_EQUAL(l.n, 1);
+	listen_end(&l);
 }
 
 SUITE(listener, {"waits for files", waits_for_files},
