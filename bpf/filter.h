@@ -17,6 +17,18 @@ enum filter_verdict {
  * entries while processes fork. The broker's. */
 __u64 filter_live = 0;
 
+/* Processes that ended of late, each at its number: the engine, which has yet to hear of it, may
+ * still tell which space one has. An entry made then would stay for good. */
+enum {
+	FILTER_GONE = 4096
+};
+__u32 filter_gone[FILTER_GONE] = {};
+
+static __always_inline __u32 *filter_gone_at(__u32 tgid)
+{
+	return &filter_gone[tgid & (FILTER_GONE - 1)];
+}
+
 /* Sessions that take everything. */
 static __always_inline __u64 filter_everything(void)
 {
@@ -142,7 +154,11 @@ static __always_inline int filter_set_space(const struct filter_change *change)
 	if (!entry)
 		return -ENOENT;
 	entry->space = change->space;
-	return 0;
+	/* Its exit says so before it looks for an entry: one of both sees the other. */
+	if (*filter_gone_at(tgid) != tgid)
+		return 0;
+	bpf_map_delete_elem(&filter, &tgid);
+	return -ENOENT;
 }
 
 /* 1: it had the bit. */

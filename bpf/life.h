@@ -79,6 +79,8 @@ static __always_inline void life_fork(struct task_struct *parent, struct task_st
 	__u32 parent_tgid = parent->tgid, tgid = child->tgid;
 	if (tgid == parent_tgid)
 		return; /* a thread */
+	if (*filter_gone_at(tgid) == tgid)
+		*filter_gone_at(tgid) = 0;
 	__u64 every = filter_everything();
 	struct filter *entry = bpf_map_lookup_elem(&filter, &parent_tgid);
 	struct filter inherited = {};
@@ -95,9 +97,7 @@ static __always_inline void life_fork(struct task_struct *parent, struct task_st
 	__u64 bits = inherited.take | inherited.held | inherited.on_exec;
 	if (!bits && !every)
 		return;
-	if (!bits && !inherited.space)
-		bpf_map_delete_elem(&filter, &tgid); /* one of that number was told of too late */
-	else if (bpf_map_update_elem(&filter, &tgid, &inherited, BPF_ANY))
+	if ((bits || inherited.space) && bpf_map_update_elem(&filter, &tgid, &inherited, BPF_ANY))
 		count(COUNTER_FILTER_FULL);
 	life_send(EVENT_FORK, child, bits | every, parent_tgid, inherited.space,
 		  inherited.held != 0);
@@ -152,6 +152,7 @@ static __always_inline void life_exit(struct task_struct *task)
 	 * see 0: who deletes the entry tells. */
 	if (task->signal->live.counter)
 		return;
+	*filter_gone_at(tgid) = tgid;
 	__u64 bits = filter_everything();
 	__u32 space = 0;
 	struct filter *entry = bpf_map_lookup_elem(&filter, &tgid);

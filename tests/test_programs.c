@@ -125,7 +125,8 @@ static void sends_bodies_again_that_were_taken_out(void)
 	sampling_free(s);
 }
 
-/* Samples of every process but the idle one; a space makes an entry. */
+/* Samples of every process but the idle one; a space makes an entry, unless the process has ended:
+ * it would stay. */
 static void takes_everything(void)
 {
 	struct sampling *s = sampling_new();
@@ -136,6 +137,9 @@ static void takes_everything(void)
 	CU_ASSERT_EQUAL(programs_take_all(s->programs, 2, NULL), 0);
 	CU_ASSERT(programs_takes(s->programs, child));
 	CU_ASSERT_EQUAL(programs_set_space(s->programs, child, 5), 0);
+	pid_t ended = sampling_child(sampling_spin);
+	sampling_end(ended);
+	CU_ASSERT_EQUAL(programs_set_space(s->programs, ended, 5), -ENOENT);
 	sampling_start(s, 2, MS, SESSION_USER | SESSION_KERNEL);
 	for (size_t n = 0, of_child = 0; of_child < 5; n++) {
 		sampling_wait_samples(s, n + 1);
