@@ -60,7 +60,8 @@ static bool is_at(const struct sampling *s, const struct frame *frame, const cha
 	return false;
 }
 
-static uint32_t extra_flags; /* of the session that begin() begins */
+/* Of the session that begin() begins. */
+static uint32_t extra_flags, hz;
 
 static struct sampling *begin(pid_t child, uint64_t off_period_ns)
 {
@@ -68,6 +69,7 @@ static struct sampling *begin(pid_t child, uint64_t off_period_ns)
 	if (!s)
 		return NULL;
 	sampling_map(s, child, SPACE);
+	s->sessions[SESSION].hz = hz;
 	CU_ASSERT_EQUAL(programs_take(s->programs, SESSION, child, 0, NULL), 0);
 	CU_ASSERT_EQUAL(programs_set_space(s->programs, child, SPACE), 0);
 	struct thread_times thread;
@@ -368,6 +370,37 @@ static void keeps_to_its_budget(void)
 	sampling_free(s);
 }
 
+/* Waits sent in seven windows of the budget, once P has risen, by a thread that waits all the time.
+ */
+static uint64_t walked(uint32_t at_hz)
+{
+	uint64_t n = 0;
+	CU_ASSERT_EQUAL(pipe(pipes) || pipe(pipes + 2), 0);
+	pid_t a = sampling_child(ping), b = sampling_child(pong);
+	hz = at_hz;
+	struct sampling *s = begin(a, 0);
+	hz = 0;
+	for (int i = 0; s && i < 10; i++) {
+		if (i == 3)
+			n = sampling_read_waits(s).n[WAITS_SENT];
+		usleep(100000);
+		sampling_drain(s);
+	}
+	n = s ? sampling_read_waits(s).n[WAITS_SENT] - n : 0;
+	sampling_end(a);
+	sampling_end(b);
+	for (int i = 0; i < 4; i++)
+		close(pipes[i]);
+	sampling_free(s);
+	return n;
+}
+
+static void low_frequencies_walk_fewer(void)
+{
+	uint64_t usual = walked(0), few = walked(1);
+	CU_ASSERT(few < usual / 2);
+}
+
 /* ---- who ended them */
 static void check_waker(const struct sampling *s, const struct wait_event *wait, pid_t waker)
 {
@@ -507,7 +540,9 @@ SUITE(waits, {"tells every sleep", tells_every_sleep},
       {"reads no file for a stack", reads_no_file_for_a_stack},
       {"has a stack or is torn", has_a_stack_or_is_torn},
       {"takes waits by their length", takes_waits_by_their_length},
-      {"keeps to its budget", keeps_to_its_budget}, {"names who woke", names_who_woke},
+      {"keeps to its budget", keeps_to_its_budget},
+      {"low frequencies walk fewer", low_frequencies_walk_fewer},
+      {"names who woke", names_who_woke},
       {"names no waker for a timer", names_no_waker_for_a_timer},
       {"knows a stop from a sleep", knows_a_stop_from_a_sleep},
       {"waits for a CPU", waits_for_a_cpu});

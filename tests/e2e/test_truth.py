@@ -3,6 +3,7 @@
 import subprocess
 import time
 
+import offcpu
 import pytest
 
 import probe
@@ -165,7 +166,9 @@ def test_everything(tmp_path):
     """-a: the target and the rest of the machine."""
     with probe.target("shares", 30) as popen:
         _, profile = probe.record(tmp_path / "p.pb.gz", "-a", "-F", 999, "700ms")
-    assert profile.by_label("pid").get(popen.pid, 0) > 100
+    # However little it gets of the CPUs: as many samples as the kernel says that it ran.
+    oncpu = offcpu.of_thread(profile, popen.pid)["oncpu"]
+    assert 0.5 * 999 * oncpu / 1e9 - 10 < profile.by_label("pid").get(popen.pid, 0) < 2 * 999 * oncpu / 1e9 + 10 and oncpu > 10e6
     assert profile.info.whole_machine
     profile.info.assert_reconciled()
 
