@@ -4,9 +4,10 @@
 
 #include "bpf/maps.h"
 
-enum {
-	COUNT_WAKE_NS = 2000000
-};
+/* When a program last woke the engine before its time: each wake-up interrupts a CPU and takes
+ * another's place, so that a storm of causes, on all CPUs together, wakes it as few times as one.
+ */
+__u64 count_woken_ns = 0;
 
 static __always_inline void count(enum counter which)
 {
@@ -50,12 +51,11 @@ static __always_inline __u64 count_ring_flags(void)
 									    : BPF_RB_NO_WAKEUP;
 }
 
-/* The same for a sample whose walk met code that the engine has yet to learn of: it should, soon.
- */
-static __always_inline __u64 count_ring_flags_missed(__u64 now_ns, __u64 *woken_ns)
+/* The same for what it should learn of soon: no sooner than so long after it was woken last. */
+static __always_inline __u64 count_ring_flags_soon(__u64 now_ns, __u64 pause_ns)
 {
-	if (now_ns - *woken_ns < COUNT_WAKE_NS)
+	if (now_ns - count_woken_ns < pause_ns)
 		return count_ring_flags();
-	*woken_ns = now_ns;
+	count_woken_ns = now_ns;
 	return BPF_RB_FORCE_WAKEUP;
 }

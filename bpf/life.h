@@ -8,7 +8,8 @@
 
 enum {
 	LIFE_WAKE_NS = 100000000,
-	LIFE_WAKE_SOON_NS = 20000000,
+	LIFE_WAKE_MANY_NS = 20000000,
+	LIFE_WAKE_NEW_NS = 2000000,
 	LIFE_EXECS = 32, /* may map enough to fill half of a side-band's ring */
 	LIFE_MET_BITS = 8,
 };
@@ -44,12 +45,11 @@ static __always_inline __u64 life_ring_flags(enum event_kind kind, __u64 for_ses
 		return BPF_RB_FORCE_WAKEUP;
 	if (kind != EVENT_EXEC || !row)
 		return count_ring_flags();
-	bool soon = ++row->execs >= LIFE_EXECS || row->exec_new;
-	if (now_ns - row->exec_woken_ns < (soon ? LIFE_WAKE_SOON_NS : LIFE_WAKE_NS))
-		return count_ring_flags();
-	row->exec_woken_ns = now_ns;
-	row->exec_new = row->execs = 0;
-	return BPF_RB_FORCE_WAKEUP;
+	__u64 pause_ns = ++row->execs >= LIFE_EXECS ? LIFE_WAKE_MANY_NS : LIFE_WAKE_NS;
+	__u64 flags = count_ring_flags_soon(now_ns, row->exec_new ? LIFE_WAKE_NEW_NS : pause_ns);
+	if (flags == BPF_RB_FORCE_WAKEUP)
+		row->exec_new = row->execs = 0;
+	return flags;
 }
 
 static __always_inline void life_send(enum event_kind kind, struct task_struct *task,

@@ -61,8 +61,8 @@ static __always_inline bool sampler_sample(const struct sampler_cause *cause, st
 	}
 	if (missed)
 		copy_send(s, cause->regs, task, &sample);
-	__u64 flags =
-		missed ? count_ring_flags_missed(sample.time_ns, &s->woken_ns) : count_ring_flags();
+	__u64 flags = missed ? count_ring_flags_soon(sample.time_ns, config->miss_pause_ns)
+			     : count_ring_flags();
 	if (!sampler_send(&sample, flags)) {
 		count(COUNTER_RING_FULL_SAMPLE);
 		return false;

@@ -26,7 +26,6 @@ struct scratch {
 	__u64 hash;
 	__u32 check;
 	__u32 pad;
-	__u64 woken_ns;	       /* when the engine was woken for a miss */
 	__u64 copy_ns, copies; /* see copy.h */
 	struct walk walk;
 	struct pt_regs registers; /* the kernel's copy of a thread's */

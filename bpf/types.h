@@ -308,7 +308,8 @@ struct session_config {
 	__u32 thin;  /* one of 1 << thin ticks is taken, up to THIN_MAX; changed while they come */
 	__u64 off_period_ns; /* the least period_ns of waits; BPF raises it to keep its budget */
 	__u32 hz;	     /* of its samples; 0: as WAIT_HZ */
-	__u32 pad;
+	__u32 miss_pause_ns; /* between wake-ups for samples whose walk missed something; the
+			      * engine's, changed as it learns by them or not */
 };
 TYPES_ASSERT_SIZE(struct session_config, 24);
 enum {
@@ -375,11 +376,10 @@ struct cpu_counters {
 	__u64 walk_end[16]; /* by enum walk_end, user walks */
 	__u64 waits[8];	    /* by enum wait_count */
 	__u64 waits_ns[8];
-	__u64 spent_ns;	     /* in sampler_tick, and on walks of waits and wakers */
-	__u64 exec_woken_ns; /* when an exec last woke the engine; no counter */
-	__u64 exec_new;	     /* whether one of a new program has not, since; no counter */
-	__u64 execs;	     /* since; no counter */
-	__u64 pad[12];
+	__u64 spent_ns; /* in sampler_tick, and on walks of waits and wakers */
+	__u64 exec_new; /* an exec of a new program has not woken the engine yet; no counter */
+	__u64 execs;	/* those since one woke it; no counter */
+	__u64 pad[13];
 };
 TYPES_ASSERT_SIZE(struct cpu_counters, 512);
 

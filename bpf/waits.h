@@ -130,6 +130,13 @@ static __always_inline void waits_return(struct task_struct *task, const struct 
 
 /* ---- in the thread's own context */
 
+static __always_inline __u64 waits_ring_flags_missed(void)
+{
+	__u32 first = waits_wanted.first;
+	const struct session_config *config = bpf_map_lookup_elem(&sessions, &first);
+	return count_ring_flags_soon(bpf_ktime_get_ns(), config ? config->miss_pause_ns : 0);
+}
+
 /* Stacks into the ring. False: it is full. */
 static __always_inline bool waits_walk(struct scratch *s, struct waits_cpu *cpu,
 				       struct task_struct *task)
@@ -152,8 +159,7 @@ static __always_inline bool waits_walk(struct scratch *s, struct waits_cpu *cpu,
 	}
 	if (missed)
 		copy_send(s, NULL, task, sample);
-	__u64 flags = missed ? count_ring_flags_missed(bpf_ktime_get_ns(), &s->woken_ns)
-			     : count_ring_flags();
+	__u64 flags = missed ? waits_ring_flags_missed() : count_ring_flags();
 	return !bpf_ringbuf_output(&ring, &cpu->event, sizeof(cpu->event), flags);
 }
 

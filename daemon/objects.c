@@ -28,6 +28,7 @@ struct objects {
 	uint32_t round; /* 0: none */
 	uint32_t rounds;
 	struct openings openings;
+	uint32_t n_openings;
 };
 
 struct inode_key {
@@ -173,6 +174,11 @@ static bool unchanged(const struct objects *objects, struct object *object)
 	return true;
 }
 
+uint32_t objects_openings(const struct objects *objects)
+{
+	return objects->n_openings;
+}
+
 void objects_begin_round(struct objects *objects)
 {
 	objects->round = ++objects->rounds ? objects->rounds : ++objects->rounds;
@@ -307,6 +313,7 @@ static void open_file(struct objects *objects, struct asker *asker, uint32_t pid
 	if (!may_open(objects, pid))
 		return;
 	object->tries++;
+	objects->n_openings++;
 	object->code = asker_mapped_file(asker, pid, line->start, line->end, object->dev,
 					 object->inode, &object->fd, NULL);
 	if (!object->code && fstat(object->fd, &st))

@@ -60,6 +60,8 @@ uint32_t objects_number(const struct objects *objects, const struct maps_line *l
  * when objects_find() meets it. False: it cannot be opened. */
 bool objects_hold(struct objects *objects, struct asker *asker, uint32_t pid,
 		  const struct maps_line *line);
+/* How often a file was opened, or would have been. */
+uint32_t objects_openings(const struct objects *objects);
 /* From the first call to the second, what was seen of a file once holds: what is told of meanwhile
  * has happened before. */
 void objects_begin_round(struct objects *objects);

@@ -23,6 +23,7 @@
 
 /* For CPUs that come on line. */
 static const uint64_t LOOK_NS = 1000000000;
+static const uint64_t MISS_PAUSE_NS = 2000000, MISS_PAUSE_NS_MAX = 100000000;
 
 static void on_stack(void *context, const struct stack_event *event)
 {
@@ -368,6 +369,28 @@ void sampler_free(struct sampler *sampler)
 	free(sampler);
 }
 
+/* A program wakes us for a sample of code that we may have to open while its process is there. But
+ * most processes of a storm are gone by their next sample, and map what is known: while nothing is
+ * learnt by it we are woken less and less, down to every other time that a CPU takes a sample. */
+static void pace_misses(struct sampler *sampler)
+{
+	uint32_t openings = objects_openings(sampler->objects);
+	uint64_t pause_ns = 2 * sampler->miss_pause_ns;
+	if (openings != sampler->openings || pause_ns < MISS_PAUSE_NS)
+		pause_ns = MISS_PAUSE_NS;
+	sampler->openings = openings;
+	sampler->miss_pause_ns = pause_ns < MISS_PAUSE_NS_MAX ? pause_ns : MISS_PAUSE_NS_MAX;
+	for (uint32_t i = 0; i < SESSIONS_MAX; i++) {
+		const struct session *session = sampler->sessions[i];
+		if (!session)
+			continue;
+		pause_ns = 2 * session->period_ns;
+		if (pause_ns > sampler->miss_pause_ns)
+			pause_ns = sampler->miss_pause_ns;
+		sampler->configs[i].miss_pause_ns = (uint32_t)pause_ns;
+	}
+}
+
 void sampler_drain(struct sampler *sampler)
 {
 	const struct ring_handlers handlers = {
@@ -394,6 +417,7 @@ void sampler_drain(struct sampler *sampler)
 	sampler->mapped_ns = sampler->sideband ? now_ns : 0;
 	processes_refresh(sampler->processes);
 	objects_end_round(sampler->objects);
+	pace_misses(sampler);
 	if (now_ns - sampler->looked_ns > LOOK_NS && has_session(sampler))
 		follow_cpus(sampler);
 	unwind_loader_look(sampler->loader);

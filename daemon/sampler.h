@@ -44,9 +44,11 @@ struct sampler {
 	struct locations locations;
 	struct stacks stacks;
 	struct session *sessions[SESSIONS_MAX];
-	uint64_t *seen;	 /* mapped, SEEN_MAX: stacks.h */
-	uint32_t thin;	 /* of all sessions that run (thrift.h), and that begin */
-	uint32_t parted; /* sessions that have been here, and their rows */
+	uint64_t *seen;		/* mapped, SEEN_MAX: stacks.h */
+	uint32_t thin;		/* of all sessions that run (thrift.h), and that begin */
+	uint32_t openings;	/* of objects, by the last drain */
+	uint64_t miss_pause_ns; /* struct session_config */
+	uint32_t parted;	/* sessions that have been here, and their rows */
 };
 
 /* Loads the programs through the broker. */
