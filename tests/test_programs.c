@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -502,6 +503,36 @@ static void counts_what_a_full_ring_loses(void)
 	sampling_free(s);
 }
 
+/* How often the programs woke who waits for the ring, over at least so many samples of a process
+ * whose mappings nobody told them. */
+static int wake_ups(uint32_t miss_pause_ns, size_t samples, int at_least)
+{
+	struct sampling *s = sampling_new();
+	if (!s)
+		return -1;
+	int n = 0, poll = epoll_create1(EPOLL_CLOEXEC);
+	struct epoll_event each = {.events = EPOLLIN | EPOLLET};
+	CU_ASSERT_EQUAL(epoll_ctl(poll, EPOLL_CTL_ADD, s->fds[LOAD_RING], &each), 0);
+	pid_t child = sampling_child(sampling_spin);
+	CU_ASSERT_EQUAL(programs_take(s->programs, 3, child, 0, NULL), 0);
+	s->sessions[3].miss_pause_ns = miss_pause_ns;
+	bool started = sampling_start(s, 3, 10 * MS, SESSION_USER);
+	while (started && (s->n_samples < samples || n < at_least)) {
+		n += epoll_wait(poll, &each, 1, 10) > 0;
+		sampling_drain(s);
+	}
+	sampling_end(child);
+	close(poll);
+	sampling_free(s);
+	return n;
+}
+
+static void wakes_no_more_often_than_it_may(void)
+{
+	CU_ASSERT(wake_ups(0, 20, 10) >= 10);
+	CU_ASSERT(wake_ups(UINT32_MAX, 40, 0) <= 2);
+}
+
 SUITE(programs, {"samples one process", samples_one_process},
       {"serves several sessions", serves_several_sessions},
       {"sends bodies again that were taken out", sends_bodies_again_that_were_taken_out},
@@ -511,5 +542,6 @@ SUITE(programs, {"samples one process", samples_one_process},
       {"tells fork, exec and exit", tells_fork_exec_and_exit},
       {"ends a session that forks", ends_a_session_that_forks},
       {"holds a new image", holds_a_new_image}, {"takes from the exec on", takes_from_the_exec_on},
+      {"wakes no more often than it may", wakes_no_more_often_than_it_may},
       {"counts a full filter", counts_a_full_filter},
       {"counts what a full ring loses", counts_what_a_full_ring_loses});
