@@ -1,75 +1,93 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/package.h"
 
-#include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <spawn.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "common/guard.h"
 #include "common/path.h"
 
+#define QUERY "/usr/bin/dpkg-query"
+
 enum {
-	LIST_MAX = 16 << 20, /* Debian's longest has 2 MB */
+	ANSWER_BYTES = 4096, /* of the lines about two paths */
 };
 
-static void close_directory(DIR **directory)
+/* Its words on `to`; the path is no pattern. */
+static int spawn_query(const char *path, int to, pid_t *pid)
 {
-	if (*directory)
-		closedir(*directory);
+	/* In the order of their use: as it is mapped, and without /usr. */
+	const char *arguments[] = {"dpkg-query", "--search", "--", path, NULL, NULL};
+	char *environment[] = {(char[]){"LC_ALL=C"}, NULL};
+	posix_spawn_file_actions_t actions;
+	if (path_has_prefix(path, "/usr/"))
+		arguments[4] = path + 4;
+	if (posix_spawn_file_actions_init(&actions))
+		return -ENOMEM;
+	int code = posix_spawn_file_actions_adddup2(&actions, to, STDOUT_FILENO);
+	code = code ? code
+		    : posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null",
+						       O_WRONLY, 0);
+	code = code ? code
+		    : posix_spawn(pid, QUERY, &actions, NULL, (char *const *)arguments,
+				  environment);
+	posix_spawn_file_actions_destroy(&actions);
+	return -code;
 }
 
-/* A list between two line breaks; NULL: not to be read. free() it. */
-static char *read_list(int directory, const char *name)
+/* All that comes is read, what does not fit is dropped. */
+static void read_answer(int fd, char answer[ANSWER_BYTES])
 {
-	struct stat status;
-	int fd guard_fd = openat(directory, name, O_RDONLY | O_CLOEXEC);
-	if (fd < 0 || fstat(fd, &status) || !S_ISREG(status.st_mode) || status.st_size > LIST_MAX)
-		return NULL;
-	const size_t bytes = (size_t)status.st_size;
-	char *text guard_mem = malloc(bytes + 3);
-	if (!text || pread(fd, text + 1, bytes, 0) != (ssize_t)bytes)
-		return NULL;
-	text[0] = text[bytes + 1] = '\n';
-	text[bytes + 2] = 0;
-	return steal_ptr(text);
+	char more[512];
+	size_t have = 0;
+	ssize_t n;
+	while ((n = read(fd, more, sizeof(more))) > 0 || (n < 0 && errno == EINTR)) {
+		const size_t room = ANSWER_BYTES - 1 - have;
+		const size_t taken = n < 0 ? 0 : (size_t)n < room ? (size_t)n : room;
+		memcpy(answer + have, more, taken);
+		have += taken;
+	}
+	answer[have] = 0;
 }
 
-/* `line`: "\nPATH\n". */
-static bool find_line(const char *lists, const char *line, char package[PACKAGE_BYTES])
+bool package_parse(const char *answer, char package[PACKAGE_BYTES])
 {
-	DIR *directory guard(close_directory) = opendir(lists);
-	struct dirent *entry;
-	while (directory && (entry = readdir(directory))) {
-		const size_t n = strlen(entry->d_name), name = strcspn(entry->d_name, ":");
-		if (n <= 5 || strcmp(entry->d_name + n - 5, ".list") != 0)
+	static const char diversion[] = "diversion by ";
+	for (const char *line = answer; *line; line += strcspn(line, "\n"), line += *line == '\n') {
+		const size_t n = strcspn(line, ":,\n");
+		if (!n || n >= PACKAGE_BYTES || line[n] == '\n' || !line[n] ||
+		    !strncmp(line, diversion, sizeof(diversion) - 1))
 			continue;
-		char *text guard_mem = read_list(dirfd(directory), entry->d_name);
-		if (text && strstr(text, line)) {
-			snprintf(package, PACKAGE_BYTES, "%.*s", (int)(name < n ? name : n - 5),
-				 entry->d_name);
-			return true;
-		}
+		snprintf(package, PACKAGE_BYTES, "%.*s", (int)n, line);
+		return true;
 	}
 	return false;
 }
 
-bool package_find(const char *lists, const char *path, char package[PACKAGE_BYTES])
+bool package_find(const char *path, char package[PACKAGE_BYTES])
 {
-	char line[PATH_MAX + 3];
-	if (*path != '/' || strlen(path) >= PATH_MAX)
+	char answer[ANSWER_BYTES];
+	int from guard_fd = -1, to guard_fd = -1, ends[2];
+	pid_t pid = 0;
+	if (*path != '/' || strlen(path) >= PATH_MAX || strpbrk(path, "*?[\\") ||
+	    pipe2(ends, O_CLOEXEC))
 		return false;
-	snprintf(line, sizeof(line), "\n%s\n", path);
-	if (find_line(lists, line, package))
-		return true;
-	if (!path_has_prefix(path, "/usr/"))
+	from = ends[0];
+	to = ends[1];
+	if (spawn_query(path, to, &pid))
 		return false;
-	snprintf(line, sizeof(line), "\n%s\n", path + 4);
-	return find_line(lists, line, package);
+	close(steal_fd(to));
+	read_answer(from, answer);
+	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+		;
+	return package_parse(answer, package);
 }
 
 bool package_same_file(unsigned pid, const char *path)
@@ -83,9 +101,9 @@ bool package_same_file(unsigned pid, const char *path)
 
 const char *package_of_process(unsigned pid, const char *path, char package[PACKAGE_BYTES])
 {
-	if (access(PACKAGE_LISTS, R_OK) || !package_same_file(pid, path))
+	if (access(QUERY, X_OK) || !package_same_file(pid, path))
 		return NULL;
-	if (!package_find(PACKAGE_LISTS, path, package))
+	if (!package_find(path, package))
 		*package = 0;
 	return package;
 }

@@ -1,61 +1,61 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/package.h"
 
-#include <assert.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "tests/unit.h"
 
-static void write_list(const char *directory, const char *name, const char *text)
-{
-	char path[256];
-	snprintf(path, sizeof(path), "%s/%s", directory, name);
-	FILE *file = fopen(path, "we");
-	assert(file && fputs(text, file) >= 0 && !fclose(file));
-}
-
-static void remove_list(const char *directory, const char *name)
-{
-	char path[256];
-	snprintf(path, sizeof(path), "%s/%s", directory, name);
-	unlink(path);
-}
-
-static void is_from(const char *lists, const char *path, const char *package)
+static void says(const char *answer, const char *package)
 {
 	char found[PACKAGE_BYTES] = "";
-	CU_ASSERT_EQUAL(package_find(lists, path, found), package != NULL);
+	CU_ASSERT_EQUAL(package_parse(answer, found), package != NULL);
 	CU_ASSERT_STRING_EQUAL(found, package ? package : "");
 }
 
-static void finds_by_lists(void)
+static void parses_what_dpkg_says(void)
 {
-	char lists[] = "/tmp/probe-unit-XXXXXX";
-	assert(mkdtemp(lists));
-	write_list(lists, "xz-utils.list", "/.\n/usr\n/usr/bin\n/usr/bin/xz\n/usr/bin/lzma");
-	write_list(lists, "libc6:amd64.list", "/.\n/lib/x/libc.so.6\n");
-	write_list(lists, "xz-utils.md5sums", "/usr/bin/other\n");
-	write_list(lists, "empty.list", "");
-	is_from(lists, "/usr/bin/xz", "xz-utils");
-	is_from(lists, "/usr/bin/lzma", "xz-utils");
-	is_from(lists, "/usr/lib/x/libc.so.6", "libc6");
-	is_from(lists, "/lib/x/libc.so.6", "libc6");
-	is_from(lists, "/usr/bin/x", NULL);
-	is_from(lists, "/usr/bin/xz2", NULL);
-	is_from(lists, "/bin/xz", NULL);
-	is_from(lists, "/usr/bin/other", NULL);
-	is_from(lists, "usr/bin/xz", NULL);
-	is_from(lists, "", NULL);
-	is_from("/nowhere", "/usr/bin/xz", NULL);
-	remove_list(lists, "xz-utils.list");
-	remove_list(lists, "libc6:amd64.list");
-	remove_list(lists, "xz-utils.md5sums");
-	remove_list(lists, "empty.list");
-	CU_ASSERT_EQUAL(rmdir(lists), 0);
+	char longest[PACKAGE_BYTES + 32];
+	says("xz-utils: /usr/bin/xz\n", "xz-utils");
+	says("libc6:amd64: /lib/x86_64-linux-gnu/libc.so.6\n", "libc6");
+	says("a, b:i386: /usr/share/doc\n", "a");
+	says("diversion by dash from: /bin/sh\ndiversion by dash to: /bin/sh.distrib\ndash: "
+	     "/bin/sh\n",
+	     "dash");
+	says("no colon\n: /nameless\nlast: /x", "last");
+	says("no colon", NULL);
+	says("\n", NULL);
+	says("", NULL);
+	memset(longest, 'a', sizeof(longest));
+	snprintf(longest + PACKAGE_BYTES, 32, ": /x\n");
+	says(longest, NULL);
+	char fits[PACKAGE_BYTES] = "";
+	memset(fits, 'a', PACKAGE_BYTES - 1);
+	says(longest + 1, fits);
+}
+
+static void is_from(const char *path, const char *package)
+{
+	char found[PACKAGE_BYTES] = "";
+	CU_ASSERT_EQUAL(package_find(path, found), package != NULL);
+	CU_ASSERT_STRING_EQUAL(found, package ? package : "");
+}
+
+static void asks_dpkg(void)
+{
+	is_from("/usr/bin/dpkg-query", "dpkg");
+	is_from("/usr/lib/x86_64-linux-gnu/libc.so.6", "libc6");
+	is_from("/lib/x86_64-linux-gnu/libc.so.6", "libc6");
+	is_from("/usr/bin/dpkg-quer", NULL);
+	is_from("/usr/bin/dpkg-quer?", NULL);
+	is_from("/usr/bin/dpkg-quer*", NULL);
+	is_from("/usr/bin/dpkg-quer[y]", NULL);
+	is_from("/usr/bin/dpkg\\-query", NULL);
+	is_from("usr/bin/dpkg-query", NULL);
+	is_from("--version", NULL);
+	is_from("", NULL);
 }
 
 static void same_files(void)
@@ -67,4 +67,5 @@ static void same_files(void)
 	CU_ASSERT_FALSE(package_same_file(UINT32_MAX, "/etc/passwd"));
 }
 
-SUITE(package, {"finds by lists", finds_by_lists}, {"same files", same_files});
+SUITE(package, {"parses what dpkg says", parses_what_dpkg_says}, {"asks dpkg", asks_dpkg},
+      {"same files", same_files});
