@@ -54,19 +54,29 @@ def test_perf_map(tmp_path):
     check(profile)
 
 
-def test_dump(tmp_path):
-    """Of a process that maps what it writes. Node keeps up to 2 MiB of its dump to itself: functions that
-    are made all the time push out those that are asked for."""
+def record_by_dump(tmp_path):
+    """Of a node that has written down both functions, once it is known to; None: it does not, as happens when it
+    compiled one of them at another time than others do."""
     def wrote(pid):
         dump = (tmp_path / f"jit-{pid}.dump").read_bytes()
         return b"*outer " in dump and b"*fibonacci " in dump
 
     with node(tmp_path, "--perf-prof", extra=60) as target:
-        probe.wait_for(lambda: probe.cpu_ns(target.pid) > 1e9 and wrote(target.pid), 30, "node to write its dump")
+        try:
+            probe.wait_for(lambda: probe.cpu_ns(target.pid) > 1e9 and wrote(target.pid), 12, "node to write its dump")
+        except AssertionError:
+            return None
         for _ in range(4):  # a function that is compiled anew is named when that is written, some time later
             _, profile = probe.record(tmp_path / "out.pb.gz", "-p", target.pid, "-F", 199, "1s")
             if share(profile, "outer ") > 0.8:
                 break
+    return profile
+
+
+def test_dump(tmp_path):
+    """Of a process that maps what it writes. Node keeps up to 2 MiB of its dump to itself: functions that
+    are made all the time push out those that are asked for."""
+    profile = next(filter(None, (record_by_dump(tmp_path) for _ in range(4))), None)
     check(profile, unnamed=0.2)  # of the extra ones the last have no name yet
 
 
