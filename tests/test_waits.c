@@ -117,7 +117,7 @@ static void tells_every_sleep(void)
 		CU_ASSERT_EQUAL(sum.n[WAITS_SENT], s->n_waits);
 		CU_ASSERT_EQUAL(sum.n[WAITS_SKIPPED], 0);
 		CU_ASSERT_EQUAL(sum.n[WAITS_OVERDUE], 0);
-		uint64_t sent_ns = 0;
+		uint64_t sent_ns = 0, returned_ns = 0;
 		size_t n_short = 0;
 		for (size_t i = 0; i < s->n_waits; i++) {
 			const struct wait_event *wait = &s->waits[i];
@@ -131,6 +131,9 @@ static void tells_every_sleep(void)
 			CU_ASSERT_EQUAL(wait->period_ns, 0);
 			if (wait->state != WAIT_SLEEPING)
 				continue; /* preempted */
+			CU_ASSERT(!returned_ns ||
+				  wait->sample.time_ns - returned_ns >= 40 * MS - MS / 10);
+			returned_ns = wait->sample.time_ns;
 			/* The first had begun before. */
 			n_short += i && wait->blocked_ns + wait->runnable_ns < 40 * MS - MS / 10;
 			check_stacks(s, wait);
